@@ -1,0 +1,1 @@
+"""Byleave: a customer's data leaves only as she allows."""

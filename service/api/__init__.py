@@ -1,0 +1,1 @@
+"""The JSON door: one file for each resource, wire structs above the handlers that speak them."""

@@ -1,0 +1,31 @@
+"""What a door can have done. The composition root binds each action to the database, keys and policies it needs.
+
+So no handler ever holds a key or a connection.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from msgspec import Struct
+
+from service.model.callers import Caller, CustomerCaller, ServiceCaller
+from service.model.catalogue import Catalogue
+from service.model.identifiers import Identifier
+from service.model.words import AgeBand, PairwiseId
+from service.usecases.consents import Acknowledged, Record, Said
+from service.usecases.customers import Changed, Claim
+from service.usecases.releases import Answer, Wanted
+
+
+class Actions(Struct, frozen=True):
+    """Every action of the JSON API."""
+
+    service_caller: Callable[[str], Awaitable[ServiceCaller]]
+    customer_caller: Callable[[str], Awaitable[CustomerCaller]]
+    release: Callable[[ServiceCaller, Wanted], Awaitable[Answer]]
+    enrol: Callable[[ServiceCaller, Sequence[Identifier], AgeBand], Awaitable[Changed]]
+    contribute: Callable[[ServiceCaller, PairwiseId, Sequence[Claim]], Awaitable[Changed]]
+    record_consent: Callable[[Caller, Said], Awaitable[Acknowledged]]
+    read_consents: Callable[[Caller, PairwiseId | None], Awaitable[Record]]
+    catalogue: Callable[[], Awaitable[Catalogue]]
+    faults: Callable[[], Awaitable[list[str]]]
+    """What keeps this process from deciding; empty when it is ready."""

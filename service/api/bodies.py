@@ -1,0 +1,90 @@
+"""Reading bodies strictly: what is not exactly what the call takes is refused with its place, never its value.
+
+Litestar would convert leniently (``"true"`` for ``true``) and take duplicate keys, so bodies are decoded here.
+"""
+
+import json
+import re
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import msgspec
+from litestar import Request
+from msgspec import Struct
+
+from service.errors import (
+    DuplicateKeyError,
+    MalformedBodyError,
+    MissingFieldError,
+    ServiceError,
+    UnknownFieldError,
+    UnsupportedMediaError,
+    WrongKindError,
+)
+
+LIMIT = 64 * 1024
+JSON = re.compile(r"^application/json\s*(;\s*charset\s*=\s*\"?utf-8\"?\s*)?$", re.IGNORECASE)
+PLACE = re.compile(r" - at `(?:key in )?\$([^`]*)`$")
+NAMED = re.compile(r"^Object (missing required|contains unknown) field `([a-z_]{1,40})`")
+STEP = re.compile(r"\.([A-Za-z_][A-Za-z0-9_]*)|\[(\d+)\]")
+EXPECTED = re.compile(r"^Expected `[a-z |]+`")
+FIRST_YEAR, LAST_YEAR = 1970, 9000
+
+Body = TypeVar("Body", bound=Struct)
+
+
+async def read_body(request: Request[Any, Any, Any], kind: type[Body]) -> Body:
+    """Return the request's body as a struct of this kind, or raise what is wrong with it."""
+    if not JSON.match(request.headers.get("content-type", "")):
+        raise UnsupportedMediaError
+    return decode(await request.body(), kind)
+
+
+def decode(body: bytes, kind: type[Body]) -> Body:
+    """Decode a body strictly."""
+    _refuse_malformed(body)
+    try:
+        return msgspec.json.decode(body, type=kind, strict=True)
+    except msgspec.ValidationError as error:
+        raise _problem(str(error)) from None
+    except (msgspec.DecodeError, RecursionError):
+        raise MalformedBodyError from None
+
+
+def instant(written: datetime, pointer: str) -> datetime:
+    """Return a time as it is stored, or refuse one that no clock shows."""
+    if not FIRST_YEAR <= written.year <= LAST_YEAR:
+        raise WrongKindError("not a plausible time", pointer=pointer)
+    return written.astimezone(UTC)
+
+
+def _refuse_malformed(body: bytes) -> None:
+    """Refuse wrong UTF-8, deep nesting and what msgspec lets pass: a key that stands twice."""
+    try:
+        json.loads(body.decode("utf-8"), object_pairs_hook=_refuse_twice, parse_constant=_refuse_constant)
+    except DuplicateKeyError:
+        raise
+    except (ValueError, RecursionError):
+        raise MalformedBodyError from None
+
+
+def _refuse_twice(pairs: list[tuple[str, Any]]) -> None:
+    if len({key for key, _ in pairs}) != len(pairs):
+        raise DuplicateKeyError
+
+
+def _refuse_constant(_: str) -> None:
+    raise ValueError("not JSON")
+
+
+def _problem(message: str) -> ServiceError:
+    """Turn msgspec's message into ours, which never quotes the request."""
+    place = PLACE.search(message)
+    pointer = "".join(f"/{a or b}" for a, b in STEP.findall(place[1])) if place else ""
+    if named := NAMED.match(message):
+        kind = MissingFieldError if named[1] == "missing required" else UnknownFieldError
+        return kind(pointer=f"{pointer}/{named[2]}")
+    if message.startswith("Object contains unknown field"):
+        return UnknownFieldError(pointer=pointer)
+    expected = EXPECTED.match(message)
+    return WrongKindError(expected[0].lower().replace("`", "") if expected else "", pointer=pointer)

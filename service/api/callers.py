@@ -1,0 +1,30 @@
+"""Who is at the door: a service with its API key, or a customer with her token."""
+
+import re
+from typing import Any
+
+from litestar import Request
+from litestar.di import NamedDependency
+
+from service.api.actions import Actions
+from service.errors import UnauthenticatedError
+from service.model.callers import CustomerCaller, ServiceCaller
+
+BEARER = re.compile(r"^Bearer ([a-z0-9_]{1,200})$", re.IGNORECASE)
+
+
+async def service(request: Request[Any, Any, Any], actions: NamedDependency[Actions]) -> ServiceCaller:
+    """Return the service that calls."""
+    return await actions.service_caller(_presented(request))
+
+
+async def customer(request: Request[Any, Any, Any], actions: NamedDependency[Actions]) -> CustomerCaller:
+    """Return the customer who calls."""
+    return await actions.customer_caller(_presented(request))
+
+
+def _presented(request: Request[Any, Any, Any]) -> str:
+    found = BEARER.match(request.headers.get("authorization", ""))
+    if found is None:
+        raise UnauthenticatedError
+    return found[1]

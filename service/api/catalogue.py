@@ -1,0 +1,150 @@
+"""``/v1/purposes`` and ``/v1/notices``: what this company asks for, in the customer's words."""
+
+from litestar import get
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery
+from msgspec import Struct
+
+from service.api.actions import Actions
+from service.api.described import described
+from service.errors import UnknownNoticeError
+from service.model.callers import ServiceCaller
+from service.model.catalogue import Catalogue
+from service.model.catalogue import Notice as CataloguedNotice
+from service.model.catalogue import Purpose as CataloguedPurpose
+from service.model.words import Basis, Channel, PurposeId
+
+
+class Purpose(Struct, frozen=True, kw_only=True):
+    """One reason for processing."""
+
+    id: str
+    title: str
+    text: str
+    basis: Basis
+    dpv: str
+    channels: list[Channel]
+    attributes: dict[str, str]
+    """Attribute to why it is needed."""
+    benefit: str
+    consequence: str
+    recipients: list[str]
+    retention_days: int
+    third_party: bool
+    notice: int
+    """The version of the notice in force; 0 when there is none."""
+
+
+class Purposes(Struct, frozen=True):
+    """Every purpose of this company."""
+
+    purposes: list[Purpose]
+
+
+class Notice(Struct, frozen=True, kw_only=True):
+    """The text a person is shown for a purpose. ``digest``: SHA-256 of the text, hexadecimal."""
+
+    purpose: str
+    version: int
+    language: str
+    material: bool
+    title: str
+    text: str
+    digest: str
+    in_force: bool
+    languages: list[str]
+
+
+EXAMPLE_PURPOSE = Purpose(
+    id="personalise.recommendations",
+    title="Recommendations",
+    text="We suggest books and trips that fit what you told us.",
+    basis=Basis.CONSENT,
+    dpv="https://w3id.org/dpv#ProvidePersonalisedRecommendations",
+    channels=[Channel.WEB],
+    attributes={"favourite_genres": "To suggest books you may like."},
+    benefit="Suggestions that fit you.",
+    consequence="You see the same suggestions as everybody.",
+    recipients=["recommender"],
+    retention_days=365,
+    third_party=False,
+    notice=1,
+)
+EXAMPLE_NOTICE = Notice(
+    purpose="personalise.recommendations",
+    version=1,
+    language="en",
+    material=True,
+    title="Recommendations",
+    text="May we use the genres you like to suggest books?",
+    digest="0" * 64,
+    in_force=True,
+    languages=["en"],
+)
+
+
+@get(
+    "/v1/purposes",
+    opt=described(caller="service", answer=Purposes, example=Purposes([EXAMPLE_PURPOSE])),
+)
+async def purposes(actions: NamedDependency[Actions], caller: NamedDependency[ServiceCaller]) -> Purposes:
+    """Return every purpose in force, for any service with a key."""
+    del caller  # asked for so that only services read it
+    catalogue = await actions.catalogue()
+    return Purposes([_purpose(catalogue, purpose) for _, purpose in sorted(catalogue.purposes.items())])
+
+
+@get(
+    "/v1/notices/{purpose:str}/{version:int}",
+    opt=described(
+        caller="anyone",
+        answer=Notice,
+        example=EXAMPLE_NOTICE,
+        refusals=(UnknownNoticeError,),
+        query={"language": "ISO 639-1 code; English when absent."},
+    ),
+)
+async def notice(
+    purpose: FromPath[str],
+    version: FromPath[int],
+    actions: NamedDependency[Actions],
+    language: FromQuery[str] = "en",
+) -> Notice:
+    """Return the text of one version of a notice, in one language; public and permanent."""
+    catalogue = await actions.catalogue()
+    found = catalogue.notices.get((PurposeId(purpose), version, language))
+    if found is None:
+        raise UnknownNoticeError
+    return _notice(catalogue, found)
+
+
+def _purpose(catalogue: Catalogue, purpose: CataloguedPurpose) -> Purpose:
+    return Purpose(
+        id=purpose.id,
+        title=purpose.title,
+        text=purpose.text,
+        basis=purpose.basis,
+        dpv=purpose.dpv,
+        channels=list(purpose.channels),
+        attributes=dict(purpose.attributes),
+        benefit=purpose.benefit,
+        consequence=purpose.consequence,
+        recipients=sorted(s.recipient for s in catalogue.services.values() if purpose.id in s.uses),
+        retention_days=purpose.retention_days,
+        third_party=purpose.third_party,
+        notice=catalogue.notice_in_force(PurposeId(purpose.id)),
+    )
+
+
+def _notice(catalogue: Catalogue, found: CataloguedNotice) -> Notice:
+    return Notice(
+        purpose=found.purpose,
+        version=found.version,
+        language=found.language,
+        material=found.material,
+        title=found.title,
+        text=found.text,
+        digest=found.digest,
+        in_force=found.version == catalogue.notice_in_force(found.purpose),
+        languages=[n.language for n in catalogue.notices_of(found.purpose) if n.version == found.version],
+    )

@@ -1,0 +1,127 @@
+"""``/v1/customers``: enrolling customers and contributing facts about them."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Request, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+from msgspec import Meta, Struct
+
+from service.api.actions import Actions
+from service.api.bodies import instant, read_body
+from service.api.described import described
+from service.api.wire import AttributeWord, CustomerWord, Identifiers, customer_in_path
+from service.errors import (
+    IdentifierTakenError,
+    NotGrantedError,
+    UnknownAttributeError,
+    UnknownCustomerError,
+    WrongKindError,
+)
+from service.model.callers import ServiceCaller
+from service.model.words import AgeBand, AttributeId, Provenance
+from service.usecases.customers import Changed, Claim
+
+Aware = Annotated[datetime, Meta(tz=True)]
+
+
+class Enrolment(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A customer by one or more identifiers. The age band counts only when she is new."""
+
+    identifiers: Identifiers
+    age_band: AgeBand = AgeBand.UNKNOWN
+
+
+class Fact(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One value of an attribute, with how it came to be known; its repr hides the value."""
+
+    attribute: AttributeWord
+    value: msgspec.Raw
+    provenance: Provenance
+    as_of: Aware | None = None
+
+    def __repr__(self) -> str:
+        return f"Fact({self.attribute!r})"
+
+
+class Contribution(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Facts about one customer; all of them are stored, or none."""
+
+    facts: Annotated[list[Fact], Meta(min_length=1, max_length=100)]
+
+
+class Written(Struct, frozen=True):
+    """What every write answers."""
+
+    customer: CustomerWord
+    version: int
+    entry: str
+
+
+EXAMPLE = Written("byc_n5xw23lfmfwgk3lbnzqxgzltoq", 43, "ent_01K9Z6V7W8X9Y0Z1A2B3C4D5E6")
+
+
+@post(
+    "/v1/customers",
+    status_code=200,
+    opt=described(
+        caller="service",
+        body=Enrolment,
+        body_example=Enrolment(identifiers=Identifiers(email="abbie@example.com"), age_band=AgeBand.ADULT),
+        answer=Written,
+        example=EXAMPLE,
+        refusals=(IdentifierTakenError, NotGrantedError),
+    ),
+)
+async def enrol(
+    request: Request[Any, Any, Any], actions: NamedDependency[Actions], caller: NamedDependency[ServiceCaller]
+) -> Written:
+    """Enrol a customer, or recognise her; answers this service's own id of her in both cases."""
+    body = await read_body(request, Enrolment)
+    found_by = body.identifiers.normalised("/identifiers")
+    if not found_by:
+        raise WrongKindError("name at least one identifier", pointer="/identifiers")
+    return _written(await actions.enrol(caller, found_by, body.age_band))
+
+
+@post(
+    "/v1/customers/{customer:str}/attributes",
+    status_code=200,
+    opt=described(
+        caller="service",
+        body=Contribution,
+        body_example=Contribution(
+            facts=[
+                Fact(
+                    attribute="favourite_genres",
+                    value=msgspec.Raw(b'["crime","travel"]'),
+                    provenance=Provenance.VOLUNTEERED,
+                )
+            ]
+        ),
+        answer=Written,
+        example=EXAMPLE,
+        refusals=(UnknownCustomerError, UnknownAttributeError, NotGrantedError),
+    ),
+)
+async def contribute(
+    request: Request[Any, Any, Any],
+    customer: FromPath[str],
+    actions: NamedDependency[Actions],
+    caller: NamedDependency[ServiceCaller],
+) -> Written:
+    """Contribute facts about a customer, as far as this service may say them."""
+    body = await read_body(request, Contribution)
+    claims = [_claim(index, fact) for index, fact in enumerate(body.facts)]
+    return _written(await actions.contribute(caller, customer_in_path(customer), claims))
+
+
+def _claim(index: int, fact: Fact) -> Claim:
+    as_of = None if fact.as_of is None else instant(fact.as_of, f"/facts/{index}/as_of")
+    return Claim(AttributeId(fact.attribute), fact.provenance, bytes(fact.value), as_of)
+
+
+def _written(changed: Changed) -> Written:
+    return Written(changed.customer, changed.version, changed.entry)

@@ -1,0 +1,26 @@
+"""What the API's document says of an operation, kept beside its handler."""
+
+from typing import Any
+
+from msgspec import Struct
+
+from service.errors import ServiceError
+
+
+class Described(Struct, frozen=True, kw_only=True):
+    """One operation: who may call it, what goes in, what comes out, and how it can refuse."""
+
+    caller: str
+    """``service``, ``customer`` or ``anyone``."""
+    answer: type[Struct]
+    example: Struct
+    body: type[Struct] | None = None
+    body_example: Struct | None = None
+    refusals: tuple[type[ServiceError], ...] = ()
+    query: dict[str, str] = {}
+    """Query parameter to what it means."""
+
+
+def described(**words: Any) -> dict[str, Described]:  # noqa: ANN401  the fields of Described, checked there
+    """Return a handler's ``opt`` with its description."""
+    return {"described": Described(**words)}

@@ -1,0 +1,67 @@
+"""The JSON door as a whole: its routes, and what holds for every one of them."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+
+from litestar import Litestar
+from litestar.datastructures import MutableScopeHeaders
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+from litestar.types import Message, Scope
+
+from service.api import callers, catalogue, consents, customers, health, problems, releases
+from service.api.actions import Actions
+from service.api.bodies import LIMIT
+from service.errors import ServiceError
+
+Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
+ROUTES = [
+    releases.release,
+    releases.decision,
+    customers.enrol,
+    customers.contribute,
+    consents.record,
+    consents.read,
+    consents.answer_as_customer,
+    consents.read_as_customer,
+    catalogue.purposes,
+    catalogue.notice,
+    health.live,
+    health.ready,
+]
+EVERYWHERE = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+def door(actions: Actions, lifespan: Sequence[Lifespan]) -> Litestar:
+    """Return the ASGI application that speaks for these actions."""
+    return Litestar(
+        ROUTES,
+        dependencies={
+            "actions": Provide(lambda: actions, sync_to_thread=False),
+            "caller": Provide(callers.service),
+            "me": Provide(callers.customer),
+        },
+        exception_handlers={
+            ServiceError: problems.refuse,
+            HTTPException: problems.refuse_framework,
+            Exception: problems.refuse_bug,
+        },
+        before_send=[_add_headers],
+        request_max_body_size=LIMIT,
+        lifespan=list(lifespan),
+        logging_config=None,
+        openapi_config=None,
+        debug=False,
+    )
+
+
+async def _add_headers(message: Message, _: Scope) -> None:
+    if message["type"] == "http.response.start":
+        headers = MutableScopeHeaders.from_message(message)
+        for name, value in EVERYWHERE.items():
+            headers.setdefault(name, value)

@@ -1,0 +1,119 @@
+"""Refusals on the wire: RFC 9457 problem documents. The only place that knows HTTP statuses."""
+
+import traceback
+from typing import Any
+
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+from msgspec import Struct
+
+from service.errors import (
+    BodyTooLargeError,
+    DuplicateKeyError,
+    IdentifierTakenError,
+    IntegrityError,
+    MalformedBodyError,
+    MethodNotAllowedError,
+    MissingFieldError,
+    NotConsentBasedError,
+    NotFoundError,
+    NotGrantedError,
+    NoticeSupersededError,
+    ServiceError,
+    UnauthenticatedError,
+    UnavailableError,
+    UnknownAttributeError,
+    UnknownChannelError,
+    UnknownCustomerError,
+    UnknownFieldError,
+    UnknownNoticeError,
+    UnknownPurposeError,
+    UnsupportedMediaError,
+    WrongKindError,
+)
+
+STATUS: dict[type[ServiceError], int] = {
+    MalformedBodyError: 400,
+    DuplicateKeyError: 400,
+    UnauthenticatedError: 401,
+    NotGrantedError: 403,
+    NotFoundError: 404,
+    UnknownPurposeError: 404,
+    UnknownAttributeError: 404,
+    UnknownChannelError: 404,
+    UnknownNoticeError: 404,
+    UnknownCustomerError: 404,
+    MethodNotAllowedError: 405,
+    NoticeSupersededError: 409,
+    NotConsentBasedError: 409,
+    IdentifierTakenError: 409,
+    BodyTooLargeError: 413,
+    UnsupportedMediaError: 415,
+    UnknownFieldError: 422,
+    MissingFieldError: 422,
+    WrongKindError: 422,
+    IntegrityError: 500,
+    UnavailableError: 503,
+}
+FRAMEWORK: dict[int, type[ServiceError]] = {
+    404: NotFoundError,
+    405: MethodNotAllowedError,
+    413: BodyTooLargeError,
+}
+SERVER_FAULT = 500
+log = structlog.get_logger()
+
+
+class Problem(Struct, frozen=True, omit_defaults=True):
+    """A refusal: its stable code, and the JSON pointer of what is wrong, never its value."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str = ""
+    pointer: str | None = None
+
+
+def status_of(kind: type[ServiceError]) -> int:
+    """Return the status of a refusal."""
+    return next((STATUS[each] for each in kind.__mro__ if each in STATUS), SERVER_FAULT)
+
+
+def refuse(request: Request[Any, Any, Any], error: ServiceError) -> Response[Problem]:
+    """Answer a refusal."""
+    status = status_of(type(error))
+    if status >= SERVER_FAULT:
+        log.error("refused", code=error.code, detail=error.detail, route=request.scope["path_template"])
+    else:
+        log.info("refused", code=error.code, route=request.scope.get("path_template", ""))
+    problem = Problem(
+        type=f"urn:byleave:problem:{error.code}",
+        title=error.title,
+        status=status,
+        code=error.code,
+        # What is wrong inside the house is for its log.
+        detail=error.detail if status < SERVER_FAULT else "",
+        pointer=error.pointer,
+    )
+    return Response(problem, status_code=status, media_type="application/problem+json", headers=_headers(status))
+
+
+def refuse_framework(request: Request[Any, Any, Any], error: HTTPException) -> Response[Problem]:
+    """Answer what the framework refused in our own words: its details may quote the request."""
+    kind = FRAMEWORK.get(error.status_code, MalformedBodyError if error.status_code < SERVER_FAULT else ServiceError)
+    return refuse(request, kind())
+
+
+def refuse_bug(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
+    """Answer a fault of ours. The log gets its type and place; a message could hold somebody's data."""
+    where = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-6:]]
+    log.error("bug", error=type(error).__name__, where=where)
+    return refuse(request, ServiceError())
+
+
+def _headers(status: int) -> dict[str, str]:
+    if status == STATUS[UnauthenticatedError]:
+        return {"WWW-Authenticate": 'Bearer realm="byleave"'}
+    return {"Retry-After": "1"} if status == STATUS[UnavailableError] else {}

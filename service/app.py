@@ -1,0 +1,144 @@
+"""The composition root: the only module that knows all the others, and the only clock."""
+
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import structlog
+from litestar import Litestar
+
+from service.api.actions import Actions
+from service.api.door import door
+from service.crypto.keyring import Keyring
+from service.database import Database
+from service.errors import KeysUnavailableError, ServiceError, UnauthenticatedError, WrongKeysError
+from service.model.callers import Caller, CustomerCaller, ServiceCaller
+from service.model.catalogue import Catalogue
+from service.model.identifiers import Identifier
+from service.model.words import AgeBand, PairwiseId
+from service.rootkey import read_root_key
+from service.usecases import access, consents, customers, releases
+from service.usecases.keys import open_keys
+from service.usecases.policies import Library
+
+log = structlog.get_logger()
+
+
+class Keys:
+    """The keyring as soon as it can be opened; until then every wish for it tries again."""
+
+    def __init__(self, database: Database, root_key_file: Path) -> None:
+        self._database = database
+        self._file = root_key_file
+        self._keyring: Keyring | None = None
+
+    async def __call__(self) -> Keyring:
+        """Return the keyring, or raise KeysUnavailableError."""
+        if self._keyring is None:
+            try:
+                self._keyring = await open_keys(self._database, read_root_key(self._file))
+            except WrongKeysError as error:
+                log.error("alarm: the keys do not fit", detail=error.detail)  # noqa: TRY400  no traceback
+                raise KeysUnavailableError("the keys do not fit") from None
+        return self._keyring
+
+    async def or_none(self) -> Keyring | None:
+        """Return the keyring if it can be had, for what works without: saying no."""
+        try:
+            return await self()
+        except ServiceError:
+            return None
+
+
+class House:
+    """One process's database, keys and policies, and every action bound to what it may touch."""
+
+    def __init__(
+        self, database: Database, root_key_file: Path, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.database = database
+        self.keys = Keys(database, root_key_file)
+        self.library = Library(database)
+        self._monotonic = monotonic
+
+    @property
+    def actions(self) -> Actions:
+        """Every action of the JSON API."""
+        return Actions(
+            service_caller=self._service_caller,
+            customer_caller=self._customer_caller,
+            release=self._release,
+            enrol=self._enrol,
+            contribute=self._contribute,
+            record_consent=self._record_consent,
+            read_consents=self._read_consents,
+            catalogue=self._catalogue,
+            faults=self._faults,
+        )
+
+    async def _service_caller(self, presented: str) -> ServiceCaller:
+        return await access.service_caller(self.database, await self.keys.or_none(), presented)
+
+    async def _customer_caller(self, presented: str) -> CustomerCaller:
+        return await access.customer_caller(self.database, presented)
+
+    async def _release(self, caller: ServiceCaller, wanted: releases.Wanted) -> releases.Answer:
+        gate = releases.Gate(self.database, await self._keys_for(caller), self.library.at, self._monotonic)
+        return await releases.release(gate, caller, wanted)
+
+    async def _enrol(
+        self, caller: ServiceCaller, found_by: Sequence[Identifier], age_band: AgeBand
+    ) -> customers.Changed:
+        keyring, policies = await self._keys_for(caller), await self.library.current()
+        return await customers.enrol(self.database, keyring, policies, caller, found_by, age_band)
+
+    async def _contribute(
+        self, caller: ServiceCaller, customer: PairwiseId, claims: Sequence[customers.Claim]
+    ) -> customers.Changed:
+        keyring, policies = await self._keys_for(caller), await self.library.current()
+        return await customers.contribute(self.database, keyring, policies, caller, customer, claims)
+
+    async def _record_consent(self, caller: Caller, said: consents.Said) -> consents.Acknowledged:
+        policies = await self.library.current()
+        if said.status.valid:
+            return await consents.record_yes(self.database, await self.keys(), policies, caller, said)
+        return await consents.record_no(self.database, policies, caller, said)
+
+    async def _read_consents(self, caller: Caller, customer: PairwiseId | None) -> consents.Record:
+        return await consents.read(self.database, await self.library.current(), caller, customer)
+
+    async def _catalogue(self) -> Catalogue:
+        return (await self.library.current()).catalogue
+
+    async def _faults(self) -> list[str]:
+        """Name what is missing, without touching anything."""
+        faults = []
+        for need in (self.keys, self.library.current):
+            try:
+                await need()
+            except ServiceError as error:
+                faults.append(error.code)
+        return sorted(set(faults))
+
+    async def _keys_for(self, caller: ServiceCaller) -> Keyring:
+        """Return the keys for a caller whose own API key is proven with them."""
+        keyring = await self.keys()
+        if not caller.proven:
+            log.error("alarm: an API key does not carry our MAC", service=caller.service)
+            raise UnauthenticatedError
+        return keyring
+
+    @asynccontextmanager
+    async def lifespan(self, _: Litestar) -> AsyncIterator[None]:
+        """Hold the database open while the application runs."""
+        await self.database.open()
+        try:
+            yield
+        finally:
+            await self.database.close()
+
+
+def assemble(house: House) -> Litestar:
+    """Return the application; it connects when it starts."""
+    return door(house.actions, [house.lifespan])

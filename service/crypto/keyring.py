@@ -1,0 +1,196 @@
+"""The keys that are open in this process, and everything that is done with them.
+
+``rootkey`` reads the root key, ``storage/keys`` the wrapped ones; here they meet. A key id selects exactly one key:
+keys are never tried in a loop.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from typing import Literal
+
+from msgspec import Struct
+
+from service.crypto.envelope import KEY, seal, unseal, unwrap, wrap
+from service.crypto.framing import Part, framed
+from service.crypto.random import random_bytes, random_word
+from service.errors import KeysUnavailableError, WrongKeysError
+from service.model.decision import Permit
+from service.model.facts import CustomerKey, Restrictions, Sealed, SealedFact, Standing
+from service.model.identifiers import NORMALISATION, Identifier
+from service.model.words import CustomerId
+
+Role = Literal["epoch", "index", "mac"]
+ROLES: tuple[Role, ...] = ("epoch", "index", "mac")
+
+
+class RootKey(Struct, frozen=True):
+    """The key above all others."""
+
+    id: str
+    key: bytes
+
+    def __repr__(self) -> str:
+        return f"RootKey({self.id!r})"
+
+
+class WrappedKey(Struct, frozen=True):
+    """A service-wide key as the database holds it. ``proof``: a MAC that shows it opened as itself."""
+
+    role: Role
+    version: int
+    root: str
+    wrapped: Sealed
+    proof: bytes
+
+
+class OpenKey(Struct, frozen=True):
+    """A customer's key, open."""
+
+    id: str
+    key: bytes
+
+    def __repr__(self) -> str:
+        return f"OpenKey({self.id!r})"
+
+
+class Mac(Struct, frozen=True):
+    """A MAC and the version of the key that made it."""
+
+    version: int
+    digest: bytes
+
+
+class Keyring:
+    """Open keys by role and version; the highest version makes new things."""
+
+    def __init__(self, keys: Mapping[Role, Mapping[int, bytes]]) -> None:
+        self._keys = keys
+
+    def __repr__(self) -> str:
+        return "Keyring()"
+
+    def active(self, role: Role) -> int:
+        """Return the version that makes new things."""
+        return max(self._keys[role])
+
+    def key(self, role: Role, version: int) -> bytes:
+        """Return exactly this key, or raise KeysUnavailableError."""
+        try:
+            return self._keys[role][version]
+        except KeyError:
+            raise KeysUnavailableError(f"there is no {role} key {version}") from None
+
+    # --- a customer's own key ---
+
+    def new_customer_key(self, customer: CustomerId) -> tuple[CustomerKey, OpenKey]:
+        """Make a customer's key; return it wrapped for storing, and open for first use."""
+        key_id, epoch, key = random_word(10), self.active("epoch"), random_bytes(KEY)
+        wrapped = seal(self.key("epoch", epoch), key, _key_labels(customer, key_id, epoch))
+        return CustomerKey(key_id, epoch, wrapped), OpenKey(key_id, key)
+
+    def open_customer_key(self, customer: CustomerId, key: CustomerKey) -> OpenKey:
+        """Return a customer's key, open."""
+        labels = _key_labels(customer, key.id, key.epoch)
+        return OpenKey(key.id, unseal(self.key("epoch", key.epoch), key.wrapped, labels))
+
+    # --- MACs and the blind index ---
+
+    def mac(self, parts: list[Part]) -> Mac:
+        """Authenticate parts with the active MAC key."""
+        version = self.active("mac")
+        return Mac(version, _hmac(self.key("mac", version), [version, *parts]))
+
+    def authentic(self, mac: Mac | None, parts: list[Part]) -> bool:
+        """Whether this MAC is ours for these parts. No MAC is not ours."""
+        if mac is None or mac.version not in self._keys["mac"]:
+            return False
+        return hmac.compare_digest(mac.digest, _hmac(self.key("mac", mac.version), [mac.version, *parts]))
+
+    def blind_index(self, kind: str, value: str) -> bytes:
+        """Return the 32 bytes under which an identifier or a source id is found."""
+        version = self.active("index")
+        return _hmac(self.key("index", version), ["index", version, NORMALISATION, kind, value])
+
+    def index_of(self, identifier: Identifier) -> bytes:
+        """Return the blind index of a normalised identifier."""
+        return self.blind_index(identifier.kind, identifier.value)
+
+
+def make_keys(root: RootKey, roles: tuple[Role, ...] = ROLES) -> list[WrappedKey]:
+    """Make the first key of each role, wrapped under the root key."""
+    return [_wrapped(root, role, 1, random_bytes(KEY)) for role in roles]
+
+
+def open_keyring(root: RootKey, wrapped: list[WrappedKey]) -> Keyring:
+    """Open every key; raises WrongKeysError when one does not open as itself."""
+    keys: dict[Role, dict[int, bytes]] = {role: {} for role in ROLES}
+    for each in wrapped:
+        key = unwrap(root.key, root.id, each.wrapped, [each.role, each.version])
+        if not hmac.compare_digest(each.proof, _proof(key, each.role, each.version)):
+            raise WrongKeysError(f"the {each.role} key {each.version} failed its canary")
+        keys[each.role][each.version] = key
+    if missing := [role for role in ROLES if not keys[role]]:
+        raise KeysUnavailableError(f"the database has no {missing[0]} key; run: byleave keys init")
+    return Keyring(keys)
+
+
+def _wrapped(root: RootKey, role: Role, version: int, key: bytes) -> WrappedKey:
+    return WrappedKey(role, version, root.id, wrap(root.key, root.id, key, [role, version]), _proof(key, role, version))
+
+
+def _proof(key: bytes, role: Role, version: int) -> bytes:
+    return _hmac(key, ["byleave-canary-1", role, version])
+
+
+def _hmac(key: bytes, parts: list[Part]) -> bytes:
+    return hmac.digest(key, framed(parts), hashlib.sha256)
+
+
+def _key_labels(customer: CustomerId, key_id: str, epoch: int) -> list[Part]:
+    return ["customer-key", customer, key_id, epoch]
+
+
+# --- facts and identifiers under a customer's key -----------------------------------------------------------
+
+
+def fact_labels(customer: CustomerId, fact: SealedFact) -> list[Part]:
+    """Return what a fact's ciphertext is bound to: moved, swapped or relabelled, it does not open."""
+    return [
+        "fact",
+        customer,
+        fact.attribute,
+        fact.provenance,
+        fact.source,
+        fact.as_of,
+        fact.revision,
+        fact.key,
+    ]
+
+
+def open_sealed(key: OpenKey, permit: Permit) -> bytes:
+    """Open the one fact that a permit is for. Only a release may call this."""
+    return unseal(key.key, permit.fact.sealed, fact_labels(permit.customer, permit.fact))
+
+
+# --- what carries a MAC --------------------------------------------------------------------------------------
+
+
+def standing_parts(customer: CustomerId, standing: Standing) -> list[Part]:
+    """Return what the MAC of a standing yes covers."""
+    return [
+        "standing",
+        customer,
+        standing.purpose,
+        standing.channel,
+        standing.status,
+        standing.notice,
+        standing.explicit,
+        standing.decided_at,
+        standing.expires_at,
+    ]
+
+
+def restriction_parts(customer: CustomerId, limits: Restrictions) -> list[Part]:
+    """Return what the MAC of a restrictions row covers."""
+    return ["restrictions", customer, *(getattr(limits, name) for name in limits.__struct_fields__)]

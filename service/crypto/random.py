@@ -1,0 +1,22 @@
+"""The only source of randomness: the operating system's."""
+
+import base64
+import secrets  # noqa: TID251  the one place
+from datetime import datetime
+
+from ulid import ULID
+
+
+def random_bytes(count: int) -> bytes:
+    """Return random bytes fit for keys, nonces and tokens."""
+    return secrets.token_bytes(count)
+
+
+def random_word(count: int) -> str:
+    """Return random bytes as lower-case base32 without padding, fit for ids and tokens."""
+    return base64.b32encode(random_bytes(count)).decode().rstrip("=").lower()
+
+
+def sortable_id(prefix: str, at: datetime) -> str:
+    """Return an id like ``ent_01J...``: a ULID, so that ids made later sort later."""
+    return f"{prefix}_{ULID.from_datetime(at)}"

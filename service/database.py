@@ -1,0 +1,86 @@
+"""Hands out connections and transactions, and nothing else.
+
+Whatever goes wrong with the database becomes one refusal: without it there is no decision and no data.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TypeAlias
+
+import asyncpg
+from asyncpg.pool import Pool, PoolConnectionProxy
+
+from service.errors import DatabaseUnavailableError
+
+Record: TypeAlias = asyncpg.Record
+Connection: TypeAlias = "PoolConnectionProxy[Record]"
+
+PATIENCE = 2.0
+"""Seconds that a request waits for a connection, and for one statement."""
+
+FAULTS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
+
+
+class Database:
+    """Connections to one PostgreSQL primary. Opening it does not connect: a database that is down may come back."""
+
+    def __init__(self, url: str, connections: int) -> None:
+        self._url = url
+        self._connections = connections
+        self._pool: Pool[Record] | None = None
+
+    def __repr__(self) -> str:  # the URL holds a password
+        return "Database()"
+
+    async def open(self) -> None:
+        """Make ready to connect; raises DatabaseUnavailableError for a URL that is none."""
+        try:
+            self._pool = await asyncpg.create_pool(
+                self._url,
+                min_size=0,
+                max_size=self._connections,
+                timeout=PATIENCE,
+                command_timeout=PATIENCE,
+                server_settings={"application_name": "byleave", "timezone": "UTC"},
+            )
+        except (*FAULTS, ValueError) as fault:
+            raise DatabaseUnavailableError("BYLEAVE_DATABASE_URL cannot be used") from fault
+
+    async def close(self) -> None:
+        """Close every connection; those in use are cut after a while."""
+        if self._pool is None:
+            return
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._pool.close()
+        except TimeoutError:
+            self._pool.terminate()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """Lend a connection outside any transaction."""
+        if self._pool is None:
+            raise DatabaseUnavailableError("not open")
+        try:
+            async with self._pool.acquire(timeout=PATIENCE) as connection:
+                yield connection
+        except FAULTS as fault:
+            raise DatabaseUnavailableError(type(fault).__name__) from fault
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """Lend a connection in a transaction that commits when the block ends without an exception."""
+        async with self.connection() as connection, connection.transaction():
+            yield connection
+
+
+@asynccontextmanager
+async def opened(url: str, connections: int = 5) -> AsyncIterator[Database]:
+    """Lend an open database for the length of a block."""
+    database = Database(url, connections)
+    await database.open()
+    try:
+        yield database
+    finally:
+        await database.close()

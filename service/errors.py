@@ -1,0 +1,256 @@
+"""Every way the service says no: one class per refusal, each with a stable code.
+
+HTTP statuses are not here; ``api/problems.py`` is the only place that has them.
+"""
+
+
+class ServiceError(Exception):
+    """A refusal that a caller is told about, by its code and the place of what is wrong."""
+
+    code = "refused"
+    title = "The request was refused"
+
+    def __init__(self, detail: str = "", *, pointer: str | None = None) -> None:
+        super().__init__(detail or self.title)
+        self.detail = detail
+        self.pointer = pointer
+
+
+# --- what was sent ---------------------------------------------------------------------------------------
+
+
+class MalformedBodyError(ServiceError):
+    """The body is not one well-formed JSON object in UTF-8."""
+
+    code = "malformed-body"
+    title = "The body is not well-formed JSON"
+
+
+class DuplicateKeyError(ServiceError):
+    """An object in the body has the same key twice."""
+
+    code = "duplicate-key"
+    title = "A key stands twice in one object"
+
+
+class UnknownFieldError(ServiceError):
+    """The body has a field that this call does not know."""
+
+    code = "unknown-field"
+    title = "A field is not known here"
+
+
+class MissingFieldError(ServiceError):
+    """The body lacks a field that this call needs."""
+
+    code = "missing-field"
+    title = "A required field is missing"
+
+
+class WrongKindError(ServiceError):
+    """A value has the wrong type, form, length or range."""
+
+    code = "wrong-kind"
+    title = "A value is of the wrong kind"
+
+
+class UnsupportedMediaError(ServiceError):
+    """The body is not labelled as JSON."""
+
+    code = "unsupported-media-type"
+    title = "The body must be application/json"
+
+
+class BodyTooLargeError(ServiceError):
+    """The body is larger than this call accepts."""
+
+    code = "body-too-large"
+    title = "The body is too large"
+
+
+class NotFoundError(ServiceError):
+    """No such page."""
+
+    code = "not-found"
+    title = "There is nothing at this address"
+
+
+class MethodNotAllowedError(ServiceError):
+    """The address exists, the method does not."""
+
+    code = "method-not-allowed"
+    title = "This method is not allowed here"
+
+
+# --- who is asking ---------------------------------------------------------------------------------------
+
+
+class UnauthenticatedError(ServiceError):
+    """No valid credential was sent."""
+
+    code = "unauthenticated"
+    title = "A valid credential is required"
+
+
+class NotGrantedError(ServiceError):
+    """The service has no right to do this."""
+
+    code = "not-granted"
+    title = "This service has no right to do this"
+
+
+# --- what it is about ------------------------------------------------------------------------------------
+
+
+class UnknownPurposeError(ServiceError):
+    """No such purpose is in the catalogue."""
+
+    code = "unknown-purpose"
+    title = "The purpose is not in the catalogue"
+
+
+class UnknownChannelError(ServiceError):
+    """The purpose is not offered on this channel."""
+
+    code = "unknown-channel"
+    title = "The purpose does not have this channel"
+
+
+class UnknownAttributeError(ServiceError):
+    """No such attribute is in the catalogue."""
+
+    code = "unknown-attribute"
+    title = "The attribute is not in the catalogue"
+
+
+class UnknownNoticeError(ServiceError):
+    """No such notice, or not in this language."""
+
+    code = "unknown-notice"
+    title = "There is no such notice"
+
+
+class UnknownCustomerError(ServiceError):
+    """The pairwise id names no customer of this service."""
+
+    code = "unknown-customer"
+    title = "There is no such customer"
+
+
+class UnknownServiceError(ServiceError):
+    """No such service is in the catalogue."""
+
+    code = "unknown-service"
+    title = "The service is not in the catalogue"
+
+
+class NoticeSupersededError(ServiceError):
+    """The customer read a notice that is no longer in force."""
+
+    code = "notice-superseded"
+    title = "A newer notice is in force"
+
+
+class NotConsentBasedError(ServiceError):
+    """The purpose does not rest on consent, so there is nothing to answer."""
+
+    code = "not-consent-based"
+    title = "This purpose does not rest on consent"
+
+
+class IdentifierTakenError(ServiceError):
+    """The identifiers belong to different customers, or to more than one."""
+
+    code = "identifier-taken"
+    title = "The identifiers do not lead to one customer"
+
+
+# --- what cannot be done now -----------------------------------------------------------------------------
+
+
+class UnavailableError(ServiceError):
+    """Something needed to decide cannot be reached: no data."""
+
+    code = "unavailable"
+    title = "The service cannot decide now"
+
+
+class DatabaseUnavailableError(UnavailableError):
+    """The database did not answer, or not in time."""
+
+    code = "database-unavailable"
+
+
+class KeysUnavailableError(UnavailableError):
+    """The root key, or a key that a row names, is not there."""
+
+    code = "keys-unavailable"
+
+
+class PoliciesUnavailableError(UnavailableError):
+    """No published policies can be used."""
+
+    code = "policies-unavailable"
+
+
+class FactsChangedError(UnavailableError):
+    """The facts kept changing while the request was decided."""
+
+    code = "facts-changed"
+
+
+class TooLateError(UnavailableError):
+    """The decision grew too old before its data could leave."""
+
+    code = "too-late"
+
+
+class IntegrityError(ServiceError):
+    """Something stored is not what was stored: an alarm and a refusal, never an empty value."""
+
+    code = "integrity"
+    title = "Stored data failed its integrity check"
+
+
+# --- what an operator is told ----------------------------------------------------------------------------
+
+
+class OperatorError(ServiceError):
+    """Something an operator set up is wrong; says what and where."""
+
+    code = "operator"
+    title = "The set-up is wrong"
+
+
+class SettingsError(OperatorError):
+    """An environment variable has a wrong value."""
+
+    code = "settings"
+
+
+class WrongKeysError(OperatorError):
+    """The root key does not belong to this database."""
+
+    code = "wrong-keys"
+
+
+class PolicyError(OperatorError):
+    """The policies or the catalogue have faults."""
+
+    code = "policy"
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+class EmbeddedServerError(OperatorError):
+    """The embedded PostgreSQL cannot be used."""
+
+    code = "embedded-server"
+
+
+class ImportFileError(OperatorError):
+    """The file or its column map cannot be read."""
+
+    code = "import-file"

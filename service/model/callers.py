@@ -1,0 +1,40 @@
+"""Who is asking. A caller says who; what it may do is read with the facts on each request."""
+
+from msgspec import Struct
+
+from service.model.words import CustomerId, ServiceId
+
+
+class ServiceCaller(Struct, frozen=True):
+    """An internal system, by its API key. ``proven``: we, and nobody at the database, gave it that key."""
+
+    service: ServiceId
+    key: str
+    proven: bool
+
+
+class CustomerCaller(Struct, frozen=True):
+    """The customer herself."""
+
+    customer: CustomerId
+
+
+class OperatorCaller(Struct, frozen=True):
+    """A member of staff at the command line, and why."""
+
+    account: str
+    reason: str
+
+
+Caller = ServiceCaller | CustomerCaller | OperatorCaller
+
+
+def actor(caller: Caller) -> str:
+    """Return how the ledger names this caller."""
+    match caller:
+        case ServiceCaller():
+            return f"service:{caller.service}"
+        case CustomerCaller():
+            return "customer"
+        case OperatorCaller():
+            return f"operator:{caller.account}"

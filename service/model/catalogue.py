@@ -1,0 +1,164 @@
+"""The catalogue: which purposes, attributes, services and notices exist, as ``policies/`` says."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from enum import StrEnum
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from service.model.words import AttributeId, Basis, Channel, Provenance, PurposeId, ServiceId
+
+Text = Annotated[str, Meta(min_length=1, max_length=2000)]
+Slug = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
+Dotted = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)*$", max_length=64)]
+Iri = Annotated[str, Meta(pattern=r"^https://w3id\.org/dpv(/pd|/legal/eu/gdpr)?#[A-Za-z0-9]+$")]
+Days = Annotated[int, Meta(ge=1, le=36_500)]
+Language = Annotated[str, Meta(pattern=r"^[a-z]{2}(-[A-Z]{2})?$")]
+
+
+class ValueKind(StrEnum):
+    """What values an attribute has."""
+
+    TEXT = "text"
+    TEXTS = "texts"
+    INTEGER = "integer"
+    BOOLEAN = "boolean"
+    DATE = "date"
+
+
+class Purpose(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One reason for processing, in the customer's words, with what it may use and why each is needed."""
+
+    id: Dotted
+    title: Text
+    text: Text
+    basis: Basis
+    dpv: Iri
+    kinds: tuple[Dotted, ...]
+    """Groups of actions that policies name: ``personalisation``, ``marketing``, ..."""
+    channels: tuple[Channel, ...]
+    attributes: Mapping[str, Text]
+    """Attribute to the reason it is needed."""
+    benefit: Text
+    consequence: Text
+    """What stops working without it."""
+    retention_days: Days
+    owner: Text
+    consent_expires_days: Days | None = None
+    third_party: bool = False
+
+
+class Attribute(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A named kind of thing known about a customer."""
+
+    id: Slug
+    title: Text
+    kind: ValueKind
+    dpv: Iri
+    category: Dotted
+    provenances: tuple[Provenance, ...]
+    sensitivity: Annotated[int, Meta(ge=0, le=3)]
+    retention_days: Days
+    max_length: Annotated[int, Meta(ge=1, le=2000)] = 200
+    choices: tuple[str, ...] = ()
+    minimum: int | None = None
+    maximum: int | None = None
+    special: bool = False
+    """A special category of GDPR Art. 9."""
+    demographic: bool = False
+
+    @property
+    def value_type(self) -> Any:  # noqa: ANN401  a type expression for msgspec has no type of its own
+        """The type that a value must have, for msgspec."""
+        text: Any = Annotated[str, Meta(min_length=1, max_length=self.max_length)]
+        if self.choices:
+            text = Literal[self.choices]
+        match self.kind:
+            case ValueKind.TEXT:
+                return text
+            case ValueKind.TEXTS:
+                return Annotated[list[text], Meta(max_length=50)]
+            case ValueKind.INTEGER:
+                return Annotated[int, Meta(ge=self.minimum, le=self.maximum)]
+            case ValueKind.BOOLEAN:
+                return bool
+            case ValueKind.DATE:
+                return date
+
+    def canonical(self, value: bytes) -> bytes:
+        """Return a JSON value in its one stored form; raises msgspec.ValidationError for a wrong kind."""
+        return msgspec.json.encode(msgspec.json.decode(value, type=self.value_type, strict=True))
+
+
+class Use(Struct, frozen=True, forbid_unknown_fields=True):
+    """What one service may use for one purpose."""
+
+    channels: tuple[Channel, ...]
+    attributes: tuple[str, ...]
+
+
+class Service(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """An internal system and its rights; none by default."""
+
+    id: Dotted
+    title: Text
+    team: Dotted
+    recipient: Text
+    third_party: bool = False
+    uses: Mapping[str, Use] = {}
+    contributes: Mapping[str, tuple[Provenance, ...]] = {}
+    records: tuple[str, ...] = ()
+
+    def may_contribute(self, attribute: str, provenance: Provenance) -> bool:
+        """Whether this service may say such a fact, so that no service can call its guesses volunteered."""
+        return provenance in self.contributes.get(attribute, ())
+
+
+class Notice(Struct, frozen=True, kw_only=True):
+    """The text a person was shown for a purpose."""
+
+    purpose: PurposeId
+    version: int
+    language: Language
+    material: bool
+    """Whether it asks more than the version before, so that an older yes does not cover it."""
+    title: str
+    text: str
+    digest: str
+
+
+Item = TypeVar("Item", Purpose, Attribute, Service)
+
+
+class Catalogue(Struct, frozen=True):
+    """All of it, by id."""
+
+    purposes: Mapping[PurposeId, Purpose]
+    attributes: Mapping[AttributeId, Attribute]
+    services: Mapping[ServiceId, Service]
+    notices: Mapping[tuple[PurposeId, int, str], Notice]
+
+    def notices_of(self, purpose: PurposeId) -> list[Notice]:
+        """Return a purpose's notices, oldest first, in every language."""
+        return sorted((n for n in self.notices.values() if n.purpose == purpose), key=lambda n: (n.version, n.language))
+
+    def notice_in_force(self, purpose: PurposeId) -> int:
+        """Return the newest notice version of a purpose, 0 when it has none."""
+        return max((n.version for n in self.notices_of(purpose)), default=0)
+
+    def covers(self, purpose: PurposeId, notice: int) -> bool:
+        """Whether a yes to this notice version still covers what the purpose asks today."""
+        material = max((n.version for n in self.notices_of(purpose) if n.material), default=1)
+        return notice >= material
+
+
+def by_id(items: Iterable[Item]) -> dict[str, Item]:
+    """Index catalogue items by their id; raises ValueError naming an id that stands twice."""
+    index: dict[str, Item] = {}
+    for item in items:
+        if item.id in index:
+            raise ValueError(f"{item.id} stands twice")
+        index[item.id] = item
+    return index

@@ -1,0 +1,61 @@
+"""Decisions: for each attribute a permit or a reason, and what comes with it."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+from msgspec import Struct
+
+from service.model.facts import SealedFact
+from service.model.words import AttributeId, CustomerId, PolicyVersion
+
+
+class Outcome(StrEnum):
+    """The whole of a decision in one word."""
+
+    PERMIT = "permit"
+    PARTIAL = "partial"
+    DENY = "deny"
+
+
+class Obligation(Struct, frozen=True, order=True, omit_defaults=True):
+    """What a service must do with what it receives."""
+
+    id: str
+    days: int | None = None
+
+
+class Permit(Struct, frozen=True):
+    """Proof in code that the policy said yes to one fact of one customer; only ``policy/decide.py`` makes one."""
+
+    customer: CustomerId
+    fact: SealedFact
+    policies: tuple[str, ...]
+
+
+class Withheld(Struct, frozen=True, omit_defaults=True):
+    """An attribute that stays here, and why."""
+
+    attribute: AttributeId
+    reason: str
+    policy: str | None = None
+
+
+class Decision(Struct, frozen=True):
+    """The answer of the policies to one request."""
+
+    permits: tuple[Permit, ...]
+    withheld: tuple[Withheld, ...]
+    obligations: tuple[Obligation, ...]
+    policy_version: PolicyVersion
+
+    @property
+    def outcome(self) -> Outcome:
+        """Permit, partial or deny."""
+        if not self.permits:
+            return Outcome.DENY
+        return Outcome.PARTIAL if self.withheld else Outcome.PERMIT
+
+
+def nothing_but(reason: str, attributes: Iterable[AttributeId], version: PolicyVersion) -> Decision:
+    """Return a refusal of every attribute for one and the same reason."""
+    return Decision((), tuple(Withheld(a, reason) for a in attributes), (), version)

@@ -1,0 +1,118 @@
+"""What is stored about one customer and bears on a decision. Values stay sealed here."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from msgspec import Struct
+
+from service.model.words import (
+    AgeBand,
+    AttributeId,
+    Channel,
+    CustomerId,
+    PolicyVersion,
+    Provenance,
+    PurposeId,
+    Status,
+)
+
+PREFERENCE = {provenance: rank for rank, provenance in enumerate(Provenance)}
+
+
+class Sealed(Struct, frozen=True):
+    """Ciphertext; its repr shows none of it."""
+
+    data: bytes
+
+    def __repr__(self) -> str:
+        return f"Sealed({len(self.data)} bytes)"
+
+
+class SealedFact(Struct, frozen=True):
+    """One value of an attribute, unreadable, with the labels that its ciphertext is bound to."""
+
+    attribute: AttributeId
+    provenance: Provenance
+    source: str
+    as_of: datetime
+    revision: int
+    key: str
+    sealed: Sealed
+
+
+class Standing(Struct, frozen=True):
+    """What a customer answered last for one purpose on one channel."""
+
+    purpose: PurposeId
+    channel: Channel
+    status: Status
+    notice: int
+    explicit: bool
+    decided_at: datetime
+    expires_at: datetime | None
+
+    def status_at(self, now: datetime) -> Status:
+        """Return the status at an instant: a yes ends when its time has run."""
+        ended = self.expires_at is not None and self.expires_at <= now
+        return Status.EXPIRED if self.status.valid and ended else self.status
+
+
+class Restrictions(Struct, frozen=True):
+    """What the customer has forbidden or opened beyond single purposes, phrased so that what is missing refuses."""
+
+    age_band: AgeBand = AgeBand.UNKNOWN
+    may_process: bool = False
+    may_market: bool = False
+    may_profile: bool = False
+    may_share: bool = False
+    observed_allowed: bool = False
+    acquired_allowed: bool = False
+    inferred_allowed: bool = False
+    demographic_allowed: bool = False
+
+
+def restrictions_at_enrolment(age_band: AgeBand) -> Restrictions:
+    """What holds for a new customer: what she tells and does may be used, what her group is like may not."""
+    return Restrictions(
+        age_band=age_band,
+        may_process=True,
+        may_market=True,
+        may_profile=True,
+        may_share=True,
+        observed_allowed=True,
+    )
+
+
+class CustomerKey(Struct, frozen=True):
+    """A customer's own key, wrapped by the key of an epoch."""
+
+    id: str
+    epoch: int
+    wrapped: Sealed
+
+
+class Publication(Struct, frozen=True):
+    """Which policies are in force."""
+
+    sequence: int
+    version: PolicyVersion
+
+
+class Facts(Struct, frozen=True):
+    """Everything one decision rests on, read at once and verified. ``None`` refuses."""
+
+    customer: CustomerId | None
+    version: int
+    now: datetime
+    standing: Standing | None
+    restrictions: Restrictions | None
+    facts: Mapping[AttributeId, tuple[SealedFact, ...]]
+
+    def candidates(self, attribute: AttributeId) -> list[SealedFact]:
+        """Return the facts of an attribute in the order in which they are preferred."""
+        return in_preference(self.facts.get(attribute, ()))
+
+
+def in_preference(facts: Iterable[SealedFact]) -> list[SealedFact]:
+    """Order facts: volunteered, observed, acquired, inferred; newest first; then by source."""
+    return sorted(facts, key=lambda f: (PREFERENCE[f.provenance], -f.as_of.timestamp(), f.source))

@@ -1,0 +1,71 @@
+"""Identifiers in their one normal form, so that the same person is found by however she writes it.
+
+The rules have a version that goes into the blind index: a change of rules is a new version, never a new result.
+Sources: RFC 5321 and UTS 46 for e-mail (``email-validator``), E.164 for phone (``phonenumbers``).
+"""
+
+import re
+import unicodedata
+
+import phonenumbers
+from email_validator import EmailNotValidError, validate_email
+from msgspec import Struct
+
+from service.errors import WrongKindError
+from service.model.words import IdentifierKind
+
+NORMALISATION = 1
+LOYALTY = re.compile(r"^[A-Z0-9]{4,32}$")
+MAX_LENGTH = 254
+
+
+class Identifier(Struct, frozen=True):
+    """A normalised identifier; its repr shows only the kind."""
+
+    kind: IdentifierKind
+    value: str
+
+    def __repr__(self) -> str:
+        return f"Identifier({self.kind})"
+
+
+def identifier(kind: IdentifierKind, written: str, *, region: str | None = None) -> Identifier:
+    """Return the identifier meant by what was written; raises WrongKindError, which never quotes it.
+
+    ``region`` (ISO 3166, such as ``GB``) reads phone numbers without a country code.
+    """
+    if len(written) > MAX_LENGTH:
+        raise WrongKindError("an identifier has at most 254 characters")
+    match kind:
+        case IdentifierKind.EMAIL:
+            return Identifier(kind, _email(written))
+        case IdentifierKind.PHONE:
+            return Identifier(kind, _phone(written, region))
+        case IdentifierKind.LOYALTY:
+            return Identifier(kind, _loyalty(written))
+
+
+def _email(written: str) -> str:
+    try:
+        parsed = validate_email(unicodedata.normalize("NFKC", written.strip()), check_deliverability=False)
+    except EmailNotValidError:
+        raise WrongKindError("not an e-mail address") from None
+    # The local part is case-sensitive by the letter of RFC 5321 and nowhere in practice.
+    return parsed.normalized.lower()
+
+
+def _phone(written: str, region: str | None) -> str:
+    try:
+        number = phonenumbers.parse(written, region)
+    except phonenumbers.NumberParseException:
+        raise WrongKindError("not a phone number; write it with its country code") from None
+    if not phonenumbers.is_possible_number(number):
+        raise WrongKindError("not a phone number; write it with its country code")
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _loyalty(written: str) -> str:
+    compact = re.sub(r"[\s-]", "", unicodedata.normalize("NFKC", written)).upper()
+    if not LOYALTY.match(compact):
+        raise WrongKindError("a loyalty number has 4 to 32 letters and digits")
+    return compact

@@ -1,0 +1,127 @@
+"""What the ledger says: one body per kind of act, with ids and words only, never a value.
+
+Bodies are canonical JSON (RFC 8785): structs of ASCII names, strings, integers and lists, keys sorted.
+"""
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from service.model.callers import Caller, actor
+from service.model.words import CustomerId, EntryId
+
+
+class Act(Struct, frozen=True, omit_defaults=True, tag_field="kind"):
+    """What happened. Each kind of act is a subclass; its tag is stored and never changes."""
+
+
+class Released(Act, frozen=True, omit_defaults=True, tag="release"):
+    """Data was asked for and handed over, in part or not at all."""
+
+    decision: str
+    purpose: str
+    channel: str
+    outcome: str
+    released: list[str]
+    withheld: dict[str, str]
+    policy_version: str
+    version: int
+
+
+class Checked(Released, frozen=True, omit_defaults=True, tag="check"):
+    """The same question, with no data handed over."""
+
+
+class Aborted(Act, frozen=True, omit_defaults=True, tag="aborted"):
+    """A release was entered and then no data left."""
+
+    entry: str
+    reason: str
+
+
+class Answered(Act, frozen=True, omit_defaults=True, tag="consent"):
+    """A customer's answer was recorded."""
+
+    purpose: str
+    channels: list[str]
+    answer: str
+    notice: int
+    explicit: bool
+    method: str
+    given_at: str
+    recorded_for: str = ""
+
+
+class Enrolled(Act, frozen=True, omit_defaults=True, tag="enrol"):
+    """A customer was enrolled, or recognised by her identifiers."""
+
+    identifiers: list[str]
+    new: bool
+
+
+class Contributed(Act, frozen=True, omit_defaults=True, tag="contribute"):
+    """Facts were contributed."""
+
+    facts: list[str]
+
+
+class Imported(Act, frozen=True, omit_defaults=True, tag="import"):
+    """A customer came in, or was brought up to date, from a file."""
+
+    identifiers: list[str]
+    facts: list[str]
+    new: bool
+
+
+class LookedUp(Act, frozen=True, omit_defaults=True, tag="look-up"):
+    """A member of staff looked at one person, or acted for her."""
+
+    what: str
+    reason: str
+
+
+class Published(Act, frozen=True, omit_defaults=True, tag="publish"):
+    """Policies and catalogue were published."""
+
+    policy_version: str
+
+
+class KeysMade(Act, frozen=True, omit_defaults=True, tag="keys"):
+    """Keys were made."""
+
+    keys: list[str]
+
+
+class CredentialChanged(Act, frozen=True, omit_defaults=True, tag="credential"):
+    """A service's API key was made or revoked."""
+
+    service: str
+    key: str
+    change: Literal["made", "revoked"]
+
+
+class Entry(Struct, frozen=True):
+    """A line of the ledger."""
+
+    id: EntryId
+    customer: CustomerId | None
+    actor: str
+    at: datetime
+    act: Act
+
+    @property
+    def kind(self) -> str:
+        """The tag of its act."""
+        return str(type(self.act).__struct_config__.tag)
+
+    @property
+    def body(self) -> bytes:
+        """The canonical form of its act."""
+        return msgspec.json.encode(self.act, order="sorted")
+
+
+def entry(id_: EntryId, customer: CustomerId | None, caller: Caller, at: datetime, act: Act) -> Entry:
+    """Say that a caller did something, perhaps about a customer."""
+    return Entry(id=id_, customer=customer, actor=actor(caller), at=at, act=act)

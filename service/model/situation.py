@@ -1,0 +1,102 @@
+"""The situation: a customer's state for one purpose, one channel and one kind of fact, as policies see it.
+
+A closed space of booleans and closed vocabularies, phrased positively, so that what is missing refuses. Time,
+counters and dates end here; a policy never sees them.
+"""
+
+from msgspec import Struct
+from msgspec.structs import fields
+
+from service.model.catalogue import Catalogue, Use
+from service.model.facts import Facts, Restrictions, Standing
+from service.model.words import AgeBand, AttributeId, Channel, PurposeId, ServiceId, Status
+
+
+class Situation(Struct, frozen=True, kw_only=True):
+    """The whole context of a policy. The defaults are the darkest situation: nothing known, nothing allowed.
+
+    When several fields refuse, the first in this order is the reason that is told.
+    """
+
+    granted: bool = False
+    """The service may use this attribute for this purpose on this channel."""
+    channel_allowed: bool = False
+    """The purpose is offered on this channel."""
+    consent: Status = Status.UNKNOWN
+    notice_current: bool = False
+    """The answer was given to a notice that covers what is asked today."""
+    verified: bool = False
+    """The restrictions row is there and carries our MAC."""
+    may_process: bool = False
+    may_market: bool = False
+    may_profile: bool = False
+    may_share: bool = False
+    age_band: AgeBand = AgeBand.UNKNOWN
+    explicit: bool = False
+    observed_allowed: bool = False
+    acquired_allowed: bool = False
+    inferred_allowed: bool = False
+    demographic_allowed: bool = False
+
+
+FIELDS = tuple(field.name for field in fields(Situation))
+BRIGHTEST = Situation(
+    granted=True,
+    channel_allowed=True,
+    consent=Status.GIVEN,
+    notice_current=True,
+    verified=True,
+    may_process=True,
+    may_market=True,
+    may_profile=True,
+    may_share=True,
+    age_band=AgeBand.ADULT,
+    explicit=True,
+    observed_allowed=True,
+    acquired_allowed=True,
+    inferred_allowed=True,
+    demographic_allowed=True,
+)
+
+
+class Asked(Struct, frozen=True):
+    """What a service asks: which purpose, on which channel."""
+
+    service: ServiceId
+    purpose: PurposeId
+    channel: Channel
+
+
+def situate(catalogue: Catalogue, asked: Asked, attribute: AttributeId, facts: Facts) -> Situation:
+    """Reduce stored facts to the situation in which one attribute is asked for."""
+    use = catalogue.services[asked.service].uses.get(asked.purpose)
+    standing, limits = _standing(asked, facts), facts.restrictions or Restrictions()
+    return Situation(
+        granted=_granted(use, asked.channel, attribute),
+        channel_allowed=asked.channel in catalogue.purposes[asked.purpose].channels,
+        consent=Status.UNKNOWN if standing is None else standing.status_at(facts.now),
+        notice_current=standing is not None and catalogue.covers(asked.purpose, standing.notice),
+        verified=facts.restrictions is not None,
+        may_process=limits.may_process,
+        may_market=limits.may_market,
+        may_profile=limits.may_profile,
+        may_share=limits.may_share,
+        age_band=limits.age_band,
+        explicit=standing is not None and standing.explicit,
+        observed_allowed=limits.observed_allowed,
+        acquired_allowed=limits.acquired_allowed,
+        inferred_allowed=limits.inferred_allowed,
+        demographic_allowed=limits.demographic_allowed,
+    )
+
+
+def _standing(asked: Asked, facts: Facts) -> Standing | None:
+    """Return what she answered to this very question; an answer to another one is no answer."""
+    standing = facts.standing
+    if standing is None or (standing.purpose, standing.channel) != (asked.purpose, asked.channel):
+        return None
+    return standing
+
+
+def _granted(use: Use | None, channel: Channel, attribute: AttributeId) -> bool:
+    return use is not None and channel in use.channels and attribute in use.attributes

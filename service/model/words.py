@@ -1,0 +1,95 @@
+"""The product's words: ids, and the closed vocabularies that values are chosen from."""
+
+from enum import StrEnum
+from typing import NewType
+from uuid import UUID
+
+CustomerId = NewType("CustomerId", UUID)
+PairwiseId = NewType("PairwiseId", str)
+"""How one service knows a customer: ``byc_...``, random, different for each service."""
+ServiceId = NewType("ServiceId", str)
+PurposeId = NewType("PurposeId", str)
+AttributeId = NewType("AttributeId", str)
+EntryId = NewType("EntryId", str)
+PolicyVersion = NewType("PolicyVersion", str)
+"""``sha256:`` and 64 hexadecimal digits, over policies, schema and catalogue."""
+
+
+class Channel(StrEnum):
+    """The way by which a purpose reaches the customer."""
+
+    WEB = "web"
+    APP = "app"
+    EMAIL = "email"
+    SMS = "sms"
+    PHONE = "phone"
+    POST = "post"
+    COUNTER = "counter"
+    INTERNAL = "internal"
+
+
+class Provenance(StrEnum):
+    """How a fact came to be known, in the order in which facts are preferred."""
+
+    VOLUNTEERED = "volunteered"
+    OBSERVED = "observed"
+    ACQUIRED = "acquired"
+    INFERRED = "inferred"
+
+
+class Basis(StrEnum):
+    """The lawful basis of a purpose, GDPR Art. 6(1)."""
+
+    CONSENT = "consent"
+    CONTRACT = "contract"
+    LEGAL_OBLIGATION = "legal-obligation"
+    VITAL_INTEREST = "vital-interest"
+    PUBLIC_TASK = "public-task"
+    LEGITIMATE_INTEREST = "legitimate-interest"
+
+
+class Status(StrEnum):
+    """What holds for one purpose on one channel: the consent status of the W3C DPV."""
+
+    GIVEN = "given"
+    RENEWED = "renewed"
+    REQUESTED = "requested"
+    DEFERRED = "deferred"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+    REVOKED = "revoked"
+    EXPIRED = "expired"
+    INVALIDATED = "invalidated"
+    UNKNOWN = "unknown"
+
+    @property
+    def valid(self) -> bool:
+        """Only these two can ever permit."""
+        return self in (Status.GIVEN, Status.RENEWED)
+
+
+class Method(StrEnum):
+    """By which road an answer reached us."""
+
+    PORTAL = "portal"
+    API = "api"
+    PHONE = "phone"
+    PAPER = "paper"
+    COUNTER = "counter"
+    IMPORT = "import"
+
+
+class AgeBand(StrEnum):
+    """All that a decision needs to know about age."""
+
+    ADULT = "adult"
+    MINOR = "minor"
+    UNKNOWN = "unknown"
+
+
+class IdentifierKind(StrEnum):
+    """What a customer can be found by."""
+
+    EMAIL = "email"
+    PHONE = "phone"
+    LOYALTY = "loyalty"

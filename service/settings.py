@@ -1,0 +1,63 @@
+"""What the operator decides: one frozen struct, read once from the environment."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, get_type_hints
+
+import msgspec
+from msgspec import Meta, Struct
+
+from service.errors import SettingsError
+
+PREFIX = "BYLEAVE_"
+
+Port = Annotated[int, Meta(ge=1, le=65535)]
+Count = Annotated[int, Meta(ge=1, le=200)]
+Url = Annotated[str, Meta(pattern=r"^postgres(ql)?://")]
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """Each field is the environment variable ``BYLEAVE_<FIELD>``; the README has the table."""
+
+    database_url: Url | None = None
+    home: Path = Path(".byleave")
+    keys: Path | None = None
+    policies: Path | None = None
+    host: str = "127.0.0.1"
+    port: Port = 8400
+    workers: Count = 1
+    connections: Count = 10
+
+    @property
+    def root_key_file(self) -> Path:
+        """Where the root key lies: ``BYLEAVE_KEYS``, else in the home folder."""
+        return self.keys or self.home / "root.key"
+
+    def __repr__(self) -> str:  # a database URL holds a password
+        return f"Settings(home={str(self.home)!r}, host={self.host!r}, port={self.port})"
+
+
+def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:  # noqa: TID251  the one place
+    """Return the settings, or raise SettingsError naming the variable that is wrong."""
+    hints = get_type_hints(Settings, include_extras=True)
+    known = {PREFIX + name.upper(): name for name in Settings.__struct_fields__}
+    given = {key: value for key, value in environment.items() if key.startswith(PREFIX)}
+    if unknown := sorted(given.keys() - known.keys() - {PREFIX + "TEST_DATABASE_URL"}):
+        raise SettingsError(f"{unknown[0]} is not a setting; known are {', '.join(sorted(known))}")
+    values = {known[key]: _convert(key, value, hints[known[key]]) for key, value in given.items() if key in known}
+    return msgspec.convert(values, Settings)
+
+
+def _convert(variable: str, text: str, kind: object) -> object:
+    try:
+        return msgspec.convert(text.strip(), kind, strict=False, dec_hook=_path)
+    except msgspec.ValidationError as error:
+        # The message says what was expected; the value may hold a password.
+        raise SettingsError(f"{variable}: {error}") from None
+
+
+def _path(kind: type, value: object) -> object:
+    if kind is Path and isinstance(value, str) and value:
+        return Path(value)
+    raise msgspec.ValidationError("Expected a path")

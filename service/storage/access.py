@@ -1,0 +1,74 @@
+"""Who may come in: API keys of services and tokens of customers, kept as digests."""
+
+from datetime import datetime
+
+from msgspec import Struct
+
+from service.crypto.credentials import Credential, credential_parts
+from service.crypto.keyring import Keyring, Mac
+from service.database import Connection
+from service.model.words import CustomerId, ServiceId
+from service.storage.statements import statements
+
+SQL = statements(__file__)
+CORNER = 0x0B1F  # our corner of the advisory locks
+
+
+class StoredCredential(Struct, frozen=True):
+    """An API key as it lies in the database."""
+
+    service: ServiceId
+    id: str
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+async def service_of(connection: Connection, presented: Credential) -> tuple[ServiceId, Mac] | None:
+    """Return whose API key this is, if it still works, with the MAC to be checked before any data leaves."""
+    row = await connection.fetchrow(SQL["credential"], presented.id)
+    if row is None or not presented.matches(row["digest"]):
+        return None
+    return ServiceId(row["service"]), Mac(row["mac_version"], row["mac"])
+
+
+def authentic_credential(keyring: Keyring, service: ServiceId, presented: Credential, mac: Mac) -> bool:
+    """Whether we, and not somebody at the database, gave this key to this service."""
+    return keyring.authentic(mac, credential_parts(service, presented.id, presented.digest))
+
+
+async def customer_of(connection: Connection, presented: Credential) -> CustomerId | None:
+    """Return whose token this is, if its time has not run."""
+    found: CustomerId | None = await connection.fetchval(SQL["token"], presented.digest)
+    return found
+
+
+async def hold(connection: Connection, service: ServiceId) -> None:
+    """Changes to one service's keys come one after the other."""
+    await connection.execute(SQL["hold"], CORNER, service)
+
+
+async def live(connection: Connection, service: ServiceId) -> list[str]:
+    """Return the ids of a service's working keys, oldest first."""
+    return [row["id"] for row in await connection.fetch(SQL["live"], service)]
+
+
+async def all_credentials(connection: Connection) -> list[StoredCredential]:
+    """Return every key ever made, without the keys."""
+    rows = await connection.fetch(SQL["all"])
+    return [StoredCredential(ServiceId(r["service"]), r["id"], r["created_at"], r["revoked_at"]) for r in rows]
+
+
+async def put(connection: Connection, keyring: Keyring, service: ServiceId, made: Credential) -> None:
+    """Store an API key's digest under our MAC."""
+    mac = keyring.mac(credential_parts(service, made.id, made.digest))
+    await connection.execute(SQL["put"], made.id, service, made.digest, mac.version, mac.digest)
+
+
+async def revoke(connection: Connection, key: str) -> None:
+    """End an API key."""
+    await connection.execute(SQL["revoke"], key)
+
+
+async def put_token(connection: Connection, customer: CustomerId, made: Credential, minutes: int) -> None:
+    """Store a customer's token for some minutes."""
+    await connection.execute(SQL["put_token"], made.digest, customer, minutes)

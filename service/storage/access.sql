@@ -1,0 +1,25 @@
+-- name: credential
+SELECT service, digest, mac_version, mac FROM credential WHERE id = $1 AND revoked_at IS NULL;
+
+-- name: live
+-- The keys of a service that still work, oldest first.
+SELECT id, created_at FROM credential WHERE service = $1 AND revoked_at IS NULL ORDER BY created_at, id;
+
+-- name: all
+SELECT service, id, created_at, revoked_at FROM credential ORDER BY service, created_at, id;
+
+-- name: put
+INSERT INTO credential (id, service, digest, mac_version, mac) VALUES ($1, $2, $3, $4, $5);
+
+-- name: revoke
+UPDATE credential SET revoked_at = clock_timestamp() WHERE id = $1 AND revoked_at IS NULL;
+
+-- name: hold
+SELECT pg_advisory_xact_lock($1, hashtext($2));
+
+-- name: put_token
+INSERT INTO customer_token (digest, customer, expires_at)
+VALUES ($1, $2, clock_timestamp() + make_interval(mins => $3));
+
+-- name: token
+SELECT customer FROM customer_token WHERE digest = $1 AND expires_at > clock_timestamp();

@@ -1,0 +1,88 @@
+"""Consents: every answer ever given, and what stands now."""
+
+from collections.abc import Iterable
+
+import msgspec
+from asyncpg import Record
+
+from service.crypto.keyring import Keyring, standing_parts
+from service.database import Connection
+from service.model.consent import Answer
+from service.model.facts import Standing
+from service.model.words import Channel, CustomerId, PurposeId, Status
+from service.storage.statements import statements
+
+SQL = statements(__file__)
+
+
+async def record(connection: Connection, customer: CustomerId, answer: Answer) -> None:
+    """Append an answer to the history."""
+    await connection.execute(
+        SQL["record"],
+        customer,
+        answer.purpose,
+        answer.channel,
+        answer.status,
+        answer.notice,
+        answer.explicit,
+        answer.method,
+        answer.recorder,
+        answer.actor,
+        answer.given_at,
+        answer.recorded_at,
+        answer.policy_version,
+        answer.entry,
+    )
+
+
+async def standing(
+    connection: Connection, customer: CustomerId, purpose: PurposeId, channel: Channel
+) -> Standing | None:
+    """Return what stands, without asking for proof: to be replaced by a new answer, never to permit."""
+    row = await connection.fetchrow(SQL["standing"], customer, purpose, channel)
+    return None if row is None else _standing(row)
+
+
+async def all_standing(
+    connection: Connection, customer: CustomerId, purposes: Iterable[PurposeId]
+) -> list[tuple[Standing, Status]]:
+    """Return what stands for each purpose and channel, with its status at this moment."""
+    rows = await connection.fetch(SQL["all_standing"], customer, list(purposes))
+    return [(_standing(row), _standing(row).status_at(row["now"])) for row in rows]
+
+
+async def put_no(connection: Connection, customer: CustomerId, no: Standing) -> None:
+    """Let a no stand. It needs no key."""
+    if no.status.valid:
+        raise ValueError("a yes needs a MAC")
+    await connection.execute(SQL["put_standing"], customer, *_values(no), None, None)
+
+
+async def put_yes(connection: Connection, keyring: Keyring, customer: CustomerId, yes: Standing) -> None:
+    """Let a yes stand, under our MAC."""
+    mac = keyring.mac(standing_parts(customer, yes))
+    await connection.execute(SQL["put_standing"], customer, *_values(yes), mac.version, mac.digest)
+
+
+async def history(
+    connection: Connection, customer: CustomerId, purposes: Iterable[PurposeId], most: int
+) -> list[Answer]:
+    """Return the latest answers, newest first."""
+    rows = await connection.fetch(SQL["history"], customer, list(purposes), most)
+    return [msgspec.convert(dict(row), Answer) for row in rows]
+
+
+def _standing(row: Record) -> Standing:
+    return Standing(
+        PurposeId(row["purpose"]),
+        Channel(row["channel"]),
+        Status(row["status"]),
+        row["notice"],
+        row["explicit"],
+        row["decided_at"],
+        row["expires_at"],
+    )
+
+
+def _values(standing: Standing) -> list[object]:
+    return [getattr(standing, name) for name in standing.__struct_fields__]

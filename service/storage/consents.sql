@@ -1,0 +1,34 @@
+-- name: record
+INSERT INTO consent_event (customer, purpose, channel, status, notice, explicit, method, recorder, actor, given_at,
+                           recorded_at, policy_version, entry)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13);
+
+-- name: standing
+-- What this customer answered last, for one purpose on one channel.
+SELECT purpose, channel, status, notice, explicit, decided_at, expires_at
+  FROM consent
+ WHERE customer = $1 AND purpose = $2 AND channel = $3;
+
+-- name: all_standing
+-- What this customer answered last, for each of these purposes on each channel.
+SELECT purpose, channel, status, notice, explicit, decided_at, expires_at, clock_timestamp() AS now
+  FROM consent
+ WHERE customer = $1 AND purpose = ANY($2::text[])
+ ORDER BY purpose, channel;
+
+-- name: put_standing
+INSERT INTO consent (customer, purpose, channel, status, notice, explicit, decided_at, expires_at, mac_version, mac)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+    ON CONFLICT (customer, purpose, channel) DO UPDATE
+   SET status = excluded.status, notice = excluded.notice, explicit = excluded.explicit,
+       decided_at = excluded.decided_at, expires_at = excluded.expires_at,
+       mac_version = excluded.mac_version, mac = excluded.mac;
+
+-- name: history
+-- The latest answers of this customer for these purposes, newest first.
+SELECT purpose, channel, status, notice, explicit, method, actor, given_at, recorded_at, recorder, policy_version,
+       entry
+  FROM consent_event
+ WHERE customer = $1 AND purpose = ANY($2::text[])
+ ORDER BY sequence DESC
+ LIMIT $3;

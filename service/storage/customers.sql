@@ -1,0 +1,57 @@
+-- name: by_pairwise
+SELECT customer FROM pairwise WHERE service = $1 AND id = $2;
+
+-- name: by_identifier
+-- Whom an identifier finds: claimed by two customers it is shared, and finds nobody.
+SELECT customer FROM identifier WHERE kind = $1 AND digest = $2 LIMIT 2;
+
+-- name: claims
+-- Who claims any of these identifiers.
+SELECT i.kind, i.digest, i.customer
+  FROM identifier i
+  JOIN unnest($1::text[], $2::bytea[]) AS asked (kind, digest)
+    ON i.kind = asked.kind AND i.digest = asked.digest;
+
+-- name: hold
+-- Whoever claims or looks for identifiers in order to claim them goes one after the other, in 256 lanes so that a
+-- large batch holds at most 256 locks.
+SELECT pg_advisory_xact_lock($1, $2);
+
+-- name: clock
+SELECT clock_timestamp();
+
+-- name: bump
+-- Every change of what a decision rests on goes through here: it waits for the releases being entered and makes
+-- the ones that were decided before it decide again.
+UPDATE customer SET version = version + 1 WHERE id = $1 RETURNING version, clock_timestamp() AS now;
+
+-- name: create
+INSERT INTO customer (id) VALUES ($1);
+
+-- name: put_key
+INSERT INTO customer_key (customer, id, epoch, wrapped) VALUES ($1, $2, $3, $4);
+
+-- name: key
+SELECT id, epoch, wrapped FROM customer_key WHERE customer = $1;
+
+-- name: put_restrictions
+INSERT INTO restrictions (customer, age_band, may_process, may_market, may_profile, may_share, observed_allowed,
+                          acquired_allowed, inferred_allowed, demographic_allowed, mac_version, mac)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+    ON CONFLICT (customer) DO UPDATE
+   SET age_band = excluded.age_band, may_process = excluded.may_process, may_market = excluded.may_market,
+       may_profile = excluded.may_profile, may_share = excluded.may_share,
+       observed_allowed = excluded.observed_allowed, acquired_allowed = excluded.acquired_allowed,
+       inferred_allowed = excluded.inferred_allowed, demographic_allowed = excluded.demographic_allowed,
+       mac_version = excluded.mac_version, mac = excluded.mac;
+
+-- name: put_identifier
+INSERT INTO identifier (customer, kind, digest, key, sealed) VALUES ($1, $2, $3, $4, $5)
+    ON CONFLICT (customer, kind, digest) DO NOTHING;
+
+-- name: put_pairwise
+INSERT INTO pairwise (customer, service, id) VALUES ($1, $2, $3)
+    ON CONFLICT (customer, service) DO NOTHING;
+
+-- name: pairwise
+SELECT id FROM pairwise WHERE customer = $1 AND service = $2;

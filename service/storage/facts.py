@@ -1,0 +1,145 @@
+"""Facts about customers: read together with all that a decision rests on, and written sealed."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import structlog
+from msgspec import Struct
+
+from service.crypto.envelope import seal
+from service.crypto.keyring import Keyring, Mac, OpenKey, fact_labels, restriction_parts, standing_parts
+from service.database import Connection
+from service.model.facts import (
+    CustomerKey,
+    Facts,
+    Publication,
+    Restrictions,
+    Sealed,
+    SealedFact,
+    Standing,
+)
+from service.model.situation import Asked
+from service.model.words import (
+    AgeBand,
+    AttributeId,
+    Channel,
+    CustomerId,
+    PairwiseId,
+    Provenance,
+    PurposeId,
+    Status,
+)
+from service.storage.publications import authentic_publication
+from service.storage.statements import statements
+
+SQL = statements(__file__)
+log = structlog.get_logger()
+
+
+class Snapshot(Struct, frozen=True):
+    """What one read brings: the verified facts, and what is needed to act on a decision."""
+
+    facts: Facts
+    publication: Publication
+    pairwise: PairwiseId | None
+    key: CustomerKey | None
+
+
+class NewFact(Struct, frozen=True):
+    """A fact to be sealed; its repr hides the value."""
+
+    attribute: AttributeId
+    provenance: Provenance
+    source: str
+    as_of: datetime
+    value: bytes
+
+    def __repr__(self) -> str:
+        return f"NewFact({self.attribute!r}, {self.provenance!r})"
+
+
+async def read(
+    connection: Connection,
+    keyring: Keyring,
+    customer: CustomerId | None,
+    asked: Asked,
+    attributes: Iterable[AttributeId],
+) -> Snapshot:
+    """Read a customer's facts. What carries no MAC of ours is left out, and so refuses."""
+    row = await connection.fetchrow(
+        SQL["snapshot"], customer, asked.service, asked.purpose, asked.channel, list(attributes)
+    )
+    assert row is not None  # noqa: S101  one row stands in the statement itself
+    found = row["customer"]
+    facts = Facts(
+        customer=found,
+        version=row["version"],
+        now=row["now"],
+        standing=_standing(keyring, found, row["standing"]),
+        restrictions=_restrictions(keyring, found, row["restrictions"]),
+        facts=_by_attribute(row["facts"]),
+    )
+    key = row["customer_key"]
+    return Snapshot(
+        facts=facts,
+        publication=authentic_publication(keyring, row["publication"]),
+        pairwise=row["pairwise"],
+        key=None if key is None else CustomerKey(key[0], key[1], Sealed(key[2])),
+    )
+
+
+async def put(connection: Connection, customer: CustomerId, key: OpenKey, fact: NewFact, revision: int) -> bool:
+    """Seal and store a fact; returns False when a newer one of the same source is there."""
+    labels = SealedFact(fact.attribute, fact.provenance, fact.source, fact.as_of, revision, key.id, sealed=Sealed(b""))
+    sealed = seal(key.key, fact.value, fact_labels(customer, labels))
+    status = await connection.execute(
+        SQL["put"],
+        customer,
+        fact.attribute,
+        fact.provenance,
+        fact.source,
+        fact.as_of,
+        revision,
+        key.id,
+        sealed.data,
+    )
+    return status == "INSERT 0 1"
+
+
+def _standing(keyring: Keyring, customer: CustomerId, row: Sequence[Any] | None) -> Standing | None:
+    if row is None:
+        return None
+    version, digest, purpose, channel, status, notice, explicit, decided_at, expires_at = row
+    standing = Standing(PurposeId(purpose), Channel(channel), Status(status), notice, explicit, decided_at, expires_at)
+    # Only a yes needs proof: whoever writes a no into the database takes nothing from her.
+    if standing.status.valid and not _proven(keyring, version, digest, standing_parts(customer, standing)):
+        log.error("alarm: a standing yes does not carry our MAC", purpose=purpose, channel=channel)
+        return None
+    return standing
+
+
+def _restrictions(keyring: Keyring, customer: CustomerId, row: Sequence[Any] | None) -> Restrictions | None:
+    if row is None:
+        return None
+    version, digest, age_band, *flags = row
+    limits = Restrictions(AgeBand(age_band), *flags)
+    if not _proven(keyring, version, digest, restriction_parts(customer, limits)):
+        log.error("alarm: a restrictions row does not carry our MAC")
+        return None
+    return limits
+
+
+def _proven(keyring: Keyring, version: int | None, digest: bytes | None, parts: list[Any]) -> bool:
+    mac = None if version is None or digest is None else Mac(version, digest)
+    return keyring.authentic(mac, parts)
+
+
+def _by_attribute(rows: Iterable[Sequence[Any]]) -> dict[AttributeId, tuple[SealedFact, ...]]:
+    found: defaultdict[AttributeId, list[SealedFact]] = defaultdict(list)
+    for attribute, provenance, source, as_of, revision, key, sealed in rows:
+        found[AttributeId(attribute)].append(
+            SealedFact(AttributeId(attribute), Provenance(provenance), source, as_of, revision, key, Sealed(sealed))
+        )
+    return {attribute: tuple(facts) for attribute, facts in found.items()}

@@ -1,0 +1,24 @@
+"""Service-wide keys, wrapped by the root key."""
+
+from service.crypto.keyring import WrappedKey
+from service.database import Connection
+from service.model.facts import Sealed
+from service.storage.statements import statements
+
+SQL = statements(__file__)
+
+
+async def wrapped_keys(connection: Connection) -> list[WrappedKey]:
+    """Return every key there is."""
+    rows = await connection.fetch(SQL["all"])
+    return [WrappedKey(r["role"], r["version"], r["root"], Sealed(r["wrapped"]), r["proof"]) for r in rows]
+
+
+async def lock(connection: Connection) -> None:
+    """Wait for others who make keys."""
+    await connection.execute(SQL["lock"])
+
+
+async def put(connection: Connection, key: WrappedKey) -> None:
+    """Store a wrapped key."""
+    await connection.execute(SQL["put"], key.role, key.version, key.root, key.wrapped.data, key.proof)

@@ -1,0 +1,38 @@
+"""The ledger: appended to, in the transaction of the act that each entry is about."""
+
+from datetime import datetime
+
+from service.crypto.random import sortable_id
+from service.database import Connection
+from service.errors import FactsChangedError
+from service.model.ledger import Entry
+from service.model.words import EntryId
+from service.storage.statements import statements
+
+SQL = statements(__file__)
+
+
+def new_entry_id(at: datetime) -> EntryId:
+    """Return an id for an entry made at this instant."""
+    return EntryId(sortable_id("ent", at))
+
+
+async def append(connection: Connection, entry: Entry) -> None:
+    """Append an entry."""
+    await connection.execute(SQL["append"], entry.id, entry.customer, entry.kind, entry.actor, entry.at, entry.body)
+
+
+async def append_if_unchanged(connection: Connection, entry: Entry, version: int) -> None:
+    """Append an entry about a customer who is still at this version, or raise FactsChangedError."""
+    status = await connection.execute(
+        SQL["append_if_unchanged"],
+        entry.id,
+        entry.customer,
+        entry.kind,
+        entry.actor,
+        entry.at,
+        entry.body,
+        version,
+    )
+    if status != "INSERT 0 1":
+        raise FactsChangedError

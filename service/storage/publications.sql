@@ -1,0 +1,27 @@
+-- name: current
+-- The policies in force.
+SELECT sequence, version, mac_version, mac
+  FROM publication
+ ORDER BY sequence DESC
+ LIMIT 1;
+
+-- name: bundle
+-- The files of one version; two publications of one version hold the same files.
+SELECT bundle
+  FROM publication
+ WHERE version = $1
+ LIMIT 1;
+
+-- name: bundles
+-- Every version ever published, oldest first.
+SELECT DISTINCT ON (version) bundle
+  FROM publication
+ ORDER BY version, sequence;
+
+-- name: lock
+-- Publications come one after the other.
+LOCK TABLE publication IN SHARE ROW EXCLUSIVE MODE;
+
+-- name: publish
+INSERT INTO publication (sequence, version, bundle, mac_version, mac)
+VALUES ($1, $2, $3, $4, $5);

@@ -1,0 +1,228 @@
+"""Recording and reading what customers consented to."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+
+from service.crypto.keyring import Keyring
+from service.database import Connection, Database
+from service.errors import (
+    NotConsentBasedError,
+    NotGrantedError,
+    NoticeSupersededError,
+    UnauthenticatedError,
+    UnknownChannelError,
+    UnknownCustomerError,
+    UnknownNoticeError,
+    UnknownPurposeError,
+    WrongKindError,
+)
+from service.model.callers import Caller, CustomerCaller, ServiceCaller, actor
+from service.model.catalogue import Catalogue, Purpose
+from service.model.consent import Answer, standing_after
+from service.model.facts import Standing
+from service.model.ledger import Answered, entry
+from service.model.words import (
+    Basis,
+    Channel,
+    CustomerId,
+    EntryId,
+    Method,
+    PairwiseId,
+    PolicyVersion,
+    PurposeId,
+    Status,
+)
+from service.policy.engine import Policies
+from service.storage import consents, customers, ledger
+
+CLOCKS_DIFFER = timedelta(minutes=5)
+"""By how much another system's clock may be ahead of ours."""
+PAGE = 100
+
+
+class Said(Struct, frozen=True, kw_only=True):
+    """What a customer said, as a caller reports it.
+
+    Without a customer it is the caller's own answer; without a channel a no means every channel.
+    """
+
+    purpose: PurposeId
+    status: Status
+    method: Method
+    customer: PairwiseId | None = None
+    channel: Channel | None = None
+    notice: int | None = None
+    explicit: bool = False
+    actor: str = ""
+    given_at: datetime | None = None
+
+
+class Acknowledged(Struct, frozen=True):
+    """That an answer is recorded, and what stands now."""
+
+    standing: list[tuple[Channel, Status]]
+    version: int
+    entry: EntryId
+
+
+class Record(Struct, frozen=True):
+    """What stands, and the latest answers that led there."""
+
+    standing: list[tuple[Standing, Status]]
+    history: list[Answer]
+
+
+async def record_no(database: Database, policies: Policies, caller: Caller, said: Said) -> Acknowledged:
+    """Record a refusal or withdrawal: from anybody who may come in, at once, and without any key of ours."""
+    purpose = _consent_purpose(policies.catalogue, said.purpose)
+    channels = purpose.channels if said.channel is None else (_offered(purpose, said.channel),)
+    return await _record(database, None, policies, caller, said, channels)
+
+
+async def record_yes(
+    database: Database, keyring: Keyring, policies: Policies, caller: Caller, said: Said
+) -> Acknowledged:
+    """Record a consent: from the customer herself, or from a service that records this purpose."""
+    purpose = _consent_purpose(policies.catalogue, said.purpose)
+    if said.channel is None:
+        raise UnknownChannelError("a yes is for one channel", pointer="/channel")
+    _refuse_recorder(policies.catalogue, caller, said.purpose)
+    _refuse_outdated(policies.catalogue, said)
+    return await _record(database, keyring, policies, caller, said, (_offered(purpose, said.channel),))
+
+
+async def read(database: Database, policies: Policies, caller: Caller, customer: PairwiseId | None) -> Record:
+    """Return what stands and its history: all of it to the customer, to a service as far as its purposes go."""
+    purposes = _visible(policies.catalogue, caller)
+    async with database.connection() as connection:
+        found = await _find(connection, caller, customer)
+        return Record(
+            await consents.all_standing(connection, found, purposes),
+            await consents.history(connection, found, purposes, PAGE),
+        )
+
+
+async def _record(
+    database: Database,
+    keyring: Keyring | None,
+    policies: Policies,
+    caller: Caller,
+    said: Said,
+    channels: Iterable[Channel],
+) -> Acknowledged:
+    purpose = policies.catalogue.purposes[said.purpose]
+    async with database.transaction() as connection:
+        customer = await _find(connection, caller, said.customer)
+        change = await customers.bump(connection, customer)
+        id_ = ledger.new_entry_id(change.now)
+        standing = []
+        for channel in channels:
+            answer = _answer(said, channel, change.now, caller, policies.version, id_)
+            standing.append(await _stand(connection, keyring, customer, answer, purpose))
+        await ledger.append(connection, entry(id_, customer, caller, change.now, _act(said, standing, change.now)))
+    return Acknowledged([(each.channel, each.status) for each in standing], change.version, id_)
+
+
+async def _stand(
+    connection: Connection, keyring: Keyring | None, customer: CustomerId, answer: Answer, purpose: Purpose
+) -> Standing:
+    """Keep an answer, and let it stand if it is the one that counts."""
+    await consents.record(connection, customer, answer)
+    before = await consents.standing(connection, customer, answer.purpose, answer.channel)
+    after = standing_after(before, answer, purpose)
+    if after == before:
+        return after
+    if keyring is None:
+        await consents.put_no(connection, customer, after)
+    else:
+        await consents.put_yes(connection, keyring, customer, after)
+    return after
+
+
+def _act(said: Said, standing: list[Standing], now: datetime) -> Answered:
+    return Answered(
+        purpose=said.purpose,
+        channels=[each.channel for each in standing],
+        answer=said.status,
+        notice=said.notice or 0,
+        explicit=said.explicit,
+        method=said.method,
+        given_at=(said.given_at or now).isoformat(),
+    )
+
+
+async def _find(connection: Connection, caller: Caller, customer: PairwiseId | None) -> CustomerId:
+    match caller:
+        case CustomerCaller():
+            return caller.customer
+        case ServiceCaller() if customer is not None:
+            found = await customers.by_pairwise(connection, caller.service, customer)
+            if found is not None:
+                return found
+    raise UnknownCustomerError
+
+
+def _consent_purpose(catalogue: Catalogue, id_: PurposeId) -> Purpose:
+    purpose = catalogue.purposes.get(id_)
+    if purpose is None:
+        raise UnknownPurposeError(pointer="/purpose")
+    if purpose.basis is not Basis.CONSENT:
+        raise NotConsentBasedError(pointer="/purpose")
+    return purpose
+
+
+def _offered(purpose: Purpose, channel: Channel) -> Channel:
+    if channel not in purpose.channels:
+        raise UnknownChannelError(pointer="/channel")
+    return channel
+
+
+def _refuse_recorder(catalogue: Catalogue, caller: Caller, purpose: PurposeId) -> None:
+    if not isinstance(caller, ServiceCaller):
+        return
+    if not caller.proven:
+        raise UnauthenticatedError
+    service = catalogue.services.get(caller.service)
+    if service is None or purpose not in service.records:
+        raise NotGrantedError("this service may not record a yes to this purpose", pointer="/purpose")
+
+
+def _refuse_outdated(catalogue: Catalogue, said: Said) -> None:
+    in_force = catalogue.notice_in_force(said.purpose)
+    if said.notice is None or not 1 <= said.notice <= in_force:
+        raise UnknownNoticeError("a yes names the notice that she read", pointer="/notice")
+    if said.notice < in_force:
+        raise NoticeSupersededError(pointer="/notice")
+
+
+def _visible(catalogue: Catalogue, caller: Caller) -> list[PurposeId]:
+    asked_by_consent = [id_ for id_, purpose in catalogue.purposes.items() if purpose.basis is Basis.CONSENT]
+    if not isinstance(caller, ServiceCaller):
+        return asked_by_consent
+    service = catalogue.services.get(caller.service)
+    mine: set[str] = set() if service is None else {*service.uses, *service.records}
+    return [id_ for id_ in asked_by_consent if id_ in mine]
+
+
+def _answer(
+    said: Said, channel: Channel, now: datetime, caller: Caller, version: PolicyVersion, id_: EntryId
+) -> Answer:
+    given_at = said.given_at or now
+    if given_at > now + CLOCKS_DIFFER:
+        raise WrongKindError("she cannot have answered in the future", pointer="/given_at")
+    return Answer(
+        purpose=said.purpose,
+        channel=channel,
+        status=said.status,
+        notice=said.notice or 0,
+        explicit=said.explicit,
+        method=said.method,
+        actor=said.actor,
+        given_at=min(given_at, now),
+        recorded_at=now,
+        recorder=actor(caller),
+        policy_version=version,
+        entry=id_,
+    )

@@ -1,0 +1,95 @@
+"""Publishing policies, and having the published ones at hand."""
+
+import asyncio
+from pathlib import Path
+
+import structlog
+
+from service.crypto.keyring import Keyring
+from service.database import Connection, Database
+from service.errors import PoliciesUnavailableError, PolicyError
+from service.model.callers import Caller
+from service.model.facts import Publication
+from service.model.ledger import Published, entry
+from service.model.words import PolicyVersion
+from service.policy.bundle import Bundle, decode, read_bundle
+from service.policy.engine import Policies, compile_policies
+from service.storage import customers, ledger, publications
+
+KEPT = 4
+log = structlog.get_logger()
+
+
+class Library:
+    """The compiled policies of every version in use. A version never changes, so there is nothing to go stale."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._shelf: dict[PolicyVersion, Policies] = {}
+        self._one_at_a_time = asyncio.Lock()
+
+    async def at(self, version: PolicyVersion) -> Policies:
+        """Return the policies of a version, or raise PoliciesUnavailableError."""
+        async with self._one_at_a_time:
+            if version not in self._shelf:
+                compiled = await self._load(version)
+                self._shelf = dict([*self._shelf.items()][1 - KEPT :]) | {version: compiled}
+            return self._shelf[version]
+
+    async def current(self) -> Policies:
+        """Return the policies that the database says are in force."""
+        async with self._database.connection() as connection:
+            version = await publications.current_version(connection)
+        return await self.at(version)
+
+    async def _load(self, version: PolicyVersion) -> Policies:
+        async with self._database.connection() as connection:
+            data = await publications.bundle(connection, version)
+        bundle = decode(data)
+        if bundle.version != version:
+            log.error("alarm: published policies are not what was published", version=version)
+            raise PoliciesUnavailableError("the published files do not have the published hash")
+        try:
+            return await asyncio.to_thread(compile_policies, bundle)
+        except PolicyError as error:
+            log.error("alarm: published policies cannot be used", faults=error.faults)  # noqa: TRY400  no traceback
+            raise PoliciesUnavailableError("the published policies cannot be used") from None
+
+
+def check(folder: Path) -> Policies:
+    """Compile the policies of a folder; raises PolicyError with every fault."""
+    return compile_policies(read_bundle(folder))
+
+
+async def publish(database: Database, keyring: Keyring, caller: Caller, folder: Path) -> tuple[Publication, bool]:
+    """Put the policies of a folder in force; returns the publication and whether it is new."""
+    bundle = read_bundle(folder)
+    policies = compile_policies(bundle)
+    async with database.transaction() as connection:
+        await publications.lock(connection)
+        before = await publications.current(connection, keyring)
+        if before is not None and before.version == policies.version:
+            return before, False
+        _refuse_changed_notices(bundle, await publications.bundles(connection))
+        publication = Publication(1 if before is None else before.sequence + 1, policies.version)
+        await publications.publish(connection, keyring, publication, bundle.encode())
+        await _enter(connection, caller, publication)
+    return publication, True
+
+
+def _refuse_changed_notices(bundle: Bundle, published: list[bytes]) -> None:
+    """A published notice is what somebody read: it never changes."""
+    faults = [
+        f"{path}: this notice was published and cannot change; write the next version"
+        for files in map(decode, published)
+        for path, text in files.files.items()
+        if path.startswith("notices/") and bundle.files.get(path) != text
+    ]
+    if faults:
+        raise PolicyError(sorted(set(faults)))
+
+
+async def _enter(connection: Connection, caller: Caller, publication: Publication) -> None:
+    now = await customers.clock(connection)
+    act = Published(policy_version=publication.version)
+    await ledger.append(connection, entry(ledger.new_entry_id(now), None, caller, now, act))

@@ -1,0 +1,228 @@
+"""What every test stands on: a real PostgreSQL, the real policies, the real application."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import httpx
+import pytest
+from hypothesis import HealthCheck, settings
+from msgspec import Struct
+
+from service.app import House, assemble
+from service.crypto.keyring import Keyring
+from service.database import Database, opened
+from service.embedded import running
+from service.model.callers import OperatorCaller
+from service.model.words import ServiceId
+from service.policy.engine import Policies
+from service.rootkey import make_root_key, read_root_key
+from service.schema import migrate, shipped
+from service.usecases import access
+from service.usecases.keys import make, open_keys
+from service.usecases.policies import check, publish
+
+# A database is set up for a test, not for each example: examples use customers of their own.
+settings.register_profile(
+    "byleave", deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+settings.load_profile("byleave")
+
+OPERATOR = OperatorCaller("tests", "a test")
+NUMBERS = count()
+
+
+class Template(Struct, frozen=True):
+    """A database from which each test's own is copied: migrated, with keys, policies and an API key per service."""
+
+    url: str
+    name: str
+    root_key_file: Path
+    api_keys: dict[ServiceId, str]
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The server that tests run on: the embedded one, or that of BYLEAVE_TEST_DATABASE_URL."""
+    given = os.environ.get("BYLEAVE_TEST_DATABASE_URL")  # noqa: TID251  a setting of the tests, not of the product
+    if given:
+        yield given
+    else:
+        with running(tmp_path_factory.mktemp("postgres")) as url:
+            yield url
+
+
+@pytest.fixture(scope="session")
+def policies() -> Policies:
+    """The sample company's policies, compiled."""
+    return check(shipped("policies"))
+
+
+@pytest.fixture(scope="session")
+def template(server: str, policies: Policies, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Template]:
+    """The template database."""
+    name = f"byleave_template_{os.getpid()}"
+    root_key_file = tmp_path_factory.mktemp("keys") / "root.key"
+    made = Template(url_of(server, name), name, root_key_file, {})
+    # In threads, because each of these runs an event loop of its own.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, administer(server, f"CREATE DATABASE {name}")).result()
+        thread.submit(migrate, made.url).result()
+        thread.submit(asyncio.run, _furnish(made, policies)).result()
+        yield made
+        thread.submit(asyncio.run, administer(server, f"DROP DATABASE {name} WITH (FORCE)")).result()
+
+
+async def _furnish(template: Template, policies: Policies) -> None:
+    root = make_root_key(template.root_key_file)
+    async with opened(template.url) as database:
+        await make(database, root, OPERATOR)
+        keyring = await open_keys(database, root)
+        await publish(database, keyring, OPERATOR, shipped("policies"))
+        for service in policies.catalogue.services:
+            made = await access.make_api_key(database, keyring, policies, OPERATOR, service)
+            template.api_keys[service] = made.text
+
+
+@pytest.fixture
+async def database_url(server: str, template: Template) -> AsyncIterator[str]:
+    """The URL of a database of this test's own."""
+    async with own_database(server, template) as url:
+        yield url
+
+
+@asynccontextmanager
+async def own_database(server: str, template: Template) -> AsyncIterator[str]:
+    """Copy the template for the length of a block."""
+    name = f"byleave_test_{os.getpid()}_{next(NUMBERS)}"
+    await administer(server, f"CREATE DATABASE {name} TEMPLATE {template.name}")
+    yield url_of(server, name)
+    await administer(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """A database of this test's own, open."""
+    async with opened(database_url, connections=10) as database:
+        yield database
+
+
+@pytest.fixture
+async def keyring(database: Database, template: Template) -> Keyring:
+    """The keys of this test's database."""
+    return await open_keys(database, read_root_key(template.root_key_file))
+
+
+@pytest.fixture
+def house(database: Database, template: Template) -> House:
+    """One process of the service."""
+    return House(database, template.root_key_file)
+
+
+class Api:
+    """The running API, called as a service or as a customer."""
+
+    def __init__(self, client: httpx.AsyncClient, api_keys: dict[ServiceId, str]) -> None:
+        self.client = client
+        self.api_keys = api_keys
+
+    async def call(
+        self, method: str, path: str, caller: str | None, body: Any = None, **options: Any
+    ) -> httpx.Response:
+        """Call as a service by its id, as anybody by a token, or as nobody."""
+        token = None if caller is None else self.api_keys.get(ServiceId(caller), caller)
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        headers |= options.pop("headers", {})
+        if body is not None:
+            options["json"] = body
+        return await self.client.request(method, path, headers=headers, **options)
+
+    async def post(self, path: str, caller: str | None, body: Any = None) -> dict[str, Any]:
+        """Post and expect success."""
+        response = await self.call("POST", path, caller, body)
+        assert response.status_code == 200, response.text
+        answer: dict[str, Any] = response.json()
+        return answer
+
+
+@pytest.fixture
+async def api(house: House, template: Template) -> AsyncIterator[Api]:
+    """The API of one process, without a socket between."""
+    transport = httpx.ASGITransport(assemble(house))  # type: ignore[arg-type]  # Litestar types ASGI more narrowly
+    async with httpx.AsyncClient(transport=transport, base_url="http://byleave.test") as client:
+        yield Api(client, template.api_keys)
+
+
+class Person(Struct, frozen=True):
+    """An enrolled customer, as the shop and as the recommender know her."""
+
+    email: str
+    at_shop: str
+    at_recommender: str
+
+
+FACTS = {
+    "first_name": "Abbie",
+    "last_name": "Harbour",
+    "postal_address": "1 Quay Street, Whitby",
+    "favourite_genres": ["crime", "travel"],
+    "birth_year": 1985,
+}
+
+
+async def enrol(api: Api, email: str, facts: dict[str, Any] | None = None) -> Person:
+    """Enrol a customer at the shop, with volunteered facts."""
+    who = {"identifiers": {"email": email}, "age_band": "adult"}
+    shop = (await api.post("/v1/customers", "shop", who))["customer"]
+    said = [
+        {"attribute": attribute, "value": value, "provenance": "volunteered"}
+        for attribute, value in (FACTS if facts is None else facts).items()
+    ]
+    if said:
+        await api.post(f"/v1/customers/{shop}/attributes", "shop", {"facts": said})
+    return Person(email, shop, (await api.post("/v1/customers", "recommender", who))["customer"])
+
+
+async def allow(api: Api, person: Person, purpose: str = "personalise.recommendations", channel: str = "web") -> None:
+    """Let her consent at the shop, to the notice in force."""
+    purposes = (await api.call("GET", "/v1/purposes", "shop")).json()["purposes"]
+    notice = next(each["notice"] for each in purposes if each["id"] == purpose)
+    answer = {
+        "purpose": purpose,
+        "answer": "given",
+        "channel": channel,
+        "notice": notice,
+        "method": "counter",
+    }
+    await api.post(f"/v1/customers/{person.at_shop}/consents", "shop", answer)
+
+
+@pytest.fixture
+async def abbie(api: Api) -> Person:
+    """Abbie, who allows recommendations on the web."""
+    person = await enrol(api, "abbie@example.com")
+    await allow(api, person)
+    return person
+
+
+async def administer(url: str, statement: str) -> None:
+    """Run one statement outside any pool."""
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+def url_of(server: str, name: str) -> str:
+    """Return the URL of another database of the same server."""
+    parts = urlsplit(server)
+    # urlunsplit drops the empty host of a socket URL.
+    return urlunsplit(parts._replace(path=f"/{name}")).replace("postgresql:/", "postgresql:/", 1)

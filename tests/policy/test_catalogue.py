@@ -1,0 +1,191 @@
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from service.errors import PolicyError
+from service.model.catalogue import Catalogue
+from service.model.words import PurposeId
+from service.policy.bundle import Bundle
+from service.policy.catalogue import parse_catalogue
+from service.policy.engine import Policies
+
+Change = Callable[..., Bundle]
+
+RECOMMENDATIONS = "notices/personalise.recommendations/1.en.md"
+PURPOSES = [
+    ('basis = "consent"', 'basis = "whim"', "personalise.recommendations: Invalid enum value 'whim'"),
+    ('title = "Our newsletter"', "title = 7", "market.newsletter: Expected `str`, got `int`"),
+    ('title = "Our newsletter"', 'titel = "x"', "market.newsletter: Object contains unknown field `titel`"),
+    ('id = "comply.tax"', "", "number 4: Object missing required field `id`"),
+    ('id = "comply.tax"', 'id = "fulfil.orders"', "fulfil.orders: stands twice"),
+    ('id = "comply.tax"', "id = ", "purposes.toml: Invalid value"),
+    ("[[purpose]]", "[other]\n[[purpose]]", "purposes.toml: other: only [[purpose]] belongs here"),
+    ("first_name =", "frist_name =", "personalise.recommendations: no attribute frist_name"),
+    ("consent_expires_days = 730", "", "personalise.recommendations: rests on consent, so it needs consent_exp"),
+    ("retention_days = 3650", "retention_days = 9\nconsent_expires_days = 9", "comply.tax: does not rest on"),
+    ('channels = ["email"]', "channels = []", "market.newsletter: has no channel"),
+    ('channels = ["email"]', 'channels = ["email", "email"]', "market.newsletter: names a channel twice"),
+    ('channels = ["email"]', 'channels = ["fax"]', "market.newsletter: Invalid enum value 'fax'"),
+    ('["marketing", "personalisation"]', '["law-based"]', "market.newsletter: kind law-based is the name of"),
+    ('["marketing", "personalisation"]', '["comply.tax"]', "market.newsletter: kind comply.tax is the name of"),
+    ('["marketing", "personalisation"]', '["x", "x"]', "market.newsletter: names a kind twice"),
+    ('id = "comply.tax"', 'id = "law-based"', "law-based: has the name of a legal basis"),
+    ('id = "comply.tax"', 'id = "Tax"', "Tax: Expected `str` matching regex"),
+    ("dpv#DirectMarketing", "dpv/DirectMarketing", "market.newsletter: Expected `str` matching regex"),
+    ('orders_this_year = "To add up', 'accessibility_needs = "To add up', "comply.tax: accessibility_needs is a"),
+]
+ATTRIBUTES = [
+    ('provenances = ["inferred"]', "provenances = []", "guessed_genres: has no provenance"),
+    ('provenances = ["inferred"]', 'provenances = ["inferred", "inferred"]', "guessed_genres: names a proven"),
+    ('provenances = ["inferred"]', 'provenances = ["rumoured"]', "guessed_genres: Invalid enum value 'rumoured'"),
+    ('kind = "text"', 'kind = "prose"', "first_name: Invalid enum value 'prose'"),
+    ('kind = "text"', 'kind = "text"\nminimum = 1', "first_name: only integers have minimum and maximum"),
+    ("minimum = 0", "minimum = 10001", "orders_this_year: minimum is above maximum"),
+    ("minimum = 0", 'choices = ["a"]', "orders_this_year: only texts have choices"),
+    ('"bronze", ', '"gold", ', "value_tier: names a choice twice"),
+    ("sensitivity = 3", "sensitivity = 4", "accessibility_needs: Expected `int` <= 3"),
+    ("sensitivity = 3", "sensitivity = 2", "accessibility_needs: a special category has sensitivity 3"),
+    ("demographic = true", "special = true\nsensitivty = 3", "birth_year: Object contains unknown field"),
+    ('id = "first_name"', 'id = "shoe_size"', "shoe_size: no purpose uses it"),
+    ('["inferred"]\nsensitivity = 1', '["inferred"]\nsensitivity = 3\nspecial = true', "is never inferred or acq"),
+]
+SERVICES = [
+    ('uses."comply.tax"', 'uses."comply.taxes"', "finance: uses: no purpose comply.taxes"),
+    ('["web", "app", "email"]', '["phone"]', "recommender: uses personalise.recommendations: not on phone"),
+    ('"credit_segment", "birth_year"', '"postcode_area"', "recommender: uses personalise.recommendations: not w"),
+    ('guessed_genres = ["inferred"]', 'gessed = ["inferred"]', "recommender: contributes: no attribute gessed"),
+    ('guessed_genres = ["inferred"]', 'guessed_genres = ["volunteered"]', "recommender: contributes guessed_gen"),
+    ('"market.newsletter"]', '"market.letters"]', "shop: records: no purpose market.letters"),
+    ('"market.newsletter"]', '"fulfil.orders"]', "shop: records: fulfil.orders does not rest on consent"),
+    ('team = "finance"', 'team = "finance"\nthird_party = true', "finance: uses comply.tax: which no third party"),
+    ('id = "finance"', 'id = "shop"', "shop: stands twice"),
+]
+NOTICES = [
+    ("material = true", "material = 1", "1.en.md: Expected `bool`, got `int`"),
+    ("material = true", "material = ", "1.en.md: Invalid value"),
+    ("material = true", "", "1.en.md: Object missing required field `material`"),
+    ("material = true", "material = false", "personalise.recommendations: its first notice must be material"),
+    ("+++\ntitle", "title", "1.en.md: must begin with a title"),
+]
+TABLE = [
+    *(("purposes.toml", *row) for row in PURPOSES),
+    *(("attributes.toml", *row) for row in ATTRIBUTES),
+    *(("services.toml", *row) for row in SERVICES),
+    *((RECOMMENDATIONS, *row) for row in NOTICES),
+]
+
+
+def faults_of(bundle: Bundle) -> list[str]:
+    with pytest.raises(PolicyError) as caught:
+        parse_catalogue(bundle)
+    return caught.value.faults
+
+
+@pytest.mark.parametrize(("file", "old", "new", "fault"), TABLE)
+def test_each_fault_of_the_catalogue_is_told(changed: Change, file: str, old: str, new: str, fault: str) -> None:
+    found = faults_of(changed(file, old, new))
+    assert any(fault in line for line in found), found
+
+
+@pytest.mark.parametrize("file", ["purposes.toml", "attributes.toml", "services.toml"])
+def test_a_missing_or_empty_file_is_a_fault(bundle: Bundle, file: str) -> None:
+    rest = {path: text for path, text in bundle.files.items() if path != file}
+    assert f"{file}: is missing" in faults_of(Bundle(rest))
+    assert f"{file}: has no [[{file.removesuffix('s.toml')}]]" in faults_of(Bundle({**rest, file: ""}))
+
+
+def test_all_faults_are_told_at_once(changed: Change) -> None:
+    one = changed("purposes.toml", 'basis = "consent"', 'basis = "whim"')
+    two = changed("attributes.toml", 'kind = "text"', 'kind = "prose"', within=one)
+    three = changed(RECOMMENDATIONS, "material = true", "material = 1", within=two)
+    assert [fault.split(":")[0] for fault in faults_of(three)] == [
+        "purposes.toml",
+        "attributes.toml",
+        RECOMMENDATIONS,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("moved", "fault"),
+    [
+        ("notices/personalise.recommendations/3.en.md", "numbered from 1 without a gap, not [1, 3]"),
+        ("notices/personalise.recommendation/1.en.md", "no purpose personalise.recommendation"),
+        ("notices/personalise.recommendations/02.en.md", "a notice is named <purpose>/<version>.<language>.md"),
+        ("notices/personalise.recommendations/2.english.md", "a notice is named"),
+    ],
+)
+def test_a_notice_in_the_wrong_place_is_a_fault(bundle: Bundle, moved: str, fault: str) -> None:
+    files = dict(bundle.files)
+    files[moved] = files.pop("notices/personalise.recommendations/2.en.md")
+    assert any(fault in line for line in faults_of(Bundle(files)))
+
+
+def test_a_purpose_by_consent_needs_a_notice(bundle: Bundle) -> None:
+    files = {p: t for p, t in bundle.files.items() if not p.startswith("notices/market.newsletter/")}
+    assert faults_of(Bundle(files)) == [
+        "purposes.toml: market.newsletter: rests on consent, so it needs a notice"
+    ]
+
+
+def test_a_notice_is_material_in_every_language_or_in_none(bundle: Bundle) -> None:
+    german = "+++\ntitle = 'Empfehlungen'\nmaterial = false\n+++\nDürfen wir?\n"
+    files = {**bundle.files, "notices/personalise.recommendations/2.de.md": german}
+    assert any("notice 2 is material in one language only" in line for line in faults_of(Bundle(files)))
+
+
+def test_a_notice_without_words_is_a_fault(bundle: Bundle) -> None:
+    files = {**bundle.files, RECOMMENDATIONS: "+++\ntitle = 'x'\nmaterial = true\n+++\n \n"}
+    assert faults_of(Bundle(files)) == [f"{RECOMMENDATIONS}: has no text"]
+
+
+def test_the_digest_of_a_notice_is_over_the_text_that_was_shown(policies: Policies) -> None:
+    for notice in policies.catalogue.notices.values():
+        assert notice.digest == hashlib.sha256(notice.text.encode()).hexdigest()
+        assert "+++" not in notice.text
+
+
+# --- the sample company ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def catalogue(policies: Policies) -> Catalogue:
+    return policies.catalogue
+
+
+def test_the_sample_company_has_four_purposes_five_services_and_every_provenance(catalogue: Catalogue) -> None:
+    assert set(catalogue.purposes) == {
+        "personalise.recommendations",
+        "market.newsletter",
+        "fulfil.orders",
+        "comply.tax",
+    }
+    assert set(catalogue.services) == {"shop", "recommender", "newsletter", "fulfilment", "finance"}
+    assert len(catalogue.attributes) == 15
+    assert {p for a in catalogue.attributes.values() for p in a.provenances} == {
+        "volunteered",
+        "observed",
+        "acquired",
+        "inferred",
+    }
+
+
+def test_every_term_of_the_data_privacy_vocabulary_exists(catalogue: Catalogue) -> None:
+    path = Path(__file__).parents[1] / "vectors" / "dpv-2.3-iris.txt"
+    known = {line for line in path.read_text().splitlines() if not line.startswith("#")}
+    named = {item.dpv for items in (catalogue.purposes, catalogue.attributes) for item in items.values()}
+    assert len(known) > 1000
+    assert named <= known
+
+
+def test_a_yes_to_the_first_recommendations_notice_no_longer_covers_it(catalogue: Catalogue) -> None:
+    purpose = PurposeId("personalise.recommendations")
+    assert catalogue.notice_in_force(purpose) == 2
+    assert [catalogue.covers(purpose, version) for version in (1, 2)] == [False, True]
+
+
+def test_a_yes_to_the_first_newsletter_notice_still_covers_it(catalogue: Catalogue) -> None:
+    purpose = PurposeId("market.newsletter")
+    assert catalogue.notice_in_force(purpose) == 2
+    assert [catalogue.covers(purpose, version) for version in (1, 2)] == [True, True]

@@ -1,0 +1,88 @@
+"""Each service against each right: what is not written in ``services.toml`` is not allowed."""
+
+from collections.abc import Callable
+
+import pytest
+
+from service.model.situation import Asked, situate
+from service.model.words import AttributeId, Channel, Provenance, PurposeId, ServiceId
+from service.policy.engine import Policies
+from service.policy.question import Question
+
+Ask = Callable[..., Question]
+
+USES = {
+    "shop": {"personalise.recommendations": {"web", "app"}, "fulfil.orders": {"internal", "email"}},
+    "recommender": {"personalise.recommendations": {"web", "app", "email"}},
+    "newsletter": {"market.newsletter": {"email"}},
+    "fulfilment": {"fulfil.orders": {"internal", "post"}},
+    "finance": {"comply.tax": {"internal"}},
+}
+PURPOSES = ["personalise.recommendations", "market.newsletter", "fulfil.orders", "comply.tax"]
+RECORDS = {"shop": {"personalise.recommendations", "market.newsletter"}}
+TABLE = [(service, purpose) for service in USES for purpose in PURPOSES]
+
+
+@pytest.mark.parametrize(("service", "purpose"), TABLE)
+def test_a_service_gets_a_first_name_only_for_the_purposes_it_serves(
+    policies: Policies, question: Ask, service: str, purpose: str
+) -> None:
+    answer = policies.answer(question(service=service, purpose=purpose))
+    served = purpose in USES[service]
+    assert answer.permit is served
+    assert answer.reason == (None if served else "not-for-this-purpose")
+
+
+@pytest.mark.parametrize(("service", "purpose"), TABLE)
+def test_a_service_may_ask_only_on_the_channels_it_has(policies: Policies, service: str, purpose: str) -> None:
+    uses = policies.catalogue.services[ServiceId(service)].uses
+    channels = set(uses[purpose].channels) if purpose in uses else set()
+    assert channels == USES[service].get(purpose, set())
+
+
+@pytest.mark.parametrize(("service", "purpose"), TABLE)
+def test_only_the_shop_records_a_yes(policies: Policies, service: str, purpose: str) -> None:
+    records = policies.catalogue.services[ServiceId(service)].records
+    assert (purpose in records) is (purpose in RECORDS.get(service, set()))
+
+
+def test_every_use_of_every_service_is_permitted_in_the_brightest_situation_and_no_other(
+    policies: Policies, question: Ask
+) -> None:
+    for service in policies.catalogue.services.values():
+        for purpose in policies.catalogue.purposes.values():
+            use = service.uses.get(purpose.id)
+            for attribute in policies.catalogue.attributes.values():
+                granted = use is not None and attribute.id in use.attributes
+                for provenance in attribute.provenances:
+                    ask = question(
+                        attribute.id, provenance, service=service.id, purpose=purpose.id, granted=granted
+                    )
+                    assert policies.answer(ask).permit is granted
+
+
+def test_without_the_grant_in_the_situation_no_service_gets_anything(policies: Policies, question: Ask) -> None:
+    for service, purposes in USES.items():
+        for purpose in purposes:
+            assert not policies.answer(question(service=service, purpose=purpose, granted=False)).permit
+
+
+def test_the_recommender_can_neither_record_its_own_yes_nor_contribute_a_volunteered_fact(
+    policies: Policies,
+) -> None:
+    recommender = policies.catalogue.services[ServiceId("recommender")]
+    assert recommender.records == ()
+    assert {p for provenances in recommender.contributes.values() for p in provenances} == {"inferred"}
+    for attribute in policies.catalogue.attributes:
+        assert not recommender.may_contribute(attribute, Provenance.VOLUNTEERED)
+
+
+def test_a_channel_that_the_service_lacks_is_no_grant(policies: Policies, question: Ask) -> None:
+    asked = Asked(ServiceId("shop"), PurposeId("personalise.recommendations"), Channel.EMAIL)
+    facts = question().situation
+    assert facts.granted
+    attribute = AttributeId("first_name")
+    use = policies.catalogue.services[asked.service].uses[asked.purpose]
+    assert attribute in use.attributes
+    assert asked.channel not in use.channels
+    assert callable(situate)
