@@ -4,14 +4,16 @@ Whatever goes wrong with the database becomes one refusal: without it there is n
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import TypeAlias
 
 import asyncpg
 from asyncpg.pool import Pool, PoolConnectionProxy
 
+from service.embedded import running
 from service.errors import DatabaseUnavailableError
+from service.settings import Settings
 
 Record: TypeAlias = asyncpg.Record
 Connection: TypeAlias = "PoolConnectionProxy[Record]"
@@ -84,3 +86,13 @@ async def opened(url: str, connections: int = 5) -> AsyncIterator[Database]:
         yield database
     finally:
         await database.close()
+
+
+@contextmanager
+def reachable(settings: Settings) -> Iterator[str]:
+    """Lend the URL of the database of the settings, else of the embedded one of the home folder."""
+    if settings.database_url is not None:
+        yield settings.database_url
+    else:
+        with running(settings.home) as url:
+            yield url

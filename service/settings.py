@@ -49,6 +49,11 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:  # n
     return msgspec.convert(values, Settings)
 
 
+def leave_to_children(url: str) -> None:
+    """Let the processes that this one starts find the database that it found."""
+    os.environ[PREFIX + "DATABASE_URL"] = url  # noqa: TID251  the one place
+
+
 def _convert(variable: str, text: str, kind: object) -> object:
     try:
         return msgspec.convert(text.strip(), kind, strict=False, dec_hook=_path)

@@ -226,3 +226,23 @@ def url_of(server: str, name: str) -> str:
     parts = urlsplit(server)
     # urlunsplit drops the empty host of a socket URL.
     return urlunsplit(parts._replace(path=f"/{name}")).replace("postgresql:/", "postgresql:/", 1)
+
+
+@pytest.fixture(scope="session")
+def template_of_18(server: str, template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A migrated database on PostgreSQL 18, whatever server the tests run on."""
+    if not os.environ.get("BYLEAVE_TEST_DATABASE_URL"):  # noqa: TID251  a setting of the tests, not of the product
+        yield template.url
+        return
+    with running(tmp_path_factory.mktemp("postgres-18")) as url, ThreadPoolExecutor(1) as thread:
+        thread.submit(migrate, url).result()
+        yield url
+
+
+@pytest.fixture
+async def empty_database(server: str) -> AsyncIterator[str]:
+    """The URL of a database with nothing in it."""
+    name = f"byleave_empty_{os.getpid()}_{next(NUMBERS)}"
+    await administer(server, f"CREATE DATABASE {name}")
+    yield url_of(server, name)
+    await administer(server, f"DROP DATABASE {name} WITH (FORCE)")

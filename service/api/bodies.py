@@ -28,6 +28,7 @@ PLACE = re.compile(r" - at `(?:key in )?\$([^`]*)`$")
 NAMED = re.compile(r"^Object (missing required|contains unknown) field `([a-z_]{1,40})`")
 STEP = re.compile(r"\.([A-Za-z_][A-Za-z0-9_]*)|\[(\d+)\]")
 EXPECTED = re.compile(r"^Expected `[a-z |]+`")
+NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 FIRST_YEAR, LAST_YEAR = 1970, 9000
 
 Body = TypeVar("Body", bound=Struct)
@@ -59,13 +60,16 @@ def instant(written: datetime, pointer: str) -> datetime:
 
 
 def _refuse_malformed(body: bytes) -> None:
-    """Refuse wrong UTF-8, deep nesting and what msgspec lets pass: a key that stands twice."""
+    """Refuse wrong UTF-8, deep nesting and what msgspec lets pass: a key that stands twice, a NUL in a text."""
     try:
-        json.loads(body.decode("utf-8"), object_pairs_hook=_refuse_twice, parse_constant=_refuse_constant)
+        text = body.decode("utf-8")
+        json.loads(text, object_pairs_hook=_refuse_twice, parse_constant=_refuse_constant)
     except DuplicateKeyError:
         raise
     except (ValueError, RecursionError):
         raise MalformedBodyError from None
+    if NUL.search(text):
+        raise MalformedBodyError("a text cannot hold U+0000")
 
 
 def _refuse_twice(pairs: list[tuple[str, Any]]) -> None:

@@ -26,7 +26,7 @@ from service.model.callers import CustomerCaller, ServiceCaller
 from service.model.words import Channel, Method, PurposeId, Status
 from service.usecases.consents import Acknowledged, Record, Said
 
-Staff = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+Staff = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}(?!\n)$")]
 NoticeNumber = Annotated[int, Meta(ge=1, le=100_000)]
 REFUSALS = (
     UnknownPurposeError,

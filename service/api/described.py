@@ -17,6 +17,8 @@ class Described(Struct, frozen=True, kw_only=True):
     body: type[Struct] | None = None
     body_example: Struct | None = None
     refusals: tuple[type[ServiceError], ...] = ()
+    also: dict[int, Struct] = {}
+    """Another status that comes with an answer of the same kind, to its example."""
     query: dict[str, str] = {}
     """Query parameter to what it means."""
 

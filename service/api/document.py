@@ -120,6 +120,9 @@ def _responses(described: Described, names: dict[type, Json]) -> Json:
             "description": "; ".join(sorted(f"{kind.code}: {kind.title}" for kind in refusals)),
             "content": {"application/problem+json": {"schema": names[Problem], "example": _example(refusals[0])}},
         }
+    for status, example in described.also.items():
+        content = {"schema": names[described.answer], "example": _plain(example)}
+        responses[str(status)] = {"description": "Not now", "content": {"application/json": content}}
     return responses
 
 

@@ -16,6 +16,7 @@ class Health(Struct, frozen=True):
 
 
 WELL = Health(ready=True, faults=[])
+UNREADY = Health(ready=False, faults=["keys-unavailable"])
 
 
 @get("/health/live", opt=described(caller="anyone", answer=Health, example=WELL))
@@ -24,7 +25,7 @@ async def live() -> Health:
     return WELL
 
 
-@get("/health/ready", opt=described(caller="anyone", answer=Health, example=WELL))
+@get("/health/ready", opt=described(caller="anyone", answer=Health, example=WELL, also={503: UNREADY}))
 async def ready(actions: NamedDependency[Actions]) -> Response[Health]:
     """Say whether database, keys and policies are there; 503 when not. Withdrawing may work all the same."""
     faults = await actions.faults()

@@ -1,5 +1,6 @@
 """What several resources write and read alike."""
 
+import re
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -51,7 +52,7 @@ class Who(Identifiers, frozen=True, forbid_unknown_fields=True, kw_only=True, om
 
 def customer_in_path(text: str) -> PairwiseId:
     """Return the pairwise id in an address; anything else is nobody."""
-    if len(text) > len("byc_") + 26:
+    if not re.fullmatch(PAIRWISE, text):
         raise UnknownCustomerError
     return PairwiseId(text)
 

@@ -126,13 +126,18 @@ def open_keyring(root: RootKey, wrapped: list[WrappedKey]) -> Keyring:
     """Open every key; raises WrongKeysError when one does not open as itself."""
     keys: dict[Role, dict[int, bytes]] = {role: {} for role in ROLES}
     for each in wrapped:
-        key = unwrap(root.key, root.id, each.wrapped, [each.role, each.version])
-        if not hmac.compare_digest(each.proof, _proof(key, each.role, each.version)):
-            raise WrongKeysError(f"the {each.role} key {each.version} failed its canary")
-        keys[each.role][each.version] = key
+        keys[each.role][each.version] = open_key(root, each)
     if missing := [role for role in ROLES if not keys[role]]:
         raise KeysUnavailableError(f"the database has no {missing[0]} key; run: byleave keys init")
     return Keyring(keys)
+
+
+def open_key(root: RootKey, wrapped: WrappedKey) -> bytes:
+    """Open one key; raises WrongKeysError when it does not open as itself."""
+    key = unwrap(root.key, root.id, wrapped.wrapped, [wrapped.role, wrapped.version])
+    if not hmac.compare_digest(wrapped.proof, _proof(key, wrapped.role, wrapped.version)):
+        raise WrongKeysError(f"the {wrapped.role} key {wrapped.version} failed its canary")
+    return key
 
 
 def _wrapped(root: RootKey, role: Role, version: int, key: bytes) -> WrappedKey:

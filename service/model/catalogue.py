@@ -1,9 +1,9 @@
 """The catalogue: which purposes, attributes, services and notices exist, as ``policies/`` says."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from enum import StrEnum
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -129,9 +129,6 @@ class Notice(Struct, frozen=True, kw_only=True):
     digest: str
 
 
-Item = TypeVar("Item", Purpose, Attribute, Service)
-
-
 class Catalogue(Struct, frozen=True):
     """All of it, by id."""
 
@@ -152,13 +149,3 @@ class Catalogue(Struct, frozen=True):
         """Whether a yes to this notice version still covers what the purpose asks today."""
         material = max((n.version for n in self.notices_of(purpose) if n.material), default=1)
         return notice >= material
-
-
-def by_id(items: Iterable[Item]) -> dict[str, Item]:
-    """Index catalogue items by their id; raises ValueError naming an id that stands twice."""
-    index: dict[str, Item] = {}
-    for item in items:
-        if item.id in index:
-            raise ValueError(f"{item.id} stands twice")
-        index[item.id] = item
-    return index

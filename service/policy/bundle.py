@@ -10,7 +10,6 @@ from msgspec import Struct
 
 from service.errors import PolicyError
 from service.model.words import PolicyVersion
-from service.policy.cedar import formatted
 
 KNOWN = re.compile(
     r"""
@@ -31,10 +30,10 @@ class Bundle(Struct, frozen=True):
 
     @property
     def version(self) -> PolicyVersion:
-        """The SHA-256 of paths and contents, each after its length; Cedar is hashed as Cedar formats it."""
+        """The SHA-256 of paths and contents, each after its length. Only formatted Cedar is ever published."""
         digest = hashlib.sha256()
         for path, text in sorted(self.files.items()):
-            for part in (path.encode(), _settled(path, text).encode()):
+            for part in (path.encode(), text.encode()):
                 digest.update(len(part).to_bytes(8, "big") + part)
         return PolicyVersion(f"sha256:{digest.hexdigest()}")
 
@@ -83,12 +82,3 @@ def _paths(folder: Path) -> Iterator[Path]:
         hidden = any(part.startswith(".") for part in name.parts)
         if path.is_file() and not hidden and name.as_posix() != NOT_READ:
             yield path
-
-
-def _settled(path: str, text: str) -> str:
-    if not path.endswith(".cedar"):
-        return text
-    try:
-        return formatted(text)
-    except ValueError:
-        return text  # not Cedar, so it never compiles; a version it still has

@@ -13,10 +13,10 @@ from service.policy.bundle import Bundle
 from service.policy.canaries import canaries_in, dead_canaries
 from service.policy.catalogue import parse_catalogue
 from service.policy.cedar import EngineError, Judges, Policy, judge
-from service.policy.lint import OBLIGATIONS, lint, policies_of
+from service.policy.lint import OBLIGATIONS, form_faults, lint, policies_of
 from service.policy.question import Question
 from service.policy.reasons import most_telling, unmet
-from service.policy.schema import cedar_entities, cedar_schema, schema_faults
+from service.policy.schema import cedar_entities, cedar_schema
 
 ENGINE_ERROR = "engine-error"
 REMEMBERED = 16_384  # answers; some 10 MiB
@@ -57,8 +57,22 @@ class Policies(Struct, frozen=True, eq=False):
             return Answer(permit=False, reason=ENGINE_ERROR)
 
 
+def check_policies(bundle: Bundle) -> Policies:
+    """Compile a bundle that is about to be published, refusing faults of form too; raises PolicyError with all."""
+    try:
+        policies = compile_policies(bundle)
+    except PolicyError as error:
+        raise PolicyError(error.faults + form_faults(bundle)) from error
+    if faults := form_faults(bundle):
+        raise PolicyError(faults)
+    return policies
+
+
 def compile_policies(bundle: Bundle) -> Policies:
-    """Check a bundle in every way and make it ready; raises PolicyError with all its faults."""
+    """Check what a bundle means and make it ready; raises PolicyError with all its faults.
+
+    Form is not checked here: a newer release that formats Cedar otherwise must go on with what was published.
+    """
     policies, faults = policies_of(bundle)
     try:
         catalogue = parse_catalogue(bundle)
@@ -66,8 +80,7 @@ def compile_policies(bundle: Bundle) -> Policies:
         # Without a catalogue nothing more can be checked.
         raise PolicyError(faults + error.faults) from error
     canaries, canary_faults = canaries_in(bundle)
-    faults += canary_faults + schema_faults(bundle, catalogue)
-    faults += lint(bundle, policies, catalogue)
+    faults += canary_faults + lint(bundle, policies, catalogue)
     if faults:
         raise PolicyError(faults)
     code = _code(catalogue, policies)

@@ -49,7 +49,8 @@ def _answered(policies: Policies, asked: Asked, attribute: AttributeId, facts: F
         need = policies.catalogue.purposes[asked.purpose].attributes.get(attribute)
         yield f"  It is needed: {need}"
     for obligation in decision.obligations:
-        yield f"  It comes with an obligation: {obligation.id}, {obligation.days or 0} days."
+        days = "" if obligation.days is None else f" (days: {obligation.days})"
+        yield f"  It comes with an obligation: {obligation.id}{days}."
     for no in decision.withheld:
         yield f"No ({no.reason}): {_words(no.reason, no.policy)}."
         if no.policy is not None:

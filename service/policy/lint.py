@@ -6,12 +6,15 @@ One function per rule; each takes a policy and yields what is wrong with it.
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 
+from service.errors import PolicyError
 from service.model.catalogue import Catalogue
 from service.policy.bundle import Bundle
+from service.policy.catalogue import parse_catalogue
 from service.policy.cedar import Json, Policy, formatted, misfits, policies_in, resource_id
 from service.policy.faults import fault
-from service.policy.schema import cedar_schema
+from service.policy.schema import cedar_schema, schema_faults
 
 OBLIGATIONS = "obligations.cedar"
 REQUIRED = ("id", "title", "basis", "reason")
@@ -36,13 +39,20 @@ def policies_of(bundle: Bundle) -> tuple[list[Policy], list[str]]:
 
 def lint(bundle: Bundle, policies: Sequence[Policy], catalogue: Catalogue) -> list[str]:
     """Return every breach of a rule."""
-    faults = list(_unformatted(bundle))
-    faults += _duplicates(policies)
+    faults = list(_duplicates(policies))
     faults += _misfits(bundle, policies, cedar_schema(catalogue))
     for policy in policies:
         name = policy.id or policy.place
         breaches = [*_annotations(policy), *_scope(policy), *_operators(policy), *_ids(policy, catalogue)]
         faults += [fault(policy.file, name, what) for what in breaches]
+    return faults
+
+
+def form_faults(bundle: Bundle) -> list[str]:
+    """Return what is wrong with the form of the files, whatever they mean: formatting, and a generated file."""
+    faults = list(_unformatted(bundle))
+    with suppress(PolicyError):  # without a catalogue there is nothing to generate from, and that is said elsewhere
+        faults += schema_faults(bundle, parse_catalogue(bundle))
     return faults
 
 

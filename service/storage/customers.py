@@ -1,8 +1,9 @@
 """Customers: their keys, their restrictions, by what they are found, and how each service knows them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
+import structlog
 from msgspec import Struct
 
 from service.crypto.envelope import seal
@@ -10,7 +11,7 @@ from service.crypto.framing import Part
 from service.crypto.keyring import Keyring, OpenKey, restriction_parts
 from service.crypto.random import random_word
 from service.database import Connection
-from service.errors import UnknownCustomerError
+from service.errors import IntegrityError, UnknownCustomerError
 from service.model.facts import CustomerKey, Restrictions, Sealed
 from service.model.identifiers import NORMALISATION, Identifier
 from service.model.words import CustomerId, IdentifierKind, PairwiseId, ServiceId
@@ -18,6 +19,7 @@ from service.storage.statements import statements
 
 SQL = statements(__file__)
 LANES = 0x0B1E  # our corner of the advisory locks
+log = structlog.get_logger()
 
 
 class Change(Struct, frozen=True):
@@ -48,7 +50,7 @@ async def hold(connection: Connection, digests: Iterable[bytes]) -> None:
 async def claims(
     connection: Connection, wanted: Iterable[tuple[IdentifierKind, bytes]]
 ) -> dict[tuple[IdentifierKind, bytes], set[CustomerId]]:
-    """Return who claims each identifier; one that nobody claims is left out."""
+    """Return who claims each identifier, two at most; one that nobody claims is left out."""
     pairs = list(wanted)
     rows = await connection.fetch(SQL["claims"], [str(k) for k, _ in pairs], [d for _, d in pairs])
     found: dict[tuple[IdentifierKind, bytes], set[CustomerId]] = {}
@@ -91,9 +93,7 @@ async def put_restrictions(
     connection: Connection, keyring: Keyring, customer: CustomerId, limits: Restrictions
 ) -> None:
     """Store what a customer forbids, under our MAC."""
-    mac = keyring.mac(restriction_parts(customer, limits))
-    values = [getattr(limits, name) for name in limits.__struct_fields__]
-    await connection.execute(SQL["put_restrictions"], customer, *values, mac.version, mac.digest)
+    await connection.execute(SQL["put_restrictions"], *_restrictions_row(keyring, customer, limits))
 
 
 async def put_identifier(
@@ -104,13 +104,76 @@ async def put_identifier(
     found_by: Identifier,
 ) -> None:
     """Let a customer be found by an identifier, which is kept sealed."""
-    digest = keyring.index_of(found_by)
-    labels: list[Part] = ["identifier", customer, found_by.kind, digest, NORMALISATION, key.id]
-    sealed = seal(key.key, found_by.value.encode(), labels)
-    await connection.execute(SQL["put_identifier"], customer, found_by.kind, digest, key.id, sealed.data)
+    await connection.execute(SQL["put_identifier"], *_identifier_row(keyring, customer, key, found_by))
 
 
 async def pairwise_id(connection: Connection, customer: CustomerId, service: ServiceId) -> PairwiseId:
     """Return how this service knows this customer, making the id the first time."""
     await connection.execute(SQL["put_pairwise"], customer, service, f"byc_{random_word(16)}")
     return PairwiseId(await connection.fetchval(SQL["pairwise"], customer, service))
+
+
+# --- many customers at once: the same statements, sent together ---
+
+
+async def line_up(connection: Connection, customers: Iterable[CustomerId]) -> None:
+    """Until this transaction ends, nothing about these customers changes and no release of them is entered."""
+    await connection.execute(SQL["line_up"], list(customers))
+
+
+async def open_keys(
+    connection: Connection, keyring: Keyring, customers: Iterable[CustomerId]
+) -> dict[CustomerId, OpenKey]:
+    """Return the customers' keys, open; one that is gone, or does not open, is left out."""
+    opened: dict[CustomerId, OpenKey] = {}
+    for row in await connection.fetch(SQL["keys"], list(customers)):
+        wrapped = CustomerKey(row["id"], row["epoch"], Sealed(row["wrapped"]))
+        try:
+            opened[row["customer"]] = keyring.open_customer_key(row["customer"], wrapped)
+        except IntegrityError:
+            log.error("alarm: a customer's key does not open", customer=str(row["customer"]))  # noqa: TRY400  no traceback
+    return opened
+
+
+async def identifiers_of(
+    connection: Connection, customers: Iterable[CustomerId]
+) -> set[tuple[CustomerId, IdentifierKind, bytes]]:
+    """Return by what these customers are found, or would be if nobody else were."""
+    rows = await connection.fetch(SQL["identifiers_of"], list(customers))
+    return {(row["customer"], IdentifierKind(row["kind"]), row["digest"]) for row in rows}
+
+
+async def bump_all(connection: Connection, customers: Iterable[CustomerId]) -> dict[CustomerId, int]:
+    """Begin a change of customers who were lined up; returns their new versions."""
+    return {row["id"]: row["version"] for row in await connection.fetch(SQL["bump_all"], list(customers))}
+
+
+async def create_all(
+    connection: Connection, keyring: Keyring, limits: Mapping[CustomerId, Restrictions]
+) -> dict[CustomerId, OpenKey]:
+    """Create customers with these restrictions, each with a key of her own; returns the keys, open."""
+    made = {customer: keyring.new_customer_key(customer) for customer in limits}
+    keys = [(customer, key.id, key.epoch, key.wrapped.data) for customer, (key, _) in made.items()]
+    forbidden = [_restrictions_row(keyring, customer, each) for customer, each in limits.items()]
+    await connection.executemany(SQL["create"], [(customer,) for customer in limits])
+    await connection.executemany(SQL["put_key"], keys)
+    await connection.executemany(SQL["put_restrictions"], forbidden)
+    return {customer: key for customer, (_, key) in made.items()}
+
+
+async def put_identifiers(
+    connection: Connection, keyring: Keyring, found_by: Iterable[tuple[CustomerId, OpenKey, Identifier]]
+) -> None:
+    """Let customers be found by identifiers, which are kept sealed."""
+    await connection.executemany(SQL["put_identifier"], [_identifier_row(keyring, *each) for each in found_by])
+
+
+def _restrictions_row(keyring: Keyring, customer: CustomerId, limits: Restrictions) -> list[object]:
+    mac = keyring.mac(restriction_parts(customer, limits))
+    return [customer, *(getattr(limits, name) for name in limits.__struct_fields__), mac.version, mac.digest]
+
+
+def _identifier_row(keyring: Keyring, customer: CustomerId, key: OpenKey, found_by: Identifier) -> list[object]:
+    digest = keyring.index_of(found_by)
+    labels: list[Part] = ["identifier", customer, found_by.kind, digest, NORMALISATION, key.id]
+    return [customer, found_by.kind, digest, key.id, seal(key.key, found_by.value.encode(), labels).data]

@@ -6,11 +6,17 @@ SELECT customer FROM pairwise WHERE service = $1 AND id = $2;
 SELECT customer FROM identifier WHERE kind = $1 AND digest = $2 LIMIT 2;
 
 -- name: claims
--- Who claims any of these identifiers.
-SELECT i.kind, i.digest, i.customer
-  FROM identifier i
-  JOIN unnest($1::text[], $2::bytea[]) AS asked (kind, digest)
-    ON i.kind = asked.kind AND i.digest = asked.digest;
+-- Who claims any of these identifiers: of many who share one, two.
+SELECT asked.kind, asked.digest, claimed.customer
+  FROM unnest($1::text[], $2::bytea[]) AS asked (kind, digest)
+ CROSS JOIN LATERAL (
+       SELECT i.customer
+         FROM identifier i
+        WHERE i.kind = asked.kind AND i.digest = asked.digest
+        LIMIT 2) AS claimed;
+
+-- name: identifiers_of
+SELECT customer, kind, digest FROM identifier WHERE customer = ANY($1::uuid[]);
 
 -- name: hold
 -- Whoever claims or looks for identifiers in order to claim them goes one after the other, in 256 lanes so that a
@@ -24,6 +30,17 @@ SELECT clock_timestamp();
 -- Every change of what a decision rests on goes through here: it waits for the releases being entered and makes
 -- the ones that were decided before it decide again.
 UPDATE customer SET version = version + 1 WHERE id = $1 RETURNING version, clock_timestamp() AS now;
+
+-- name: line_up
+-- Holds off releases and changes of several customers. In the order of their ids, so that two who want the same
+-- customers never wait for each other in a circle. It only locks: what is read after it is as the last change left it.
+SELECT FROM customer WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE;
+
+-- name: bump_all
+UPDATE customer SET version = version + 1 WHERE id = ANY($1::uuid[]) RETURNING id, version;
+
+-- name: keys
+SELECT customer, id, epoch, wrapped FROM customer_key WHERE customer = ANY($1::uuid[]);
 
 -- name: create
 INSERT INTO customer (id) VALUES ($1);

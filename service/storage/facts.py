@@ -92,10 +92,30 @@ async def read(
 
 async def put(connection: Connection, customer: CustomerId, key: OpenKey, fact: NewFact, revision: int) -> bool:
     """Seal and store a fact; returns False when a newer one of the same source is there."""
+    status = await connection.execute(SQL["put"], *_row(customer, key, fact, revision))
+    return status == "INSERT 0 1"
+
+
+async def put_all(connection: Connection, new: Iterable[tuple[CustomerId, OpenKey, NewFact, int]]) -> None:
+    """Seal and store facts of several customers: customer, key, fact, revision."""
+    await connection.executemany(SQL["put"], [_row(*each) for each in new])
+
+
+async def dates(
+    connection: Connection, customers: Iterable[CustomerId], source: str
+) -> dict[tuple[CustomerId, AttributeId, Provenance], datetime]:
+    """Return of when each fact is that a source said about these customers."""
+    rows = await connection.fetch(SQL["dates"], list(customers), source)
+    return {
+        (row["customer"], AttributeId(row["attribute"]), Provenance(row["provenance"])): row["as_of"] for row in rows
+    }
+
+
+def _row(customer: CustomerId, key: OpenKey, fact: NewFact, revision: int) -> list[object]:
+    """Return a fact as it is stored, sealed."""
     labels = SealedFact(fact.attribute, fact.provenance, fact.source, fact.as_of, revision, key.id, sealed=Sealed(b""))
     sealed = seal(key.key, fact.value, fact_labels(customer, labels))
-    status = await connection.execute(
-        SQL["put"],
+    return [
         customer,
         fact.attribute,
         fact.provenance,
@@ -104,8 +124,7 @@ async def put(connection: Connection, customer: CustomerId, key: OpenKey, fact: 
         revision,
         key.id,
         sealed.data,
-    )
-    return status == "INSERT 0 1"
+    ]
 
 
 def _standing(keyring: Keyring, customer: CustomerId, row: Sequence[Any] | None) -> Standing | None:

@@ -34,3 +34,6 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
     ON CONFLICT (customer, attribute, provenance, source) DO UPDATE
    SET as_of = excluded.as_of, revision = excluded.revision, key = excluded.key, sealed = excluded.sealed
  WHERE fact.as_of <= excluded.as_of;
+
+-- name: dates
+SELECT customer, attribute, provenance, as_of FROM fact WHERE customer = ANY($1::uuid[]) AND source = $2;

@@ -1,5 +1,6 @@
 """The ledger: appended to, in the transaction of the act that each entry is about."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from service.crypto.random import sortable_id
@@ -20,6 +21,12 @@ def new_entry_id(at: datetime) -> EntryId:
 async def append(connection: Connection, entry: Entry) -> None:
     """Append an entry."""
     await connection.execute(SQL["append"], entry.id, entry.customer, entry.kind, entry.actor, entry.at, entry.body)
+
+
+async def append_all(connection: Connection, entries: Iterable[Entry]) -> None:
+    """Append entries, in this order."""
+    rows = [(each.id, each.customer, each.kind, each.actor, each.at, each.body) for each in entries]
+    await connection.executemany(SQL["append"], rows)
 
 
 async def append_if_unchanged(connection: Connection, entry: Entry, version: int) -> None:

@@ -122,7 +122,7 @@ async def _record(
             answer = _answer(said, channel, change.now, caller, policies.version, id_)
             standing.append(await _stand(connection, keyring, customer, answer, purpose))
         await ledger.append(connection, entry(id_, customer, caller, change.now, _act(said, standing, change.now)))
-    return Acknowledged([(each.channel, each.status) for each in standing], change.version, id_)
+    return Acknowledged([(each.channel, each.status_at(change.now)) for each in standing], change.version, id_)
 
 
 async def _stand(

@@ -1,6 +1,6 @@
 """Making the service-wide keys, and opening them."""
 
-from service.crypto.keyring import Keyring, RootKey, WrappedKey, make_keys, open_keyring
+from service.crypto.keyring import Keyring, RootKey, WrappedKey, make_keys, open_key, open_keyring
 from service.database import Database
 from service.errors import WrongKeysError
 from service.model.callers import Caller
@@ -38,7 +38,7 @@ async def status(database: Database, root: RootKey) -> list[tuple[WrappedKey, bo
 
 def _opens(root: RootKey, key: WrappedKey) -> bool:
     try:
-        open_keyring(root, [key])
+        open_key(root, key)
     except WrongKeysError:
         return False
     return True

@@ -13,7 +13,7 @@ from service.model.facts import Publication
 from service.model.ledger import Published, entry
 from service.model.words import PolicyVersion
 from service.policy.bundle import Bundle, decode, read_bundle
-from service.policy.engine import Policies, compile_policies
+from service.policy.engine import Policies, check_policies, compile_policies
 from service.storage import customers, ledger, publications
 
 KEPT = 4
@@ -45,26 +45,29 @@ class Library:
     async def _load(self, version: PolicyVersion) -> Policies:
         async with self._database.connection() as connection:
             data = await publications.bundle(connection, version)
-        bundle = decode(data)
-        if bundle.version != version:
-            log.error("alarm: published policies are not what was published", version=version)
-            raise PoliciesUnavailableError("the published files do not have the published hash")
         try:
-            return await asyncio.to_thread(compile_policies, bundle)
+            return await asyncio.to_thread(_compiled, data, version)
         except PolicyError as error:
-            log.error("alarm: published policies cannot be used", faults=error.faults)  # noqa: TRY400  no traceback
+            log.error("alarm: published policies cannot be used", version=version, faults=error.faults)  # noqa: TRY400  no traceback
             raise PoliciesUnavailableError("the published policies cannot be used") from None
+
+
+def _compiled(data: bytes, version: PolicyVersion) -> Policies:
+    bundle = decode(data)
+    if bundle.version != version:
+        raise PolicyError(["the published files do not have the published hash"])
+    return compile_policies(bundle)
 
 
 def check(folder: Path) -> Policies:
     """Compile the policies of a folder; raises PolicyError with every fault."""
-    return compile_policies(read_bundle(folder))
+    return check_policies(read_bundle(folder))
 
 
 async def publish(database: Database, keyring: Keyring, caller: Caller, folder: Path) -> tuple[Publication, bool]:
     """Put the policies of a folder in force; returns the publication and whether it is new."""
     bundle = read_bundle(folder)
-    policies = compile_policies(bundle)
+    policies = check_policies(bundle)
     async with database.transaction() as connection:
         await publications.lock(connection)
         before = await publications.current(connection, keyring)

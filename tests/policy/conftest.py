@@ -1,18 +1,30 @@
 """The sample company's own policies, and ways to break them."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from msgspec import structs
 
 from service.errors import PolicyError
-from service.model.situation import BRIGHTEST
-from service.model.words import AttributeId, Provenance, PurposeId, ServiceId
+from service.model.facts import Facts, Sealed, SealedFact, Standing, restrictions_at_enrolment
+from service.model.situation import BRIGHTEST, Asked
+from service.model.words import (
+    AgeBand,
+    AttributeId,
+    Channel,
+    CustomerId,
+    Provenance,
+    PurposeId,
+    ServiceId,
+    Status,
+)
 from service.policy.bundle import Bundle, read_bundle
 from service.policy.cedar import formatted
-from service.policy.engine import Policies, compile_policies
+from service.policy.engine import Policies, check_policies, compile_policies
 from service.policy.question import Question
 
 FOLDER = Path(__file__).parents[2] / "policies"
@@ -55,7 +67,7 @@ def faults() -> Callable[[Bundle], list[str]]:
 
     def find(bundle: Bundle) -> list[str]:
         try:
-            compile_policies(bundle)
+            check_policies(bundle)
         except PolicyError as error:
             return error.faults
         return []
@@ -84,3 +96,57 @@ def question() -> Callable[..., Question]:
         )
 
     return ask
+
+
+NOW = datetime(2026, 5, 1, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def asked() -> Asked:
+    """Return what the recommender asks on the web."""
+    return Asked(ServiceId("recommender"), PurposeId("personalise.recommendations"), Channel.WEB)
+
+
+@pytest.fixture(scope="session")
+def fact() -> Callable[..., SealedFact]:
+    """Return one sealed fact, by default as old as everything else."""
+
+    def make(
+        attribute: str, provenance: Provenance, *, source: str = "shop", days_old: int = 1, revision: int = 1
+    ) -> SealedFact:
+        return SealedFact(
+            attribute=AttributeId(attribute),
+            provenance=provenance,
+            source=source,
+            as_of=NOW - timedelta(days=days_old),
+            revision=revision,
+            key="key",
+            sealed=Sealed(b"sealed"),
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def ana(policies: Policies, asked: Asked, fact: Callable[..., SealedFact]) -> Facts:
+    """Return a customer who said yes to recommendations on the web, with a fact of every kind there is."""
+    standing = Standing(
+        purpose=asked.purpose,
+        channel=asked.channel,
+        status=Status.GIVEN,
+        notice=2,
+        explicit=False,
+        decided_at=NOW - timedelta(days=10),
+        expires_at=NOW + timedelta(days=700),
+    )
+    return Facts(
+        customer=CustomerId(UUID(int=1)),
+        version=7,
+        now=NOW,
+        standing=standing,
+        restrictions=restrictions_at_enrolment(AgeBand.ADULT),
+        facts={
+            id_: tuple(fact(id_, provenance) for provenance in attribute.provenances)
+            for id_, attribute in policies.catalogue.attributes.items()
+        },
+    )

@@ -5,6 +5,7 @@ import pytest
 
 from service.errors import PolicyError
 from service.policy.bundle import Bundle, decode, read_bundle
+from service.policy.engine import check_policies, compile_policies
 
 Change = Callable[..., Bundle]
 
@@ -52,10 +53,13 @@ def test_the_version_is_a_sha_256(bundle: Bundle) -> None:
     assert len(bytes.fromhex(digits)) == 32
 
 
-def test_the_version_does_not_change_when_policies_are_only_formatted(bundle: Bundle) -> None:
-    text = bundle.files["forbids.cedar"].replace("\n  ", " ").replace("forbid (", "forbid(\n\n")
+def test_what_was_published_goes_on_working_when_a_newer_release_formats_cedar_otherwise(bundle: Bundle) -> None:
+    text = bundle.files["forbids.cedar"].replace("forbid (", "forbid(")
     assert text != bundle.files["forbids.cedar"]
-    assert Bundle({**bundle.files, "forbids.cedar": text}).version == bundle.version
+    published = Bundle({**bundle.files, "forbids.cedar": text, "schema.cedarschema": "of an older release"})
+    assert compile_policies(published).version == published.version
+    with pytest.raises(PolicyError):
+        check_policies(published)
 
 
 def test_the_version_changes_with_every_file(bundle: Bundle) -> None:

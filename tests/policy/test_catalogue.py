@@ -2,11 +2,12 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from service.errors import PolicyError
 from service.model.catalogue import Catalogue
-from service.model.words import PurposeId
+from service.model.words import AttributeId, PurposeId
 from service.policy.bundle import Bundle
 from service.policy.catalogue import parse_catalogue
 from service.policy.engine import Policies
@@ -18,6 +19,7 @@ PURPOSES = [
     ('basis = "consent"', 'basis = "whim"', "personalise.recommendations: Invalid enum value 'whim'"),
     ('title = "Our newsletter"', "title = 7", "market.newsletter: Expected `str`, got `int`"),
     ('title = "Our newsletter"', 'titel = "x"', "market.newsletter: Object contains unknown field `titel`"),
+    ("retention_days = 3650", 'retention_days = "3650"', "comply.tax: Expected `int`, got `str`"),
     ('id = "comply.tax"', "", "number 4: Object missing required field `id`"),
     ('id = "comply.tax"', 'id = "fulfil.orders"', "fulfil.orders: stands twice"),
     ('id = "comply.tax"', "id = ", "purposes.toml: Invalid value"),
@@ -124,9 +126,7 @@ def test_a_notice_in_the_wrong_place_is_a_fault(bundle: Bundle, moved: str, faul
 
 def test_a_purpose_by_consent_needs_a_notice(bundle: Bundle) -> None:
     files = {p: t for p, t in bundle.files.items() if not p.startswith("notices/market.newsletter/")}
-    assert faults_of(Bundle(files)) == [
-        "purposes.toml: market.newsletter: rests on consent, so it needs a notice"
-    ]
+    assert faults_of(Bundle(files)) == ["purposes.toml: market.newsletter: rests on consent, so it needs a notice"]
 
 
 def test_a_notice_is_material_in_every_language_or_in_none(bundle: Bundle) -> None:
@@ -177,6 +177,30 @@ def test_every_term_of_the_data_privacy_vocabulary_exists(catalogue: Catalogue) 
     named = {item.dpv for items in (catalogue.purposes, catalogue.attributes) for item in items.values()}
     assert len(known) > 1000
     assert named <= known
+
+
+@pytest.mark.parametrize(
+    ("attribute", "right", "wrong"),
+    [
+        ("first_name", b'"Abbie"', b'""'),
+        ("first_name", b'"Abbie"', b"7"),
+        ("favourite_genres", b'["crime","travel"]', b'["crime","gossip"]'),
+        ("favourite_genres", b"[]", b'"crime"'),
+        ("birth_year", b"1980", b'"1980"'),
+        ("birth_year", b"1980", b"1899"),
+        ("orders_this_year", b"0", b"-1"),
+        ("orders_this_year", b"3", b"3.5"),
+        ("value_tier", b'"gold"', b'"platinum"'),
+        ("accessibility_needs", b'["large-print"]', b'["large print"]'),
+    ],
+)
+def test_a_value_must_be_of_its_attribute_s_kind(
+    catalogue: Catalogue, attribute: str, right: bytes, wrong: bytes
+) -> None:
+    kind = catalogue.attributes[AttributeId(attribute)]
+    assert kind.canonical(right) == right
+    with pytest.raises(msgspec.ValidationError):
+        kind.canonical(wrong)
 
 
 def test_a_yes_to_the_first_recommendations_notice_no_longer_covers_it(catalogue: Catalogue) -> None:

@@ -26,6 +26,7 @@ PERMITS = [
     ('@basis("GDPR Art. 6(1)(a)")', '@basis(" ")', "permit.recommendations: needs @basis"),
     ('@title("Recommendations use', '@titel("Recommendations use', "permit.recommendations: needs @title"),
     (GRANT, "principal", "a permit says principal in Grant::..."),
+    (GRANT, GRANT.replace(" in ", " == "), "a permit says principal in Grant::..."),
     (GRANT, "principal is Service", "a permit says principal in Grant::..."),
     (GRANT, 'principal == Service::"recommender"', "a permit says principal in Grant::..."),
     (GRANT, 'principal in Team::"data"', "a permit says principal in Grant::..."),

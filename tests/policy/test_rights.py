@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from service.model.facts import Facts
 from service.model.situation import Asked, situate
 from service.model.words import AttributeId, Channel, Provenance, PurposeId, ServiceId
 from service.policy.engine import Policies
@@ -55,9 +56,7 @@ def test_every_use_of_every_service_is_permitted_in_the_brightest_situation_and_
             for attribute in policies.catalogue.attributes.values():
                 granted = use is not None and attribute.id in use.attributes
                 for provenance in attribute.provenances:
-                    ask = question(
-                        attribute.id, provenance, service=service.id, purpose=purpose.id, granted=granted
-                    )
+                    ask = question(attribute.id, provenance, service=service.id, purpose=purpose.id, granted=granted)
                     assert policies.answer(ask).permit is granted
 
 
@@ -77,12 +76,18 @@ def test_the_recommender_can_neither_record_its_own_yes_nor_contribute_a_volunte
         assert not recommender.may_contribute(attribute, Provenance.VOLUNTEERED)
 
 
-def test_a_channel_that_the_service_lacks_is_no_grant(policies: Policies, question: Ask) -> None:
-    asked = Asked(ServiceId("shop"), PurposeId("personalise.recommendations"), Channel.EMAIL)
-    facts = question().situation
-    assert facts.granted
-    attribute = AttributeId("first_name")
-    use = policies.catalogue.services[asked.service].uses[asked.purpose]
-    assert attribute in use.attributes
-    assert asked.channel not in use.channels
-    assert callable(situate)
+@pytest.mark.parametrize(
+    ("service", "channel", "attribute", "granted"),
+    [
+        ("shop", Channel.WEB, "first_name", True),
+        ("shop", Channel.EMAIL, "first_name", False),
+        ("recommender", Channel.EMAIL, "first_name", True),
+        ("recommender", Channel.WEB, "orders_this_year", False),
+        ("finance", Channel.WEB, "first_name", False),
+    ],
+)
+def test_a_grant_is_for_service_purpose_channel_and_attribute_together(
+    policies: Policies, ana: Facts, service: str, channel: Channel, attribute: str, *, granted: bool
+) -> None:
+    asked = Asked(ServiceId(service), PurposeId("personalise.recommendations"), channel)
+    assert situate(policies.catalogue, asked, AttributeId(attribute), ana).granted is granted

@@ -1,0 +1,59 @@
+# make demo   try it                 make test   every check and test        make generate   write generated files anew
+.DEFAULT_GOAL := help
+.PHONY: help install demo demo-reset test static unit audit smoke-15 generate format
+
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+UV := .uv/bin/uv
+RUN := .venv/bin/
+export UV_PYTHON_DOWNLOADS := never
+
+help:
+	@head -1 Makefile
+
+install: .venv/installed
+
+# uv comes from PyPI into a place of its own, so that the environment holds exactly what uv.lock says.
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Byleave needs Python 3.11 or later: make PYTHON=python3.11 ...")'
+	@echo "Fetching uv ..."
+	@$(PYTHON) -m venv .uv && .uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+.venv/installed: $(UV) pyproject.toml uv.lock
+	@echo "Installing what uv.lock says ..."
+	@$(UV) sync --quiet --locked --python $(PYTHON)
+	@touch $@
+
+demo: install
+	@$(RUN)byleave demo $(if $(ONCE),--once)
+
+demo-reset: install
+	@$(RUN)byleave demo --reset
+
+test: static unit audit
+
+static: install
+	$(RUN)ruff check .
+	$(RUN)ruff format --check .
+	$(RUN)mypy
+	$(RUN)lint-imports
+
+unit: install
+	$(RUN)pytest
+
+# Known holes in what we depend on; skipped with a word where the advisories cannot be reached.
+audit: install
+	@$(UV) export --quiet --locked --no-emit-project --no-dev > .venv/requirements.txt
+	@$(RUN)python -m tests.audit .venv/requirements.txt
+
+# A short way through the whole service on Debian's PostgreSQL 15, as a server of its own with a URL.
+smoke-15: install
+	@test -x /usr/lib/postgresql/15/bin/postgres || (apt-get update -qq && apt-get install -qq -y postgresql-15 >/dev/null)
+	$(RUN)python -m tests.on_server /usr/lib/postgresql/15/bin $(RUN)pytest -m smoke
+
+generate: install
+	$(RUN)python -m tests.generate
+
+format: install
+	$(RUN)ruff check --fix .
+	$(RUN)ruff format .

@@ -1,0 +1,5 @@
+"""``python -m service`` is ``byleave``."""
+
+from service.cli import main
+
+main()

@@ -1,0 +1,292 @@
+"""The command line: ``byleave``. Each command reads its words, calls one use case and prints what came of it."""
+
+import asyncio
+import pwd
+import sys
+from collections.abc import Awaitable, Callable, Iterable
+from os import getuid
+from pathlib import Path
+from typing import TypeVar
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from service.api.document import document
+from service.app import House
+from service.crypto.keyring import Keyring
+from service.database import Database, opened, reachable
+from service.demo.run import demo as run_demo
+from service.demo.run import reset as reset_demo
+from service.errors import PolicyError, ServiceError
+from service.importing import import_file, in_words
+from service.model.callers import OperatorCaller
+from service.model.identifiers import Identifier, identifier
+from service.model.words import AttributeId, IdentifierKind, PurposeId, ServiceId
+from service.policy.schema import write_schema
+from service.rootkey import make_root_key, read_root_key
+from service.schema import migrate as migrate_schema
+from service.schema import shipped
+from service.serving import serve as serve_http
+from service.settings import Settings, read_settings
+from service.usecases import access, explanations, keys, policies
+from service.usecases.imports import Means, Summary
+
+Result = TypeVar("Result")
+console = Console()
+REASON = click.option("--reason", required=True, help="Why you look at this person; it is kept in her ledger.")
+WHO = click.option("--customer", "customer", required=True, help="email:..., phone:... or loyalty:...")
+
+
+def main() -> None:
+    """Run a command; whatever we refuse is one line on standard error and status 1."""
+    try:
+        cli.main(prog_name="byleave", standalone_mode=True)
+    except PolicyError as error:
+        _complain(*error.faults)
+    except ServiceError as error:
+        _complain(error.detail or error.title)
+
+
+def _complain(*lines: str) -> None:
+    for line in lines:
+        click.echo(f"byleave: {line}", err=True)
+    sys.exit(1)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="byleave", prog_name="byleave")
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """A customer's data leaves only as she allows."""
+    context.obj = read_settings()
+
+
+@cli.command()
+@click.option("--once", is_flag=True, help="Show everything, then stop; status 0 only if all was as said.")
+@click.option("--reset", is_flag=True, help="Forget the demo's data.")
+@click.pass_obj
+def demo(settings: Settings, *, once: bool, reset: bool) -> None:
+    """Set up a sample company, serve it, and show what is released and what is withheld."""
+    sys.exit(reset_demo(settings) if reset else run_demo(settings, once=once))
+
+
+@cli.command()
+@click.pass_obj
+def serve(settings: Settings) -> None:
+    """Serve the API."""
+    with reachable(settings) as url:
+        serve_http(settings, url)
+
+
+@cli.command()
+@click.pass_obj
+def migrate(settings: Settings) -> None:
+    """Bring the database to this release's schema."""
+    with reachable(settings) as url:
+        migrate_schema(url)
+
+
+@cli.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--map", "columns", type=click.Path(path_type=Path), required=True, help="Which column is what.")
+@click.option("--rejects", type=click.Path(path_type=Path), help="Where rejected rows go (FILE.rejects.csv).")
+@click.pass_obj
+def import_(settings: Settings, file: Path, columns: Path, rejects: Path | None) -> None:
+    """Bring customers in from a CSV export; run it again and nothing happens twice."""
+    refused = rejects or file.with_suffix(".rejects.csv")
+
+    async def bring(database: Database, keyring: Keyring) -> Summary:
+        in_force = await policies.Library(database).current()
+        means = Means(database, keyring, in_force, operator())
+        return await import_file(means, file, columns, refused, console)
+
+    console.print(in_words(with_keys(settings, bring), refused), markup=False)
+
+
+@cli.command()
+def openapi() -> None:
+    """Print the API's OpenAPI document."""
+    click.echo(document(), nl=False)
+
+
+@cli.group("keys")
+def keys_() -> None:
+    """The keys above all others."""
+
+
+@keys_.command("init")
+@click.pass_obj
+def keys_init(settings: Settings) -> None:
+    """Make the root key file, and the keys in the database, as far as they are missing."""
+    if not settings.root_key_file.exists():
+        make_root_key(settings.root_key_file)
+        click.echo(f"made the root key {settings.root_key_file}; keep a copy of it somewhere safe")
+    root = read_root_key(settings.root_key_file)
+    made = with_database(settings, lambda database: keys.make(database, root, operator()))
+    click.echo(", ".join(f"made {key.role} key {key.version}" for key in made) or "every key was there already")
+
+
+@keys_.command("status")
+@click.pass_obj
+def keys_status(settings: Settings) -> None:
+    """Show every key and whether the root key opens it."""
+    root = read_root_key(settings.root_key_file)
+    found = with_database(settings, lambda database: keys.status(database, root))
+    rows = [(key.role, str(key.version), key.root, "opens" if opens else "DOES NOT OPEN") for key, opens in found]
+    _table(("role", "version", "root key", "state"), rows)
+    if not found or not all(opens for _, opens in found):
+        _complain("the keys do not fit, or there are none; run: byleave keys init")
+
+
+@cli.group("policies")
+def policies_() -> None:
+    """What the company asks for, and the rules that hold."""
+
+
+@policies_.command("check")
+@click.option("--write", is_flag=True, help="Write schema.cedarschema anew from the catalogue first.")
+@click.pass_obj
+def policies_check(settings: Settings, *, write: bool) -> None:
+    """Check the catalogue and the policies, and print their version."""
+    folder = settings.policies or shipped("policies")
+    if write:
+        write_schema(folder)
+    click.echo(policies.check(folder).version)
+
+
+@policies_.command("publish")
+@click.pass_obj
+def policies_publish(settings: Settings) -> None:
+    """Put the policies of the folder in force, for every process at once."""
+    folder = settings.policies or shipped("policies")
+    publication, new = with_keys(settings, lambda db, ring: policies.publish(db, ring, operator(), folder))
+    click.echo(f"{publication.version} {'is in force' if new else 'was in force already'}")
+
+
+@policies_.command("explain")
+@WHO
+@click.option("--attribute", required=True)
+@click.option("--purpose", required=True)
+@REASON
+@click.pass_obj
+def policies_explain(settings: Settings, customer: str, attribute: str, purpose: str, reason: str) -> None:
+    """Say who may see an attribute of a customer for a purpose, and why not."""
+    found_by, about = _identifier(customer), (AttributeId(attribute), PurposeId(purpose))
+
+    async def explain(database: Database, keyring: Keyring) -> list[str]:
+        in_force = await policies.Library(database).current()
+        return await explanations.explain_customer(database, keyring, in_force, operator(reason), found_by, about)
+
+    for line in with_keys(settings, explain):
+        click.echo(line)
+
+
+@cli.group("services")
+def services_() -> None:
+    """The API keys of services."""
+
+
+@services_.command("add")
+@click.argument("service")
+@click.pass_obj
+def services_add(settings: Settings, service: str) -> None:
+    """Give a service of the catalogue its first API key; it is shown once."""
+    if any(each.service == service and not each.revoked_at for each in with_database(settings, access.api_keys)):
+        _complain(f"{service} has a key; a further one: byleave services rotate {service}")
+    click.echo(_new_api_key(settings, service))
+
+
+@services_.command("rotate")
+@click.argument("service")
+@click.pass_obj
+def services_rotate(settings: Settings, service: str) -> None:
+    """Give a service a further API key; of its older ones the newest goes on working until the next time."""
+    click.echo(_new_api_key(settings, service))
+
+
+@services_.command("revoke")
+@click.argument("service")
+@click.pass_obj
+def services_revoke(settings: Settings, service: str) -> None:
+    """End every API key of a service, now."""
+    ended = with_database(settings, lambda db: access.revoke_api_keys(db, operator(), ServiceId(service)))
+    click.echo(f"{ended} keys of {service} ended")
+
+
+@services_.command("list")
+@click.pass_obj
+def services_list(settings: Settings) -> None:
+    """Show every API key ever made, without the keys."""
+    rows = [
+        (each.service, each.id, f"{each.created_at:%Y-%m-%d %H:%M}", "revoked" if each.revoked_at else "works")
+        for each in with_database(settings, access.api_keys)
+    ]
+    _table(("service", "key", "made", "state"), rows)
+
+
+@cli.group("customers")
+def customers_() -> None:
+    """Acting for one customer."""
+
+
+@customers_.command("token")
+@WHO
+@click.option("--minutes", type=click.IntRange(1, 24 * 60), default=15, show_default=True)
+@REASON
+@click.pass_obj
+def customers_token(settings: Settings, customer: str, minutes: int, reason: str) -> None:
+    """Make a token with which a customer can use /v1/me for some minutes."""
+    found_by = _identifier(customer)
+    made = with_keys(
+        settings, lambda db, ring: access.make_customer_token(db, ring, operator(reason), found_by, minutes)
+    )
+    click.echo(made.text)
+
+
+def with_database(settings: Settings, action: Callable[[Database], Awaitable[Result]]) -> Result:
+    """Do something with the database."""
+
+    async def act(url: str) -> Result:
+        async with opened(url) as database:
+            return await action(database)
+
+    with reachable(settings) as url:
+        return asyncio.run(act(url))
+
+
+def with_keys(settings: Settings, action: Callable[[Database, Keyring], Awaitable[Result]]) -> Result:
+    """Do something with the database and its keys."""
+
+    async def act(database: Database) -> Result:
+        return await action(database, await keys.open_keys(database, read_root_key(settings.root_key_file)))
+
+    return with_database(settings, act)
+
+
+def operator(reason: str = "") -> OperatorCaller:
+    """Return who sits at the command line: the account that the operating system vouches for."""
+    return OperatorCaller(pwd.getpwuid(getuid()).pw_name, reason)
+
+
+def _new_api_key(settings: Settings, service: str) -> str:
+    async def make(database: Database, keyring: Keyring) -> str:
+        in_force = await House(database, settings.root_key_file).library.current()
+        made = await access.make_api_key(database, keyring, in_force, operator(), ServiceId(service))
+        return made.text
+
+    return with_keys(settings, make)
+
+
+def _identifier(written: str) -> Identifier:
+    kind, _, text = written.partition(":")
+    if kind not in set(IdentifierKind):
+        raise click.BadParameter("write it as email:..., phone:... or loyalty:...", param_hint="--customer")
+    return identifier(IdentifierKind(kind), text)
+
+
+def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
+    table = Table(*heads, box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)

@@ -1,0 +1,172 @@
+"""What the demo shows, through the real HTTP API, and whether it was as said."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+from msgspec import Struct
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+EMAIL = "abbie@example.com"
+RECOMMENDATIONS = "personalise.recommendations"
+TEN = [
+    "first_name",
+    "favourite_genres",
+    "browsed_genres",
+    "last_destination",
+    "guessed_genres",
+    "likely_household",
+    "credit_segment",
+    "birth_year",
+    "postcode_area",
+    "accessibility_needs",
+]
+GUESSES = [
+    {"attribute": "guessed_genres", "value": ["romance"], "provenance": "inferred"},
+    {"attribute": "likely_household", "value": "family", "provenance": "inferred"},
+]
+BOUGHT = [{"attribute": "credit_segment", "value": "c", "provenance": "acquired"}]
+
+
+class Company(Struct, frozen=True):
+    """The running service as the sample company's systems see it; its repr hides the keys."""
+
+    url: str
+    api_keys: Mapping[str, str]
+    token: str
+    """Abbie's own."""
+    notice: int
+    """The version of the notice for recommendations that is in force."""
+
+    def __repr__(self) -> str:
+        return f"Company({self.url!r})"
+
+
+class Stage:
+    """Performs requests, prints them, and remembers whether each answered as said."""
+
+    def __init__(self, company: Company, console: Console) -> None:
+        self.company = company
+        self._console = console
+        self._client = httpx.Client(base_url=company.url, timeout=10)
+        self.as_said = True
+
+    def call(self, method: str, path: str, caller: str | None, body: object = None) -> tuple[int, dict[str, Any]]:
+        """Call as a service by its name, or as Abbie with None."""
+        token = self.company.token if caller is None else self.company.api_keys[caller]
+        response = self._client.request(method, path, json=body, headers={"authorization": f"Bearer {token}"})
+        return response.status_code, response.json()
+
+    def expect(self, *, holds: bool, what: str) -> None:
+        """Print what should hold, and whether it does."""
+        self._console.print(f"  [green]as said:[/] {what}" if holds else f"  [red]NOT AS SAID:[/] {what}")
+        self.as_said = self.as_said and holds
+
+    def title(self, words: str) -> None:
+        """Begin a scene."""
+        self._console.print(f"\n[bold]{words}[/]")
+
+    def show(self, answer: dict[str, Any]) -> None:
+        """Print what was released and what was withheld, and why."""
+        table = Table(box=None, padding=(0, 2), show_header=False)
+        for attribute, value in answer["released"].items():
+            table.add_row("[green]released[/]", attribute, Text(str(value["value"])))
+        for each in answer["withheld"]:
+            because = f"({each['policy']})" if "policy" in each else ""
+            table.add_row("[yellow]withheld[/]", each["attribute"], f"{each['reason']} [dim]{because}[/]")
+        self._console.print(table)
+
+
+def play(company: Company, console: Console) -> bool:
+    """Perform every scene; returns whether all was as said."""
+    stage = Stage(company, console)
+    _before_the_curtain(stage)
+    _partial(stage)
+    _withdrawn(stage)
+    _no_grant(stage)
+    _contract(stage)
+    return stage.as_said
+
+
+def _before_the_curtain(stage: Stage) -> None:
+    """Abbie allows recommendations, whatever she answered in an earlier run; other systems say what they guess."""
+    stage.title("Abbie allows recommendations on the web, having read the notice in force")
+    yes = {"purpose": RECOMMENDATIONS, "answer": "given", "channel": "web", "notice": stage.company.notice}
+    status, answer = stage.call("POST", "/v1/me/consents", None, yes)
+    stage.expect(holds=status == httpx.codes.OK, what=f"recorded, entry {answer.get('entry')}")
+    for service, facts in (("recommender", GUESSES), ("finance", BOUGHT)):
+        _, known = stage.call("POST", "/v1/customers", service, {"identifiers": {"email": EMAIL}})
+        stage.call("POST", f"/v1/customers/{known['customer']}/attributes", service, {"facts": facts})
+
+
+def _partial(stage: Stage) -> None:
+    stage.title("1. The recommender asks for ten attributes of Abbie, for recommendations on the web")
+    status, answer = _release(stage, "recommender", RECOMMENDATIONS, "web", TEN)
+    stage.show(answer)
+    stage.expect(
+        holds=status == httpx.codes.OK and answer["decision"] == "partial" and "first_name" in answer["released"],
+        what="partial: what she told us and what she did; nothing guessed, bought or demographic",
+    )
+
+
+def _withdrawn(stage: Stage) -> None:
+    stage.title("2. Abbie withdraws; the recommender asks the same again")
+    stage.call("POST", "/v1/me/consents", None, {"purpose": RECOMMENDATIONS, "answer": "withdrawn"})
+    status, answer = _release(stage, "recommender", RECOMMENDATIONS, "web", TEN)
+    stage.show(answer)
+    stage.expect(
+        holds=status == httpx.codes.OK and answer["decision"] == "deny" and not answer["released"],
+        what="denied, at once, and it does not even tell that she is a customer",
+    )
+
+
+def _no_grant(stage: Stage) -> None:
+    stage.title("3. The newsletter system asks for recommendations, for which it holds no grant")
+    status, problem = _release(stage, "newsletter", RECOMMENDATIONS, "email", ["first_name"])
+    stage.expect(holds=status == httpx.codes.FORBIDDEN, what=f"{status} {problem.get('code')}: {problem.get('detail')}")
+
+
+def _contract(stage: Stage) -> None:
+    stage.title("4. The warehouse asks for name and address, to send her order: a contract, no consent needed")
+    status, answer = _release(
+        stage, "fulfilment", "fulfil.orders", "post", ["first_name", "last_name", "postal_address"]
+    )
+    stage.show(answer)
+    stage.expect(
+        holds=status == httpx.codes.OK and answer["decision"] == "permit" and len(answer["released"]) == 3,  # noqa: PLR2004  all three
+        what="permitted, although she withdrew from recommendations",
+    )
+
+
+def _release(
+    stage: Stage, service: str, purpose: str, channel: str, attributes: list[str]
+) -> tuple[int, dict[str, Any]]:
+    body = {"customer": {"email": EMAIL}, "purpose": purpose, "channel": channel, "attributes": attributes}
+    return stage.call("POST", "/v1/releases", service, body)
+
+
+def curl_lines(company: Company) -> list[str]:
+    """Return three lines that work when pasted: look, allow, withdraw."""
+    ask = {
+        "customer": {"email": EMAIL},
+        "purpose": RECOMMENDATIONS,
+        "channel": "web",
+        "attributes": ["first_name", "favourite_genres", "birth_year"],
+    }
+    yes = {"purpose": RECOMMENDATIONS, "answer": "given", "channel": "web", "notice": company.notice}
+    no = {"purpose": RECOMMENDATIONS, "answer": "withdrawn"}
+    return [
+        _curl(company, "/v1/releases", company.api_keys["recommender"], ask),
+        _curl(company, "/v1/me/consents", company.token, yes),
+        _curl(company, "/v1/me/consents", company.token, no),
+    ]
+
+
+def _curl(company: Company, path: str, token: str, body: object) -> str:
+    return (
+        f"curl -s {company.url}{path} -H 'Authorization: Bearer {token}' "
+        f"-H 'Content-Type: application/json' -d '{json.dumps(body)}'"
+    )

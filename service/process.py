@@ -1,0 +1,44 @@
+"""What the operating system does for one process of ours: no core dumps, logs without personal data, an end."""
+
+import ctypes
+import logging
+import os
+import resource
+import signal
+import sys
+from collections.abc import Callable
+
+import structlog
+
+PR_SET_PDEATHSIG = 1
+PR_SET_DUMPABLE = 4
+
+
+def harden() -> None:
+    """Keep this process's memory, which holds keys, out of core files and away from debuggers."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def ending_with(parent: int) -> Callable[[], None]:
+    """Return what a child of this process runs first so that it ends when its parent does, even by ``kill -9``."""
+
+    def arrange() -> None:
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+        if os.getppid() != parent:  # it went before the signal was arranged
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    return arrange
+
+
+def log_as_json() -> None:
+    """Write each event as one line of JSON to standard error."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )

@@ -1,0 +1,368 @@
+"""Bringing customers in from another system's export. Consents do not come in this way."""
+
+import csv
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from io import TextIOWrapper
+from typing import BinaryIO, Literal, TextIO
+from uuid import UUID
+
+from msgspec import Struct
+
+from service.crypto.keyring import Keyring, OpenKey
+from service.crypto.random import random_bytes
+from service.database import Connection, Database
+from service.errors import NotGrantedError, UnknownAttributeError, UnknownServiceError
+from service.model.callers import Caller
+from service.model.catalogue import Catalogue
+from service.model.columns import Columns, Draft, draft, refuse_misfits
+from service.model.facts import restrictions_at_enrolment
+from service.model.identifiers import Identifier
+from service.model.ledger import Entry, Imported, entry
+from service.model.sheet import Reject, Row
+from service.model.words import AttributeId, CustomerId, IdentifierKind, Provenance, ServiceId
+from service.policy.engine import Policies
+from service.storage import customers, facts, ledger, sources
+
+BATCH = 100
+"""Rows of one transaction: it is over long before anybody who waits for it loses patience."""
+LONGEST_LINE = 1 << 20
+"""Characters after which a line is cut, so that a file without line breaks does not fill the memory."""
+KEYLESS = "this customer's key is gone, as after erasure, or does not open"
+
+Outcome = Literal["created", "updated", "linked", "unchanged", "rejected"]
+Found = tuple[IdentifierKind, bytes]
+
+
+class Means(Struct, frozen=True):
+    """What an import may touch, and on whose word it does."""
+
+    database: Database
+    keyring: Keyring
+    policies: Policies
+    caller: Caller
+
+    def __repr__(self) -> str:
+        return "Means()"
+
+
+class Summary(Struct, frozen=True, kw_only=True):
+    """What became of the rows: every one that was read is in exactly one of the next five counts."""
+
+    read: int = 0
+    created: int = 0
+    updated: int = 0
+    linked: int = 0
+    """The first from this system about a customer whom another one brought in."""
+    unchanged: int = 0
+    rejected: int = 0
+    shared: int = 0
+    """Identifiers that somebody else had already: kept by both, they find nobody."""
+
+
+async def import_customers(
+    means: Means,
+    columns: Columns,
+    rows: Iterable[Row | Reject],
+    *,
+    reject: Callable[[Reject], None],
+    progress: Callable[[Summary], None] = lambda _: None,
+) -> Summary:
+    """Bring customers in, row by row and as often as one likes: what came in before changes nothing.
+
+    Each reason against a row goes to ``reject``, and the other rows land; ``progress`` hears after each transaction.
+    Raises before the first row what the map may not do (NotGrantedError) or does not fit (ImportFileError).
+    """
+    _refuse_ungranted(means.policies.catalogue, columns)
+    run = _Run(means, columns, reject, Counter())
+    async with means.database.connection() as connection:
+        now = await customers.clock(connection)
+    for group in _groups(run.arrivals(rows, now)):
+        async for landed in _land(run, group):
+            run.count(landed)
+            progress(run.summary)
+    progress(run.summary)
+    return run.summary
+
+
+def lines(file: BinaryIO, encoding: str) -> Iterator[str]:
+    """Read lines; bytes that are not of this encoding come out as surrogates, which no cell may have."""
+    # A byte order mark may stand before UTF-8 whether or not the map says so.
+    codec = "utf-8-sig" if encoding == "utf-8" else encoding
+    text = TextIOWrapper(file, encoding=codec, errors="surrogateescape", newline="")
+    return iter(lambda: text.readline(LONGEST_LINE), "")
+
+
+def rejects_into(file: TextIO) -> Callable[[Reject], None]:
+    """Return what writes rejects to a CSV file: line, column, reason, and never a value."""
+    writer = csv.writer(file)
+    writer.writerow(["line", "column", "reason"])
+    return lambda each: writer.writerow([each.line, each.column, each.reason])
+
+
+class _Arrival(Struct, frozen=True):
+    """A row on its way in, with the blind indexes of its id and its identifiers."""
+
+    line: int
+    draft: Draft
+    digest: bytes
+    found_by: Mapping[Found, Identifier]
+
+    def __repr__(self) -> str:
+        return f"_Arrival({self.line})"
+
+    @property
+    def digests(self) -> set[bytes]:
+        """Everything by which another row could mean the same person."""
+        return {self.digest, *(digest for _, digest in self.found_by)}
+
+
+class _Landing(Struct, frozen=True):
+    """As whom a row comes in, and what it adds to what is there."""
+
+    arrival: _Arrival
+    customer: CustomerId
+    outcome: Outcome
+    key: OpenKey | None = None
+    """Hers; one who is new has none yet."""
+    identifiers: Mapping[Found, Identifier] = {}
+    news: tuple[facts.NewFact, ...] = ()
+    shared: int = 0
+    refused: str = ""
+
+    @property
+    def adds(self) -> bool:
+        """Whether anything is to be written."""
+        return self.outcome not in ("unchanged", "rejected")
+
+
+class _Run(Struct, frozen=True):
+    """An import under way."""
+
+    means: Means
+    columns: Columns
+    reject: Callable[[Reject], None]
+    counts: Counter[str]
+
+    @property
+    def summary(self) -> Summary:
+        return Summary(**self.counts)
+
+    def arrivals(self, rows: Iterable[Row | Reject], now: datetime) -> Iterator[_Arrival]:
+        """Check rows, and set the bad ones aside."""
+        for row in rows:
+            self.counts["read"] += 1
+            read = _checked(self.columns, self.means.policies.catalogue, row, now)
+            if isinstance(read, Draft):
+                yield self._arrival(row.line, read)
+            else:
+                self.counts["rejected"] += 1
+                for each in read:
+                    self.reject(each)
+
+    def count(self, landed: Iterable[_Landing]) -> None:
+        """Count what was committed."""
+        for each in landed:
+            self.counts[each.outcome] += 1
+            self.counts["shared"] += each.shared
+            if each.refused:
+                self.reject(Reject(each.arrival.line, "", each.refused))
+
+    def _arrival(self, line: int, read: Draft) -> _Arrival:
+        keyring = self.means.keyring
+        digest = sources.digest_of(keyring, self.columns.service, read.source_id)
+        return _Arrival(line, read, digest, {(each.kind, keyring.index_of(each)): each for each in read.identifiers})
+
+
+def _refuse_ungranted(catalogue: Catalogue, columns: Columns) -> None:
+    service = catalogue.services.get(columns.service)
+    if service is None:
+        raise UnknownServiceError(f"the column map names the service {columns.service}, which is not in the catalogue")
+    for attribute, each in columns.attributes.items():
+        if attribute not in catalogue.attributes:
+            raise UnknownAttributeError(f"the column map names {attribute}, which is not in the catalogue")
+        if not service.may_contribute(attribute, each.provenance):
+            raise NotGrantedError(f"{columns.service} may not contribute {attribute} as {each.provenance}")
+    refuse_misfits(columns, catalogue.attributes)
+
+
+def _checked(columns: Columns, catalogue: Catalogue, row: Row | Reject, now: datetime) -> Draft | list[Reject]:
+    if isinstance(row, Reject):
+        return [row]
+    read = draft(columns, catalogue.attributes, row.cells, now)
+    if isinstance(read, Draft):
+        return read
+    return [Reject(row.line, each.column, f"expected {each.expected}") for each in read]
+
+
+def _groups(arrivals: Iterable[_Arrival]) -> Iterator[list[_Arrival]]:
+    """Group rows, and end a group where a row meets an earlier one of it: inside a group the order is all one."""
+    group: list[_Arrival] = []
+    seen: set[bytes] = set()
+    for arrival in arrivals:
+        if len(group) == BATCH or not seen.isdisjoint(arrival.digests):
+            yield group
+            group, seen = [], set()
+        group.append(arrival)
+        seen |= arrival.digests
+    if group:
+        yield group
+
+
+async def _land(run: _Run, group: list[_Arrival]) -> AsyncIterator[list[_Landing]]:
+    """Bring a group in: in one transaction, or in several where two of its rows are one customer."""
+    unchanged = await _unchanged(run, group)
+    yield list(unchanged.values())
+    rest = [each for each in group if each.digest not in unchanged]
+    while rest:
+        landed = await _land_together(run, rest)
+        yield landed
+        rest = rest[len(landed) :]
+
+
+async def _unchanged(run: _Run, group: list[_Arrival]) -> dict[bytes, _Landing]:
+    """Return the rows that came in before just like this. They need no lock: they change nothing."""
+    source, keyring = run.columns.service, run.means.keyring
+    async with run.means.database.connection() as connection:
+        known = await sources.known(connection, source, [each.digest for each in group])
+    return {
+        each.digest: _Landing(each, known[each.digest].customer, "unchanged")
+        for each in group
+        if each.digest in known and known[each.digest].same(keyring, source, each.draft)
+    }
+
+
+async def _land_together(run: _Run, group: list[_Arrival]) -> list[_Landing]:
+    """Bring the first rows of a group in, in one transaction: those before a second row of the same customer."""
+    async with run.means.database.transaction() as connection:
+        ground = await _ground(connection, run, group)
+        landings = [_landing(run, ground, *each) for each in _resolved(ground, group)]
+        if adding := [each for each in landings if each.adds]:
+            await _write(connection, run, ground.now, adding)
+    return landings
+
+
+class _Ground(Struct, frozen=True):
+    """What is there already, read where nobody else can change it."""
+
+    known: dict[bytes, sources.Known]
+    claims: dict[Found, set[CustomerId]]
+    """Of many who share an identifier, two: that it is shared is all there is to know."""
+    recorded: set[CustomerId]
+    hers: set[tuple[CustomerId, IdentifierKind, bytes]]
+    keys: dict[CustomerId, OpenKey]
+    dates: dict[tuple[CustomerId, AttributeId, Provenance], datetime]
+    now: datetime
+
+    def found_by(self, arrival: _Arrival) -> set[CustomerId]:
+        """Return whom the identifiers of a row find; one that is shared finds nobody."""
+        claims = [self.claims.get(each, set()) for each in arrival.found_by]
+        return {customer for who in claims if len(who) == 1 for customer in who}
+
+
+async def _ground(connection: Connection, run: _Run, group: list[_Arrival]) -> _Ground:
+    """Lock, then read: whoever wants the same identifiers or ids waits, then whoever wants the same customers."""
+    await customers.hold(connection, {digest for each in group for digest in each.digests})
+    source = run.columns.service
+    known = await sources.known(connection, source, [each.digest for each in group])
+    claims = await customers.claims(connection, [found for each in group for found in each.found_by])
+    concerned = {each.customer for each in known.values()}.union(*claims.values())
+    await customers.line_up(connection, concerned)
+    return _Ground(
+        known=known,
+        claims=claims,
+        recorded=await sources.recorded(connection, source, concerned),
+        hers=await customers.identifiers_of(connection, concerned),
+        keys=await customers.open_keys(connection, run.means.keyring, concerned),
+        dates=await facts.dates(connection, concerned, source),
+        now=await customers.clock(connection),
+    )
+
+
+def _resolved(ground: _Ground, group: list[_Arrival]) -> Iterator[tuple[_Arrival, CustomerId, Outcome]]:
+    """Say as whom each row comes in, until one is a customer whom a row before it is."""
+    here: set[CustomerId] = set()
+    for arrival in group:
+        customer, outcome = _whom(ground, here, arrival)
+        if customer in here:
+            return
+        here.add(customer)
+        yield arrival, customer, outcome
+
+
+def _whom(ground: _Ground, here: set[CustomerId], arrival: _Arrival) -> tuple[CustomerId, Outcome]:
+    """Return the customer of a row: by its id, else the one whom its identifiers find, else a new one.
+
+    One whom this system has under another id is somebody else: two people are never merged silently.
+    """
+    if before := ground.known.get(arrival.digest):
+        return before.customer, "updated"
+    found = ground.found_by(arrival)
+    if len(found) == 1 and found.isdisjoint(ground.recorded | here):
+        return found.pop(), "linked"
+    return CustomerId(UUID(bytes=random_bytes(16), version=4)), "created"
+
+
+def _landing(run: _Run, ground: _Ground, arrival: _Arrival, customer: CustomerId, outcome: Outcome) -> _Landing:
+    """Say what a row adds to what is there."""
+    key = ground.keys.get(customer)
+    if key is None and outcome != "created":
+        return _Landing(arrival, customer, "rejected", refused=KEYLESS)
+    news = _news(run.columns.service, ground, arrival, customer)
+    new = {found: each for found, each in arrival.found_by.items() if (customer, *found) not in ground.hers}
+    before = ground.known.get(arrival.digest)
+    if before and (_said(run, before, arrival.draft) or not (news or new)):
+        return _Landing(arrival, customer, "unchanged")
+    shared = len(new.keys() & ground.claims.keys())
+    return _Landing(arrival, customer, outcome, key, identifiers=new, news=news, shared=shared)
+
+
+def _said(run: _Run, before: sources.Known, read: Draft) -> bool:
+    """Whether this system said this before, or something of a later time."""
+    return before.newer_than(read) or before.same(run.means.keyring, run.columns.service, read)
+
+
+def _news(source: ServiceId, ground: _Ground, arrival: _Arrival, customer: CustomerId) -> tuple[facts.NewFact, ...]:
+    """Return the facts of a row, but for those of which this system said something newer."""
+    as_of = min(arrival.draft.as_of or ground.now, ground.now)
+    return tuple(
+        facts.NewFact(each.attribute, each.provenance, source, as_of, each.value)
+        for each in arrival.draft.facts
+        if ground.dates.get((customer, each.attribute, each.provenance), as_of) <= as_of
+    )
+
+
+async def _write(connection: Connection, run: _Run, now: datetime, landings: list[_Landing]) -> None:
+    """Write what rows add, with one entry for each customer."""
+    keyring, source = run.means.keyring, run.columns.service
+    born = {each.customer: each.arrival.draft.age_band for each in landings if each.outcome == "created"}
+    limits = {customer: restrictions_at_enrolment(band) for customer, band in born.items()}
+    keys = {each.customer: each.key for each in landings if each.key}
+    keys |= await customers.create_all(connection, keyring, limits)
+    versions = await customers.bump_all(connection, [each.customer for each in landings if each.key])
+    await customers.put_identifiers(
+        connection,
+        keyring,
+        [(to.customer, keys[to.customer], each) for to in landings for each in to.identifiers.values()],
+    )
+    await facts.put_all(
+        connection,
+        [(to.customer, keys[to.customer], each, versions.get(to.customer, 1)) for to in landings for each in to.news],
+    )
+    await sources.put_all(connection, source, [_record(run, each) for each in landings])
+    await ledger.append_all(connection, [_entry(run, now, each) for each in landings])
+
+
+def _record(run: _Run, landing: _Landing) -> tuple[bytes, CustomerId, bytes]:
+    fingerprint = sources.fingerprint(run.means.keyring, run.columns.service, landing.arrival.draft)
+    return landing.arrival.digest, landing.customer, fingerprint
+
+
+def _entry(run: _Run, now: datetime, landing: _Landing) -> Entry:
+    act = Imported(
+        identifiers=sorted({kind for kind, _ in landing.identifiers}),
+        facts=sorted(f"{each.attribute}#{each.provenance}" for each in landing.news),
+        new=landing.outcome == "created",
+    )
+    return entry(ledger.new_entry_id(now), landing.customer, run.means.caller, now, act)

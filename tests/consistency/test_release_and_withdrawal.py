@@ -1,0 +1,207 @@
+"""Arranged races: a release and a withdrawal of the same customer, in every order that matters."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+
+from service.app import House
+from service.crypto.keyring import Keyring
+from service.database import Connection, Database
+from service.errors import FactsChangedError
+from service.model.callers import ServiceCaller
+from service.model.consent import Answer, standing_after
+from service.model.decision import Outcome
+from service.model.ledger import Answered, Entry, entry
+from service.model.words import (
+    AttributeId,
+    Channel,
+    CustomerId,
+    Method,
+    PairwiseId,
+    PolicyVersion,
+    PurposeId,
+    ServiceId,
+    Status,
+)
+from service.policy.engine import Policies
+from service.storage import consents, customers, ledger
+from service.usecases.releases import Gate, Wanted, release
+from tests.conftest import OPERATOR, Api, Person
+
+PURPOSE = PurposeId("personalise.recommendations")
+RECOMMENDER = ServiceCaller(ServiceId("recommender"), "a-key", proven=True)
+BLOCKED = "SELECT count(*) FROM pg_stat_activity WHERE datname = $1 AND cardinality(pg_blocking_pids(pid)) > 0"
+BODIES = "SELECT kind, convert_from(body, 'UTF8') AS body FROM entry WHERE customer = $1 ORDER BY position"
+
+
+def question(person: Person) -> dict[str, Any]:
+    return {
+        "customer": {"id": person.at_recommender},
+        "purpose": PURPOSE,
+        "channel": "web",
+        "attributes": ["first_name"],
+    }
+
+
+async def customer_of(database: Database, person: Person) -> CustomerId:
+    async with database.connection() as connection:
+        found = await customers.by_pairwise(connection, ServiceId("shop"), PairwiseId(person.at_shop))
+    assert found is not None
+    return found
+
+
+@asynccontextmanager
+async def withdrawing(url: str, customer: CustomerId, policies: Policies) -> AsyncIterator[None]:
+    """Withdraw in a transaction that stays open for the length of the block."""
+    connection: Connection = await asyncpg.connect(url)  # type: ignore[assignment]  # a connection outside a pool
+    async with connection.transaction():
+        change = await customers.bump(connection, customer)
+        line = ledger.new_entry_id(change.now)
+        answer = Answer(
+            purpose=PURPOSE,
+            channel=Channel.WEB,
+            status=Status.WITHDRAWN,
+            notice=0,
+            explicit=False,
+            method=Method.PHONE,
+            actor="",
+            given_at=change.now,
+            recorded_at=change.now,
+            recorder="customer",
+            policy_version=PolicyVersion(policies.version),
+            entry=line,
+        )
+        await consents.put_no(connection, customer, standing_after(None, answer, policies.catalogue.purposes[PURPOSE]))
+        act = Answered(PURPOSE, [Channel.WEB], Status.WITHDRAWN, 0, explicit=False, method=Method.PHONE, given_at="")
+        await ledger.append(connection, entry(line, customer, OPERATOR, change.now, act))
+        yield
+    await connection.close()
+
+
+async def until_blocked(url: str) -> None:
+    """Wait until some session waits for another's lock."""
+    connection = await asyncpg.connect(url)
+    try:
+        deadline = time.monotonic() + 5
+        while not await connection.fetchval(BLOCKED, url.rsplit("/", 1)[-1].split("?", maxsplit=1)[0]):
+            assert time.monotonic() < deadline, "nobody waits for anybody"
+            await asyncio.sleep(0.01)
+    finally:
+        await connection.close()
+
+
+async def outcomes(database: Database, customer: CustomerId) -> list[str]:
+    """Return the ledger of a customer, releases by their outcome."""
+    async with database.connection() as connection:
+        rows = await connection.fetch(BODIES, customer)
+    return [
+        next((o for o in Outcome if f'"outcome":"{o}"' in row["body"]), row["kind"])
+        for row in rows
+        if row["kind"] in ("release", "consent")
+    ]
+
+
+async def test_a_release_decided_before_a_withdrawal_waits_for_it_and_is_then_denied(
+    api: Api, abbie: Person, database: Database, database_url: str, policies: Policies
+) -> None:
+    customer = await customer_of(database, abbie)
+    async with withdrawing(database_url, customer, policies):
+        asked = asyncio.create_task(api.call("POST", "/v1/releases", "recommender", question(abbie)))
+        await until_blocked(database_url)
+    answer = (await asked).json()
+    assert (answer["decision"], answer["released"]) == ("deny", {})
+    assert [each["reason"] for each in answer["withheld"]] == ["withdrawn"]
+    assert await outcomes(database, customer) == ["consent", "consent", "deny"]
+
+
+async def test_a_withdrawal_waits_for_a_release_that_is_being_entered_and_comes_after_it(
+    api: Api, abbie: Person, database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    customer = await customer_of(database, abbie)
+    entered, go_on = asyncio.Event(), asyncio.Event()
+    really = ledger.append_if_unchanged
+
+    async def slowly(connection: Connection, line: Entry, version: int) -> None:
+        await really(connection, line, version)
+        entered.set()
+        await go_on.wait()
+
+    monkeypatch.setattr(ledger, "append_if_unchanged", slowly)
+    asked = asyncio.create_task(api.call("POST", "/v1/releases", "recommender", question(abbie)))
+    await entered.wait()
+    no = {"purpose": PURPOSE, "answer": "withdrawn"}
+    withdrawn = asyncio.create_task(api.call("POST", f"/v1/customers/{abbie.at_shop}/consents", "shop", no))
+    await until_blocked(database_url)
+    assert not withdrawn.done()
+    go_on.set()
+    answers: list[httpx.Response] = list(await asyncio.gather(asked, withdrawn))
+    assert [each.status_code for each in answers] == [200, 200]
+    assert answers[0].json()["decision"] == "permit"
+    assert await outcomes(database, customer) == ["consent", "permit", "consent"]
+
+
+async def test_without_the_lock_a_release_would_follow_a_withdrawal_in_the_ledger(
+    api: Api,
+    abbie: Person,
+    database: Database,
+    database_url: str,
+    policies: Policies,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The arrangement above sees the fault: this is the same race on the same statement with its lock taken out."""
+    monkeypatch.setitem(ledger.SQL, "append_if_unchanged", ledger.SQL["append_if_unchanged"].replace("FOR SHARE", ""))
+    customer = await customer_of(database, abbie)
+    async with withdrawing(database_url, customer, policies):
+        answer = await api.post("/v1/releases", "recommender", question(abbie))
+    assert answer["decision"] == "permit"
+    assert await outcomes(database, customer) == ["consent", "consent", "permit"]
+
+
+async def test_a_customer_who_keeps_changing_is_decided_three_times_and_then_not_at_all(
+    abbie: Person, database: Database, keyring: Keyring, house: House
+) -> None:
+    customer = await customer_of(database, abbie)
+    decided = 0
+
+    async def changing(version: PolicyVersion) -> Policies:
+        nonlocal decided
+        decided += 1
+        async with database.transaction() as connection:
+            await customers.bump(connection, customer)
+        return await house.library.at(version)
+
+    gate = Gate(database, keyring, changing, time.monotonic)
+    wanted = Wanted(
+        PairwiseId(abbie.at_recommender), PURPOSE, Channel.WEB, (AttributeId("first_name"),), hand_over=True
+    )
+    with pytest.raises(FactsChangedError):
+        await release(gate, RECOMMENDER, wanted)
+    assert decided == 3
+    assert await outcomes(database, customer) == ["consent"]
+
+
+async def test_after_an_acknowledged_withdrawal_no_release_is_permitted(api: Api, abbie: Person) -> None:
+    """Eight askers run all the while; a decision that starts after the acknowledgement is a deny (P1, one process)."""
+    acknowledged: list[float] = []
+    permitted: list[float] = []
+
+    async def ask() -> None:
+        while not acknowledged or time.monotonic() < acknowledged[0] + 0.3:
+            started = time.monotonic()
+            answer = await api.post("/v1/releases", "recommender", question(abbie))
+            if answer["decision"] != "deny":
+                permitted.append(started)
+
+    askers = [asyncio.create_task(ask()) for _ in range(8)]
+    await asyncio.sleep(0.3)
+    await api.post(f"/v1/customers/{abbie.at_shop}/consents", "shop", {"purpose": PURPOSE, "answer": "withdrawn"})
+    acknowledged.append(time.monotonic())
+    await asyncio.gather(*askers)
+    assert permitted, "nothing was released before either, so this shows nothing"
+    assert max(permitted) < acknowledged[0]

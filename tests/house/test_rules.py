@@ -1,0 +1,78 @@
+"""Rules of the house that a linter cannot read."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from service import errors
+from service.api.problems import STATUS
+from service.errors import OperatorError, ServiceError
+from service.settings import PREFIX, Settings
+
+ROOT = Path(__file__).parents[2]
+SERVICE = ROOT / "service"
+
+
+def calls(name: str) -> Iterator[str]:
+    """Find every module of the service that calls something by this name."""
+    for path in sorted(SERVICE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call):
+                called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+                if called == name:
+                    yield path.relative_to(SERVICE).as_posix()
+
+
+@pytest.mark.parametrize(
+    ("name", "where"),
+    [
+        ("Permit", {"policy/decide.py"}),
+        ("open_sealed", {"usecases/releases.py"}),
+        ("open_customer_key", {"storage/customers.py", "usecases/releases.py"}),
+        ("unseal", {"crypto/keyring.py"}),
+    ],
+)
+def test_only_these_modules_may_make_or_open(name: str, where: set[str]) -> None:
+    assert set(calls(name)) == where
+
+
+def refusals() -> list[type[ServiceError]]:
+    return [each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, ServiceError)]
+
+
+def test_every_refusal_has_a_code_of_its_own() -> None:
+    codes = [each.code for each in refusals()]
+    assert len(codes) == len(set(codes))
+
+
+def test_every_refusal_that_a_caller_can_meet_has_a_status() -> None:
+    without = [
+        each.__name__
+        for each in refusals()
+        if not issubclass(each, OperatorError) and not any(base in STATUS for base in each.__mro__)
+    ]
+    assert without == ["ServiceError", "UnknownServiceError"]
+
+
+def test_the_readme_explains_every_setting() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    explained = set(re.findall(rf"^\| `({PREFIX}\w+)`", text, re.MULTILINE))
+    assert explained == {PREFIX + name.upper() for name in Settings.__struct_fields__}
+
+
+def test_every_promise_names_tests_that_exist() -> None:
+    text = (ROOT / "docs/promises.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text)
+    assert len(named) > 20
+    for file, test in named:
+        assert f"def {test}(" in (ROOT / file).read_text(encoding="utf-8"), (file, test)
+
+
+def test_a_migration_runs_one_statement_at_a_time_and_never_goes_back() -> None:
+    for path in sorted((ROOT / "migrations/versions").glob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        assert "def downgrade" not in text
+        assert "Safe while the previous release runs:" in text

@@ -1,0 +1,42 @@
+"""Every statement of every store, against the migrated schema."""
+
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from service.database import Database
+from service.storage import statements
+
+STORES = Path(statements.__file__).parent
+EVERY = [
+    pytest.param(sql, id=f"{path.stem}.{name}")
+    for path in sorted(STORES.glob("*.sql"))
+    for name, sql in statements.statements(str(path.with_suffix(".py"))).items()
+]
+HOT = [
+    ("facts", "snapshot", (UUID(int=1), "shop", "p", "web", ["a", "b"])),
+    ("customers", "by_pairwise", ("shop", "byc_x")),
+    ("customers", "by_identifier", ("email", bytes(32))),
+    ("access", "credential", ("x",)),
+    ("ledger", "append_if_unchanged", ("e", UUID(int=1), "k", "a", None, b"", 1)),
+]
+
+
+@pytest.mark.parametrize("sql", EVERY)
+async def test_every_statement_is_prepared_by_the_database(sql: str, database: Database) -> None:
+    async with database.connection() as connection:
+        if not sql.startswith("LOCK"):  # which cannot be prepared
+            await connection.prepare(sql)
+
+
+@pytest.mark.parametrize(("store", "name", "arguments"), HOT)
+async def test_a_hot_statement_never_reads_a_whole_table(
+    store: str, name: str, arguments: tuple[object, ...], database: Database
+) -> None:
+    sql = statements.statements(str(STORES / f"{store}.py"))[name]
+    async with database.transaction() as connection:
+        # Tables are empty here, where reading them whole is cheapest: so make that dear.
+        await connection.execute("SET LOCAL enable_seqscan = off")
+        plan = "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN {sql}", *arguments))
+    assert "Seq Scan" not in plan, plan

@@ -1,0 +1,216 @@
+"""The command line, as an operator uses it: real processes on a real database."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from msgspec import Struct
+
+from service.database import Database
+from tests.conftest import Api, Person, Template
+
+pytestmark = pytest.mark.smoke
+
+TOKEN = r"^byt_[a-z2-7]{52}_[0-9a-f]{8}$"
+API_KEY = r"^byl_[a-z2-7]{16}_[a-z2-7]{52}_[0-9a-f]{8}$"
+
+
+class Shell(Struct, frozen=True):
+    """A shell with the settings of one test."""
+
+    environment: dict[str, str]
+
+    def run(self, *words: str, status: int = 0, **changes: str) -> str:
+        """Run ``byleave`` with these words; returns what it printed."""
+        done = subprocess.run(
+            [sys.executable, "-m", "service", *words],
+            env=self.environment | changes,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert done.returncode == status, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr, done.stderr
+        return (done.stdout if status == 0 else done.stderr).strip()
+
+
+def shell_with(**settings: str) -> Shell:
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}  # noqa: TID251
+    return Shell(inherited | {"COLUMNS": "200"} | {f"BYLEAVE_{name}": value for name, value in settings.items()})
+
+
+@pytest.fixture
+def shell(database_url: str, template: Template) -> Shell:
+    """A shell on the furnished database of this test."""
+    return shell_with(DATABASE_URL=database_url, KEYS=str(template.root_key_file))
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def serving(shell: Shell, port: int) -> Iterator["subprocess.Popen[bytes]"]:
+    """Serve for the length of a block."""
+    environment = shell.environment | {"BYLEAVE_PORT": str(port)}
+    process = subprocess.Popen([sys.executable, "-m", "service", "serve"], env=environment)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        assert process.wait(timeout=15) in (0, -signal.SIGTERM)
+
+
+def await_status(port: int, path: str, status: int) -> httpx.Response:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        try:
+            answer = httpx.get(f"http://127.0.0.1:{port}{path}")
+        except httpx.TransportError:
+            time.sleep(0.05)
+            continue
+        if answer.status_code == status:
+            return answer
+    raise AssertionError(f"{path} never answered {status}")
+
+
+def test_a_new_database_is_set_up_with_four_commands(server: str, tmp_path: Path, empty_database: str) -> None:
+    shell = shell_with(DATABASE_URL=empty_database, HOME=str(tmp_path / "home"))
+    assert "run: byleave migrate" in shell.run("serve", status=1)
+    shell.run("migrate")
+    shell.run("migrate")
+    assert "made the root key" in shell.run("keys", "init")
+    assert shell.run("keys", "init") == "every key was there already"
+    assert shell.run("keys", "status").count("opens") == 3
+    assert "is in force" in shell.run("policies", "publish")
+    assert "was in force already" in shell.run("policies", "publish")
+    assert re.match(API_KEY, shell.run("services", "add", "shop"))
+    assert (tmp_path / "home/root.key").stat().st_mode & 0o777 == 0o600
+
+
+async def test_services_get_two_keys_and_lose_them_at_once(shell: Shell, api: Api) -> None:
+    assert "has a key" in shell.run("services", "add", "shop", status=1)
+    second, third = shell.run("services", "rotate", "shop"), shell.run("services", "rotate", "shop")
+    first = api.api_keys["shop"]  # type: ignore[index]  # a service's id
+    statuses = [(await api.call("GET", "/v1/purposes", key)).status_code for key in (first, second, third)]
+    assert statuses == [401, 200, 200]
+    assert shell.run("services", "revoke", "shop") == "2 keys of shop ended"
+    assert [(await api.call("GET", "/v1/purposes", key)).status_code for key in (second, third)] == [401, 401]
+    assert shell.run("services", "list").count("revoked") == 3
+    assert "not in the catalogue" in shell.run("services", "add", "nobody", status=1)
+
+
+async def test_a_token_lets_a_customer_speak_and_is_in_her_ledger(
+    shell: Shell, api: Api, abbie: Person, database: Database
+) -> None:
+    token = shell.run("customers", "token", "--customer", "email:ABBIE@example.com", "--reason", "ticket 7")
+    assert re.match(TOKEN, token)
+    mine = (await api.call("GET", "/v1/me/consents", token)).json()
+    assert [each["status"] for each in mine["standing"]] == ["given"]
+    async with database.connection() as connection:
+        bodies = [row["body"] for row in await connection.fetch("SELECT body FROM entry WHERE kind = 'look-up'")]
+    assert bodies == [b'{"kind":"look-up","reason":"ticket 7","what":"token"}']
+
+
+def test_looking_at_a_person_needs_a_reason(shell: Shell) -> None:
+    assert "--reason" in shell.run("customers", "token", "--customer", "email:a@example.com", status=2)
+    assert "email:..." in shell.run("customers", "token", "--customer", "abbie", "--reason", "x", status=2)
+    said = shell.run("customers", "token", "--customer", "email:nobody@example.com", "--reason", "x", status=1)
+    assert said == "byleave: There is no such customer"
+
+
+async def test_explain_says_who_may_see_an_attribute_and_why_not(shell: Shell, abbie: Person) -> None:
+    whom = ("--customer", "email:abbie@example.com", "--reason", "ticket 8")
+    words = (*whom, "--purpose", "personalise.recommendations")
+    said = shell.run("policies", "explain", "--attribute", "first_name", *words)
+    assert "Yes: what is volunteered, from shop." in said
+    assert "No (no-permission)" in said  # on the channels that she did not allow
+    assert "No (demographic)" in shell.run("policies", "explain", "--attribute", "birth_year", *words)
+
+
+def test_faulty_policies_are_listed_and_not_published(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "purposes.toml").write_text("[[purpose]]\nid = 1\n")
+    assert "purposes.toml" in shell.run("policies", "check", status=1, BYLEAVE_POLICIES=str(tmp_path))
+    assert "purposes.toml" in shell.run("policies", "publish", status=1, BYLEAVE_POLICIES=str(tmp_path))
+
+
+@pytest.mark.parametrize("command", [("serve",), ("migrate",), ("keys", "status")])
+def test_a_wrong_setting_is_one_line_that_names_it(command: tuple[str, ...], shell: Shell) -> None:
+    said = shell.run(*command, status=1, BYLEAVE_PORT="eighty")
+    assert said.startswith("byleave: BYLEAVE_PORT")
+    assert len(said.splitlines()) == 1
+
+
+def test_serving_refuses_before_the_port_is_bound(shell: Shell, tmp_path: Path) -> None:
+    other = tmp_path / "other.key"
+    other.write_text("byleave-root-1 abcdefgh " + "A" * 43 + "=\n")
+    other.chmod(0o600)
+    assert "another root key" in shell.run("serve", status=1, BYLEAVE_KEYS=str(other))
+    other.chmod(0o644)
+    assert "chmod 600" in shell.run("serve", status=1, BYLEAVE_KEYS=str(other))
+    gone = "postgresql://byleave@127.0.0.1:1/byleave"
+    assert "the database cannot be reached" in shell.run("serve", status=1, BYLEAVE_DATABASE_URL=gone)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        assert f"{port} is taken" in shell.run("serve", status=1, BYLEAVE_PORT=port)
+
+
+async def test_the_server_answers_survives_its_worker_and_leaves_nothing_behind(
+    shell: Shell, api: Api, abbie: Person
+) -> None:
+    port = free_port()
+    with serving(shell, port) as process:
+        assert await_status(port, "/health/ready", 200).json() == {"ready": True, "faults": []}
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        for child in children:
+            os.kill(int(child), signal.SIGKILL)
+        await_status(port, "/health/live", 200)
+        body = {
+            "customer": {"id": abbie.at_recommender},
+            "purpose": "personalise.recommendations",
+            "channel": "web",
+            "attributes": ["first_name"],
+        }
+        key = api.api_keys["recommender"]  # type: ignore[index]  # a service's id
+        answer = httpx.post(
+            f"http://127.0.0.1:{port}/v1/releases", json=body, headers={"authorization": f"Bearer {key}"}
+        )
+        assert answer.json()["released"]["first_name"]["value"] == "Abbie"
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"http://127.0.0.1:{port}/health/live")
+
+
+def test_without_its_root_key_the_service_takes_only_a_no(shell: Shell, tmp_path: Path) -> None:
+    without = Shell(shell.environment | {"BYLEAVE_KEYS": str(tmp_path / "gone.key")})
+    port = free_port()
+    with serving(without, port):
+        assert await_status(port, "/health/ready", 503).json()["faults"] == ["keys-unavailable"]
+
+
+def test_the_demo_shows_what_it_says_and_a_second_run_keeps_its_data(tmp_path: Path) -> None:
+    shell = shell_with(HOME=str(tmp_path / "home"), PORT=str(free_port()))
+    first = shell.run("demo", "--once")
+    assert "NOT AS SAID" not in first
+    assert first.count("as said:") == 5
+    assert " 0 created" not in first
+    began = time.monotonic()
+    second = shell.run("demo", "--once")
+    assert " 0 created" in second
+    assert time.monotonic() - began < 15  # its own promise is 5 seconds; this machine may be busy
+    shell.run("demo", "--reset")
+    assert not (tmp_path / "home/root.key").exists()

@@ -1,0 +1,42 @@
+"""Settings: read once, and a wrong one is named before anything else happens."""
+
+from pathlib import Path
+
+import pytest
+
+from service.errors import SettingsError
+from service.settings import read_settings
+
+
+def test_without_any_variable_everything_has_a_default() -> None:
+    settings = read_settings({})
+    assert settings.database_url is None
+    assert settings.root_key_file == Path(".byleave/root.key")
+
+
+def test_variables_of_others_are_left_alone() -> None:
+    assert read_settings({"PATH": "/bin", "PORT": "x"}).port == 8400
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("BYLEAVE_PORT", "eighty"),
+        ("BYLEAVE_PORT", "0"),
+        ("BYLEAVE_PORT", "65536"),
+        ("BYLEAVE_WORKERS", "-1"),
+        ("BYLEAVE_CONNECTIONS", "many"),
+        ("BYLEAVE_DATABASE_URL", "mysql://root:hunter2@db"),
+        ("BYLEAVE_KEYS", ""),
+        ("BYLEAVE_PROT", "8400"),
+    ],
+)
+def test_a_wrong_setting_is_named_and_its_value_is_not(variable: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=variable) as caught:
+        read_settings({variable: value})
+    assert "hunter2" not in str(caught.value)
+
+
+def test_the_repr_of_settings_shows_no_password() -> None:
+    settings = read_settings({"BYLEAVE_DATABASE_URL": "postgresql://byleave:hunter2@db/byleave"})
+    assert "hunter2" not in repr(settings)
