@@ -12,12 +12,20 @@ from service.api.actions import Actions
 from service.api.door import door
 from service.crypto.keyring import Keyring
 from service.database import Database
-from service.errors import KeysUnavailableError, ServiceError, UnauthenticatedError, WrongKeysError
+from service.errors import (
+    KeysUnavailableError,
+    PoliciesUnavailableError,
+    ServiceError,
+    UnauthenticatedError,
+    WrongKeysError,
+)
 from service.model.callers import Caller, CustomerCaller, ServiceCaller
 from service.model.catalogue import Catalogue
 from service.model.identifiers import Identifier
 from service.model.words import AgeBand, PairwiseId
+from service.policy.engine import Policies
 from service.rootkey import read_root_key
+from service.storage import publications
 from service.usecases import access, consents, customers, releases
 from service.usecases.keys import open_keys
 from service.usecases.policies import Library
@@ -47,7 +55,7 @@ class Keys:
         """Return the keyring if it can be had, for what works without: saying no."""
         try:
             return await self()
-        except ServiceError:
+        except KeysUnavailableError:
             return None
 
 
@@ -90,20 +98,23 @@ class House:
     async def _enrol(
         self, caller: ServiceCaller, found_by: Sequence[Identifier], age_band: AgeBand
     ) -> customers.Changed:
-        keyring, policies = await self._keys_for(caller), await self.library.current()
+        keyring = await self._keys_for(caller)
+        policies = await self._proven_policies(keyring)
         return await customers.enrol(self.database, keyring, policies, caller, found_by, age_band)
 
     async def _contribute(
         self, caller: ServiceCaller, customer: PairwiseId, claims: Sequence[customers.Claim]
     ) -> customers.Changed:
-        keyring, policies = await self._keys_for(caller), await self.library.current()
+        keyring = await self._keys_for(caller)
+        policies = await self._proven_policies(keyring)
         return await customers.contribute(self.database, keyring, policies, caller, customer, claims)
 
     async def _record_consent(self, caller: Caller, said: consents.Said) -> consents.Acknowledged:
-        policies = await self.library.current()
-        if said.status.valid:
-            return await consents.record_yes(self.database, await self.keys(), policies, caller, said)
-        return await consents.record_no(self.database, policies, caller, said)
+        if not said.status.valid:
+            return await consents.record_no(self.database, await self.library.current(), caller, said)
+        keyring = await self.keys()
+        policies = await self._proven_policies(keyring)
+        return await consents.record_yes(self.database, keyring, policies, caller, said)
 
     async def _read_consents(self, caller: Caller, customer: PairwiseId | None) -> consents.Record:
         return await consents.read(self.database, await self.library.current(), caller, customer)
@@ -114,12 +125,23 @@ class House:
     async def _faults(self) -> list[str]:
         """Name what is missing, without touching anything."""
         faults = []
-        for need in (self.keys, self.library.current):
+        for need in (self.keys, self.library.current, self._in_force):
             try:
                 await need()
             except ServiceError as error:
                 faults.append(error.code)
         return sorted(set(faults))
+
+    async def _in_force(self) -> Policies:
+        return await self._proven_policies(await self.keys())
+
+    async def _proven_policies(self, keyring: Keyring) -> Policies:
+        """Return the policies in force, proven to be published by us: whatever widens a release rests on these."""
+        async with self.database.connection() as connection:
+            publication = await publications.current(connection, keyring)
+        if publication is None:
+            raise PoliciesUnavailableError("nothing was published; run: byleave policies publish")
+        return await self.library.at(publication.version)
 
     async def _keys_for(self, caller: ServiceCaller) -> Keyring:
         """Return the keys for a caller whose own API key is proven with them."""

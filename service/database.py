@@ -18,8 +18,10 @@ from service.settings import Settings
 Record: TypeAlias = asyncpg.Record
 Connection: TypeAlias = "PoolConnectionProxy[Record]"
 
-PATIENCE = 2.0
-"""Seconds that a request waits for a connection, and for one statement."""
+PATIENCE = 1.5
+"""Seconds that the server works at one statement before it gives up itself."""
+SILENCE = 1.8
+"""Seconds that a request waits for a connection, and for an answer of a server that says nothing at all."""
 
 FAULTS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 
@@ -42,9 +44,13 @@ class Database:
                 self._url,
                 min_size=0,
                 max_size=self._connections,
-                timeout=PATIENCE,
-                command_timeout=PATIENCE,
-                server_settings={"application_name": "byleave", "timezone": "UTC"},
+                timeout=SILENCE,
+                command_timeout=SILENCE,
+                server_settings={
+                    "application_name": "byleave",
+                    "timezone": "UTC",
+                    "statement_timeout": str(round(PATIENCE * 1000)),
+                },
             )
         except (*FAULTS, ValueError) as fault:
             raise DatabaseUnavailableError("BYLEAVE_DATABASE_URL cannot be used") from fault
@@ -54,7 +60,7 @@ class Database:
         if self._pool is None:
             return
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(SILENCE):
                 await self._pool.close()
         except TimeoutError:
             self._pool.terminate()
@@ -65,8 +71,9 @@ class Database:
         if self._pool is None:
             raise DatabaseUnavailableError("not open")
         try:
-            async with self._pool.acquire(timeout=PATIENCE) as connection:
-                yield connection
+            async with self._pool.acquire(timeout=SILENCE) as connection:
+                with _cut_when_silent(connection):
+                    yield connection
         except FAULTS as fault:
             raise DatabaseUnavailableError(type(fault).__name__) from fault
 
@@ -74,7 +81,18 @@ class Database:
     async def transaction(self) -> AsyncIterator[Connection]:
         """Lend a connection in a transaction that commits when the block ends without an exception."""
         async with self.connection() as connection, connection.transaction():
-            yield connection
+            with _cut_when_silent(connection):
+                yield connection
+
+
+@contextmanager
+def _cut_when_silent(connection: Connection) -> Iterator[None]:
+    """Cut the connection to a server that no longer answers: to roll back or to cancel would only wait once more."""
+    try:
+        yield
+    except TimeoutError:
+        connection.terminate()
+        raise
 
 
 @asynccontextmanager

@@ -4,7 +4,6 @@ One line: ``byleave-root-1 <id> <base64 of 32 bytes>``.
 """
 
 import base64
-import binascii
 import os
 import stat
 from pathlib import Path
@@ -15,6 +14,7 @@ from service.crypto.random import random_bytes, random_word
 from service.errors import KeysUnavailableError, WrongKeysError
 
 FORM = "byleave-root-1"
+LONGEST_ID = 64
 
 
 def read_root_key(path: Path) -> RootKey:
@@ -24,15 +24,21 @@ def read_root_key(path: Path) -> RootKey:
     file that others can read, or not a key.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        # Not blocking, because a named pipe would wait for somebody to write.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         if path.is_symlink():
             raise WrongKeysError(f"{path}: the root key must not be a symbolic link") from None
         raise KeysUnavailableError(f"{path}: {error.strerror}") from None
-    with os.fdopen(descriptor) as file:
-        if stat.S_IMODE(os.fstat(descriptor).st_mode) & 0o077:
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
+            raise WrongKeysError(f"{path}: not a root key")
+        if stat.S_IMODE(mode) & 0o077:
             raise WrongKeysError(f"{path}: others may read this root key; run: chmod 600 {path}")
-        return _parse(path, file.read(1024))
+        return _parse(path, os.read(descriptor, 1024).decode("ascii", "replace"))
+    finally:
+        os.close(descriptor)
 
 
 def make_root_key(path: Path) -> RootKey:
@@ -49,10 +55,10 @@ def make_root_key(path: Path) -> RootKey:
 
 def _parse(path: Path, text: str) -> RootKey:
     match text.split():
-        case [form, root_id, encoded] if form == FORM:
+        case [form, root_id, encoded] if form == FORM and len(root_id) <= LONGEST_ID:
             try:
                 key = base64.b64decode(encoded, validate=True)
-            except binascii.Error:
+            except ValueError:
                 key = b""
             if len(key) == KEY:
                 return RootKey(root_id, key)

@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from msgspec import Struct
 from service.app import House, assemble
 from service.crypto.keyring import Keyring
 from service.database import Database, opened
-from service.embedded import running
+from service.embedded import reset, running
 from service.model.callers import OperatorCaller
 from service.model.words import ServiceId
 from service.policy.engine import Policies
@@ -55,8 +55,16 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if given:
         yield given
     else:
-        with running(tmp_path_factory.mktemp("postgres")) as url:
+        with passing_server(tmp_path_factory.mktemp("postgres")) as url:
             yield url
+
+
+@contextmanager
+def passing_server(home: Path, binaries: Path | None = None) -> Iterator[str]:
+    """Lend an embedded server that leaves nothing behind, not even the shelter it takes when its home is closed."""
+    with running(home, binaries) as url:
+        yield url
+    reset(home)
 
 
 @pytest.fixture(scope="session")
@@ -234,7 +242,7 @@ def template_of_18(server: str, template: Template, tmp_path_factory: pytest.Tem
     if not os.environ.get("BYLEAVE_TEST_DATABASE_URL"):  # noqa: TID251  a setting of the tests, not of the product
         yield template.url
         return
-    with running(tmp_path_factory.mktemp("postgres-18")) as url, ThreadPoolExecutor(1) as thread:
+    with passing_server(tmp_path_factory.mktemp("postgres-18")) as url, ThreadPoolExecutor(1) as thread:
         thread.submit(migrate, url).result()
         yield url
 

@@ -6,12 +6,12 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from service.embedded import running
+from tests.conftest import passing_server
 
 
 def main(binaries: str, *command: str) -> int:
     """Start the server, name it in BYLEAVE_TEST_DATABASE_URL, run the command and return its status."""
-    with TemporaryDirectory() as home, running(Path(home), Path(binaries)) as url:
+    with TemporaryDirectory() as home, passing_server(Path(home), Path(binaries)) as url:
         environment = {**os.environ, "BYLEAVE_TEST_DATABASE_URL": url}  # noqa: TID251  a setting of the tests
         return subprocess.run(command, env=environment, check=False).returncode
 

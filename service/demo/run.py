@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -41,6 +42,8 @@ console = Console(highlight=False)
 
 def demo(settings: Settings, *, once: bool) -> int:
     """Show the product at work; returns a process's exit status."""
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, signal.default_int_handler)
     with console.status("Starting PostgreSQL ...") as status, reachable(settings) as url:
         status.update("Bringing the database to this release's schema ...")
         migrate(url)

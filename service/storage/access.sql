@@ -12,7 +12,8 @@ SELECT service, id, created_at, revoked_at FROM credential ORDER BY service, cre
 INSERT INTO credential (id, service, digest, mac_version, mac) VALUES ($1, $2, $3, $4, $5);
 
 -- name: revoke
-UPDATE credential SET revoked_at = clock_timestamp() WHERE id = $1 AND revoked_at IS NULL;
+-- The proof goes with the key, so that clearing the date by SQL does not bring it back.
+UPDATE credential SET revoked_at = clock_timestamp(), mac = '' WHERE id = $1 AND revoked_at IS NULL;
 
 -- name: hold
 SELECT pg_advisory_xact_lock($1, hashtext($2));

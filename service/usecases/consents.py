@@ -149,7 +149,7 @@ def _act(said: Said, standing: list[Standing], now: datetime) -> Answered:
         notice=said.notice or 0,
         explicit=said.explicit,
         method=said.method,
-        given_at=(said.given_at or now).isoformat(),
+        given_at=min(said.given_at or now, now).isoformat(),
     )
 
 

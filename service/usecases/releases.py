@@ -186,8 +186,8 @@ async def _open(gate: Gate, caller: ServiceCaller, decided: Decided, line: Entry
         opened = _opened(gate.keyring, decided)
         if gate.monotonic() - decided.since > FRESH:
             raise TooLateError
-    except ServiceError as error:
-        act = Aborted(entry=line.id, reason=error.code)
+    except Exception as error:
+        act = Aborted(entry=line.id, reason=error.code if isinstance(error, ServiceError) else ServiceError.code)
         async with gate.database.transaction() as connection:
             now = await customers.clock(connection)
             aborted = entry(ledger.new_entry_id(now), line.customer, caller, now, act)

@@ -38,7 +38,10 @@ def test_nobody_real_can_be_called_or_written_to(people: list[dict[str, str]]) -
         digits = re.sub(r"\D", "", person["Phone"])
         assert not digits or re.fullmatch(r"(0044|44|440|0)?7700900\d{3}", digits), person["Phone"]
         # Those at fault have no address that could be written to at all.
-        assert re.search(r"@example\.(com|org|net)\s*$", person["E-Mail"], re.IGNORECASE) or person["E-Mail"] == "no e-mail"
+        assert (
+            re.search(r"@example\.(com|org|net)\s*$", person["E-Mail"], re.IGNORECASE)
+            or person["E-Mail"] == "no e-mail"
+        )
 
 
 def test_abbie_comes_first_and_lacks_nothing(people: list[dict[str, str]]) -> None:
@@ -57,5 +60,9 @@ def test_the_export_has_the_quirks_of_a_real_one(people: list[dict[str, str]]) -
     assert any("\n" in person["Address"] and '"' in person["Address"] and "," in person["Address"] for person in people)
     assert any(not person["First name"].isascii() for person in people)
     assert any(person["First name"].endswith(" ") for person in people)
-    assert {re.sub(r"\d", "9", person["Phone"]) for person in people} >= {"99999 999999", "+99 (9)9999 999999", "(9)9999-999999"}
+    assert {re.sub(r"\d", "9", person["Phone"]) for person in people} >= {
+        "99999 999999",
+        "+99 (9)9999 999999",
+        "(9)9999-999999",
+    }
     assert {"Y", "N", ""} == {person["Adult"] for person in people}
