@@ -1,6 +1,6 @@
 # make demo   try it                 make test   every check and test        make generate   write generated files anew
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-reset test static unit audit smoke-15 generate format
+.PHONY: help install demo demo-reset test static unit audit smoke-15 bench generate format
 
 PYTHON ?= python3
 UV_VERSION := 0.13.9
@@ -50,6 +50,9 @@ audit: install
 smoke-15: install
 	@test -x /usr/lib/postgresql/15/bin/postgres || (apt-get update -qq && apt-get install -qq -y postgresql-15 >/dev/null)
 	$(RUN)python -m tests.on_server /usr/lib/postgresql/15/bin $(RUN)pytest -m smoke
+
+bench: install
+	@$(RUN)python -m benchmarks $(if $(QUICK),--quick)
 
 generate: install
 	$(RUN)python -m tests.generate
