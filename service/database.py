@@ -18,9 +18,9 @@ from service.settings import Settings
 Record: TypeAlias = asyncpg.Record
 Connection: TypeAlias = "PoolConnectionProxy[Record]"
 
-PATIENCE = 1.5
+PATIENCE = 1.2
 """Seconds that the server works at one statement before it gives up itself."""
-SILENCE = 1.8
+SILENCE = 1.5
 """Seconds that a request waits for a connection, and for an answer of a server that says nothing at all."""
 
 FAULTS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)

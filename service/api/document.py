@@ -15,8 +15,10 @@ from service.errors import (
     DatabaseUnavailableError,
     DuplicateKeyError,
     IntegrityError,
+    KeysUnavailableError,
     MalformedBodyError,
     MissingFieldError,
+    PoliciesUnavailableError,
     ServiceError,
     UnauthenticatedError,
     UnknownFieldError,
@@ -30,7 +32,7 @@ REFERENCE = "#/components/schemas/{name}"
 PARAMETER = re.compile(r"\{(\w+):(\w+)\}")
 KINDS = {"str": {"type": "string", "minLength": 1}, "int": {"type": "integer", "minimum": 0}}
 SCHEMES = {"service": "apiKey", "customer": "customerToken"}
-ALWAYS = (IntegrityError, DatabaseUnavailableError)
+ALWAYS = (IntegrityError, DatabaseUnavailableError, KeysUnavailableError, PoliciesUnavailableError)
 WITH_BODY = (
     MalformedBodyError,
     DuplicateKeyError,

@@ -12,7 +12,9 @@ from service.api.bodies import read_body
 from service.api.described import described
 from service.api.wire import AttributeWord, CustomerWord, PurposeWord, Who
 from service.errors import (
+    FactsChangedError,
     NotGrantedError,
+    TooLateError,
     UnknownAttributeError,
     UnknownPurposeError,
     WrongKindError,
@@ -22,7 +24,7 @@ from service.model.decision import Obligation, Outcome, Withheld
 from service.model.words import AttributeId, Channel, Provenance, PurposeId, Status
 from service.usecases.releases import Answer, Wanted
 
-REFUSALS = (UnknownPurposeError, UnknownAttributeError, NotGrantedError)
+REFUSALS = (UnknownPurposeError, UnknownAttributeError, NotGrantedError, FactsChangedError, TooLateError)
 
 
 class Question(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -184,8 +184,7 @@ async def _open(gate: Gate, caller: ServiceCaller, decided: Decided, line: Entry
     """Open what was permitted. If that fails the ledger says that nothing left after all."""
     try:
         opened = _opened(gate.keyring, decided)
-        if gate.monotonic() - decided.since > FRESH:
-            raise TooLateError
+        _refuse_stale(gate, decided)
     except Exception as error:
         act = Aborted(entry=line.id, reason=error.code if isinstance(error, ServiceError) else ServiceError.code)
         async with gate.database.transaction() as connection:
@@ -194,6 +193,11 @@ async def _open(gate: Gate, caller: ServiceCaller, decided: Decided, line: Entry
             await ledger.append(connection, aborted)
         raise
     return opened
+
+
+def _refuse_stale(gate: Gate, decided: Decided) -> None:
+    if gate.monotonic() - decided.since > FRESH:
+        raise TooLateError
 
 
 def _opened(keyring: Keyring, decided: Decided) -> dict[AttributeId, Handed]:
@@ -248,4 +252,4 @@ def _consent(policies: Policies, wanted: Wanted, about: Facts) -> tuple[Status |
     standing: Standing | None = about.standing
     if standing is None:
         return Status.UNKNOWN, None
-    return standing.status_at(about.now), standing.notice
+    return standing.status_at(about.now), standing.notice or None

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -121,9 +121,13 @@ async def assert_aborted(owner: asyncpg.Connection, reason: str) -> None:
 class Heard:
     """Everything a process lets out: log lines, output, answers. An answer that releases data is left out."""
 
-    def __init__(self, events: list[EventDict]) -> None:
+    def __init__(
+        self, events: list[EventDict], capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+    ) -> None:
         self.events = events
         self.answers: list[str] = []
+        self._capfd = capfd
+        self._caplog = caplog
 
     def listen(self, api: Api) -> None:
         """Note every answer of this door from now on."""
@@ -136,21 +140,30 @@ class Heard:
 
     def everything(self) -> str:
         """Return all of it as one text in lower case."""
-        return "\n".join([*map(repr, self.events), *self.answers]).lower()
+        printed = self._capfd.readouterr()
+        said = [*map(repr, self.events), *self.answers, self._caplog.text, printed.out, printed.err]
+        return "\n".join(said).lower()
 
     def alarms(self) -> list[str]:
         """Return what was called an alarm."""
         return [event["event"] for event in self.events if event["event"].startswith("alarm")]
 
 
+def leaks_in(text: str) -> list[str]:
+    """Return what is personal or secret in it."""
+    return [word for word in (*HER_WORDS, "byl_", "byt_") if word in text]
+
+
+@contextmanager
+def ears(capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> Iterator[Heard]:
+    """Hear everything for the length of a block."""
+    with capture_logs() as events:
+        yield Heard(events, capfd, caplog)
+
+
 @pytest.fixture
 def heard(capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> Iterator[Heard]:
     """Ears; when the test ends, nothing personal or secret may have been heard."""
-    with capture_logs() as events:
-        heard = Heard(events)
+    with ears(capfd, caplog) as heard:
         yield heard
-    printed = capfd.readouterr()
-    text = "\n".join([heard.everything(), caplog.text, printed.out, printed.err]).lower()
-    assert [word for word in HER_WORDS if word in text] == []
-    assert "byl_" not in text
-    assert "byt_" not in text
+    assert leaks_in(heard.everything()) == []

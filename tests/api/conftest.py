@@ -1,0 +1,209 @@
+"""The walk over every route of the API: what each takes, what the document says of it, what the database holds."""
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import httpx
+import pytest
+from msgspec import Struct
+
+from service.api.described import Described
+from service.api.document import document
+from service.api.door import ROUTES
+from service.app import House, assemble
+from service.database import Database, opened
+from service.model.identifiers import identifier
+from service.model.words import IdentifierKind
+from service.usecases import access
+from tests.conftest import OPERATOR, Api, Person, Template, allow, enrol, own_database
+
+Json = dict[str, Any]
+Path = tuple[str | int, ...]
+
+DOCUMENT: Json = json.loads(document())
+EMAIL, PHONE, LOYALTY = "abbie@example.com", "+442079460018", "HB1234567"
+ASKED = {
+    "purpose": "personalise.recommendations",
+    "channel": "web",
+    "attributes": ["first_name", "favourite_genres", "last_destination"],
+}
+NOBODY = "byc_" + "a" * 26
+WHOS: list[Json] = [{"email": EMAIL}, {"phone": PHONE}, {"loyalty": LOYALTY}, {"id": NOBODY}]
+HER_ANSWER = {
+    "purpose": "personalise.recommendations",
+    "answer": "given",
+    "channel": "web",
+    "notice": 2,
+    "explicit": True,
+}
+FACT = {"attribute": "first_name", "value": "Abigail", "provenance": "volunteered", "as_of": "2026-01-02T03:04:05Z"}
+
+SAMPLES: dict[str, list[Json]] = {
+    "release": [{"customer": who, **ASKED} for who in WHOS],
+    "decision": [{"customer": who, **ASKED} for who in WHOS],
+    "enrol": [{"identifiers": {"email": EMAIL, "phone": PHONE, "loyalty": LOYALTY}, "age_band": "adult"}],
+    "contribute": [{"facts": [FACT, {**FACT, "attribute": "last_name", "value": "Harbour"}]}],
+    "record": [{**HER_ANSWER, "method": "counter", "actor": "till-4", "given_at": "2026-01-02T03:04:05Z"}],
+    "answer_as_customer": [HER_ANSWER, {"purpose": "market.newsletter", "answer": "withdrawn"}],
+}
+"""A body that works, with every field, for each route that takes one: a new route needs one here."""
+
+
+class Route(Struct, frozen=True):
+    """One operation: as the application has it, and as the document describes it."""
+
+    name: str
+    method: str
+    path: str
+    described: Described
+    operation: Json
+
+    @property
+    def schema(self) -> Json:
+        """What the document says of its body."""
+        schema: Json = self.operation["requestBody"]["content"]["application/json"]["schema"]
+        return schema
+
+
+def _routes() -> Iterator[Route]:
+    documented = {
+        operation["operationId"]: (path, operation)
+        for path, operations in DOCUMENT["paths"].items()
+        for operation in operations.values()
+    }
+    for handler in ROUTES:
+        (method,) = handler.http_methods
+        yield Route(handler.handler_name, method, *_with(handler.opt["described"], *documented[handler.handler_name]))
+
+
+def _with(described: Described, path: str, operation: Json) -> tuple[str, Described, Json]:
+    return path, described, operation
+
+
+WALK = list(_routes())
+MUTATING = [route for route in WALK if route.method != "GET"]
+CLOSED = [route for route in WALK if route.described.caller != "anyone"]
+every_route = pytest.mark.parametrize("route", WALK, ids=lambda route: route.name)
+every_closed_route = pytest.mark.parametrize("route", CLOSED, ids=lambda route: route.name)
+every_write = pytest.mark.parametrize("route", MUTATING, ids=lambda route: route.name)
+
+
+class Place(Struct, frozen=True):
+    """One place of a body, and what the schema allows there."""
+
+    path: Path
+    value: Any
+    options: list[Json]
+
+    @property
+    def pointer(self) -> str:
+        """Its JSON pointer."""
+        return "".join(f"/{step}" for step in self.path)
+
+
+def options(schema: Json) -> list[Json]:
+    """Return the alternatives of a schema, without references."""
+    if "$ref" in schema:
+        return options(DOCUMENT["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]])
+    return [option for each in schema["anyOf"] for option in options(each)] if "anyOf" in schema else [schema]
+
+
+def places(body: Any, schema: Json, path: Path = ()) -> Iterator[Place]:
+    """Yield every place of a body that its schema knows."""
+    allowed = options(schema)
+    yield Place(path, body, allowed)
+    for option in allowed:
+        if isinstance(body, dict) and "properties" in option:
+            for name, value in body.items():
+                yield from places(value, option["properties"][name], (*path, name))
+        elif isinstance(body, list) and "items" in option:
+            for index, value in enumerate(body):
+                yield from places(value, option["items"], (*path, index))
+
+
+def put(body: Any, path: Path, value: Any) -> Any:
+    """Return a body with another value at one place."""
+    if not path:
+        return value
+    step, *rest = path
+    copy = body.copy()
+    copy[step] = put(body[step] if rest else None, tuple(rest), value)
+    return copy
+
+
+class Walker:
+    """Asks each route as one who may, and looks at the database."""
+
+    def __init__(self, api: Api, database: Database, person: Person, token: str) -> None:
+        self.api = api
+        self.database = database
+        self.person = person
+        self.token = token
+
+    def address(self, route: Route, **parts: str) -> str:
+        """Return an address of a route that exists."""
+        whole = {"customer": self.person.at_shop, "purpose": "personalise.recommendations", "version": "2"}
+        return route.path.format(**(whole | parts))
+
+    def caller(self, route: Route) -> str:
+        """Return who may call a route."""
+        return self.token if route.described.caller == "customer" else "shop"
+
+    async def send(self, route: Route, content: bytes | None = None, **changes: Any) -> httpx.Response:
+        """Send bytes to a route; whatever it answers stands in the document."""
+        caller = changes.pop("caller", self.caller(route))
+        headers = {"content-type": "application/json"} | changes.pop("headers", {})
+        address = changes.pop("address", self.address(route))
+        response = await self.api.call(
+            route.method, address, caller, content=content, headers={k: v for k, v in headers.items() if v is not None}
+        )
+        _is_documented(route, response)
+        return response
+
+    async def contents(self) -> dict[str, str | None]:
+        """Return a digest of all rows of each table, None for one that is empty."""
+        async with self.database.connection() as connection:
+            tables = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+            parts = [
+                f"SELECT '{name}' AS name, md5(string_agg(t::text, '|' ORDER BY t::text)) AS digest FROM {name} t"  # noqa: S608  names of our own tables
+                for (name,) in tables
+            ]
+            rows = await connection.fetch(" UNION ALL ".join(parts))
+        return {row["name"]: row["digest"] for row in rows}
+
+    async def customer_of(self, pairwise: str) -> Any:
+        """Return whom a pairwise id means."""
+        async with self.database.connection() as connection:
+            return await connection.fetchval("SELECT customer FROM pairwise WHERE id = $1", pairwise)
+
+    async def entries(self) -> list[Any]:
+        """Return the ledger."""
+        async with self.database.connection() as connection:
+            rows: list[Any] = await connection.fetch("SELECT * FROM entry ORDER BY position")
+            return rows
+
+
+def _is_documented(route: Route, response: httpx.Response) -> None:
+    said = route.operation["responses"].get(str(response.status_code))
+    assert said is not None, f"{route.name} answered {response.status_code}: {response.text}"
+    media = response.headers["content-type"]
+    assert media in said["content"], media
+    if media == "application/problem+json":
+        assert f"{response.json()['code']}: " in said["description"]
+
+
+@pytest.fixture(scope="module")
+async def walker(server: str, template: Template) -> AsyncIterator[Walker]:
+    """Abbie, found by every kind of identifier, with a token of her own; shared, because a refusal leaves no trace."""
+    async with own_database(server, template) as url, opened(url) as database:
+        house = House(database, template.root_key_file)
+        transport = httpx.ASGITransport(assemble(house))  # type: ignore[arg-type]  # Litestar types ASGI more narrowly
+        async with httpx.AsyncClient(transport=transport, base_url="http://byleave.test") as client:
+            api = Api(client, template.api_keys)
+            person = await enrol(api, EMAIL, {})
+            await api.post("/v1/customers", "shop", SAMPLES["enrol"][0])
+            await allow(api, person)
+            found_by = identifier(IdentifierKind.EMAIL, EMAIL)
+            token = await access.make_customer_token(database, await house.keys(), OPERATOR, found_by, 60)
+            yield Walker(api, database, person, token.text)

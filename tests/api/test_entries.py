@@ -1,0 +1,152 @@
+"""What each call leaves behind: a write one entry for the customer touched, a read or a refusal nothing."""
+
+import json
+from itertools import chain
+from typing import Any
+
+from tests.api.conftest import (
+    EMAIL,
+    LOYALTY,
+    MUTATING,
+    NOBODY,
+    PHONE,
+    SAMPLES,
+    WALK,
+    Route,
+    Walker,
+    every_route,
+    every_write,
+)
+
+KINDS = {
+    "release": "release",
+    "decision": "check",
+    "enrol": "enrol",
+    "contribute": "contribute",
+    "record": "consent",
+    "answer_as_customer": "consent",
+}
+TOUCHED: dict[str, set[str]] = {
+    "release": set(),
+    "decision": set(),
+    "enrol": {"customer"},
+    "contribute": {"customer", "fact"},
+    "record": {"customer", "consent_event"},
+    "answer_as_customer": {"customer", "consent_event", "consent"},
+}
+"""Besides the ledger, and when the customer is known already."""
+PERSONAL = [EMAIL, PHONE, LOYALTY, NOBODY, "Abbie", "Abigail", "Harbour", "crime", "travel", "1 Quay", "1985", "till-4"]
+
+
+def changed(before: dict[str, str | None], after: dict[str, str | None]) -> set[str]:
+    return {name for name in after if after[name] != before[name]}
+
+
+def test_every_route_that_writes_is_here() -> None:
+    assert {route.name for route in MUTATING} == set(KINDS) == set(TOUCHED)
+    assert {route.method for route in WALK} == {"GET", "POST"}
+
+
+@every_write
+async def test_a_write_leaves_exactly_one_entry_and_no_value_in_it(walker: Walker, route: Route) -> None:
+    abbie = await walker.customer_of(walker.person.at_shop)
+    who = "customer" if route.described.caller == "customer" else "service:shop"
+    for body in SAMPLES[route.name]:
+        before, tables = await walker.entries(), await walker.contents()
+        response = await walker.send(route, json.dumps(body).encode())
+        assert response.status_code == 200, response.text
+        (left,) = (await walker.entries())[len(before) :]
+        nobody = body.get("customer") == {"id": NOBODY}
+        assert (left["kind"], left["actor"]) == (KINDS[route.name], who)
+        assert left["customer"] == (None if nobody else abbie)
+        assert left["id"] == response.json()["entry"]
+        assert changed(tables, await walker.contents()) == TOUCHED[route.name] | {"entry"}
+        assert not any(word in left["body"].decode() for word in [*PERSONAL, walker.person.at_shop])
+        assert json.loads(left["body"])["kind"] == left["kind"]
+
+
+async def test_enrolling_somebody_new_leaves_one_entry_too(walker: Walker) -> None:
+    before, tables = await walker.entries(), await walker.contents()
+    done = await walker.api.post("/v1/customers", "finance", {"identifiers": {"email": "new@example.com"}})
+    (left,) = (await walker.entries())[len(before) :]
+    assert (left["kind"], left["actor"]) == ("enrol", "service:finance")
+    assert left["customer"] == await walker.customer_of(done["customer"])
+    new = {"customer", "customer_key", "restrictions", "identifier", "pairwise"}
+    assert changed(tables, await walker.contents()) == new | {"entry"}
+
+
+async def test_a_first_release_to_a_service_makes_its_id_and_one_entry(walker: Walker) -> None:
+    asked = {
+        "customer": {"email": EMAIL},
+        "purpose": "comply.tax",
+        "channel": "internal",
+        "attributes": ["last_name"],
+    }
+    before, tables = await walker.entries(), await walker.contents()
+    answer = await walker.api.post("/v1/releases", "finance", asked)
+    assert answer["decision"] == "permit"
+    assert len(await walker.entries()) == len(before) + 1
+    assert changed(tables, await walker.contents()) == {"pairwise", "entry"}
+
+
+async def test_an_answer_for_every_channel_is_one_entry(walker: Walker) -> None:
+    before = await walker.entries()
+    body = {"purpose": "personalise.recommendations", "answer": "refused"}
+    await walker.api.post("/v1/me/consents", walker.token, body)
+    (left,) = (await walker.entries())[len(before) :]
+    assert json.loads(left["body"])["channels"] == ["web", "app", "email"]
+
+
+@every_route
+async def test_a_read_changes_nothing(walker: Walker, route: Route) -> None:
+    before = await walker.contents()
+    method = route.method if route.method == "GET" else "OPTIONS"
+    for address in (walker.address(route), walker.address(route) + "?purpose=x&channel=web&answer=withdrawn"):
+        response = await walker.api.call(method, address, walker.caller(route))
+        assert response.status_code in {200, 204}, response.text
+    assert await walker.contents() == before
+
+
+REFUSED: dict[str, list[tuple[dict[str, Any], int]]] = {
+    "release": [({"purpose": "comply.tax"}, 403), ({"purpose": "no.such"}, 404), ({"attributes": ["no_such"]}, 404)],
+    "decision": [({"purpose": "comply.tax"}, 403), ({"purpose": "no.such"}, 404), ({"attributes": ["no_such"]}, 404)],
+    "enrol": [({"identifiers": {"email": "x"}}, 422), ({"age_band": "old"}, 422)],
+    "contribute": [
+        ({"facts": [*SAMPLES["contribute"][0]["facts"], {"attribute": a, "provenance": p, "value": v}]}, status)
+        for a, p, v, status in [
+            ("first_name", "inferred", "A", 403),
+            ("no_such", "volunteered", "A", 404),
+            ("birth_year", "volunteered", "1985", 422),
+        ]
+    ],
+    "record": [({"notice": 1}, 409), ({"notice": 3}, 404), ({"purpose": "comply.tax"}, 409), ({"channel": "sms"}, 404)],
+    "answer_as_customer": [({"notice": 1}, 409), ({"notice": 3}, 404), ({"purpose": "fulfil.orders"}, 409)],
+}
+
+
+@every_write
+async def test_a_refusal_changes_nothing(walker: Walker, route: Route) -> None:
+    before = await walker.contents()
+    for change, status in REFUSED[route.name]:
+        response = await walker.send(route, json.dumps(SAMPLES[route.name][0] | change).encode())
+        assert response.status_code == status, response.text
+    if "{customer}" in route.path:
+        for pairwise in (NOBODY, walker.person.at_recommender):
+            content = json.dumps(SAMPLES[route.name][0]).encode()
+            response = await walker.send(route, content, address=walker.address(route, customer=pairwise))
+            assert (response.status_code, response.json()["code"]) == (404, "unknown-customer")
+    assert await walker.contents() == before
+
+
+async def test_a_right_that_a_service_lacks_changes_nothing(walker: Walker) -> None:
+    before = await walker.contents()
+    at = f"/v1/customers/{walker.person.at_recommender}"
+    for path, body in (("attributes", SAMPLES["contribute"][0]), ("consents", SAMPLES["record"][0])):
+        response = await walker.api.call("POST", f"{at}/{path}", "recommender", body)
+        assert (response.status_code, response.json()["code"]) == (403, "not-granted")
+    assert await walker.contents() == before
+
+
+def test_no_sample_is_left_out_of_the_search() -> None:
+    facts = chain.from_iterable(body["facts"] for body in SAMPLES["contribute"])
+    assert {fact["value"] for fact in facts} <= set(PERSONAL)
