@@ -281,17 +281,20 @@ async def _ground(connection: Connection, run: _Run, group: list[_Arrival]) -> _
 
 
 def _resolved(ground: _Ground, group: list[_Arrival]) -> Iterator[tuple[_Arrival, CustomerId, Outcome]]:
-    """Say as whom each row comes in, until one is a customer whom a row before it is."""
+    """Say as whom each row comes in, until one is a customer whom a row before it is.
+
+    What that earlier row does to her is not in the ground yet: the later one waits for the next transaction.
+    """
     here: set[CustomerId] = set()
     for arrival in group:
-        customer, outcome = _whom(ground, here, arrival)
+        customer, outcome = _whom(ground, arrival)
         if customer in here:
             return
         here.add(customer)
         yield arrival, customer, outcome
 
 
-def _whom(ground: _Ground, here: set[CustomerId], arrival: _Arrival) -> tuple[CustomerId, Outcome]:
+def _whom(ground: _Ground, arrival: _Arrival) -> tuple[CustomerId, Outcome]:
     """Return the customer of a row: by its id, else the one whom its identifiers find, else a new one.
 
     One whom this system has under another id is somebody else: two people are never merged silently.
@@ -299,7 +302,7 @@ def _whom(ground: _Ground, here: set[CustomerId], arrival: _Arrival) -> tuple[Cu
     if before := ground.known.get(arrival.digest):
         return before.customer, "updated"
     found = ground.found_by(arrival)
-    if len(found) == 1 and found.isdisjoint(ground.recorded | here):
+    if len(found) == 1 and found.isdisjoint(ground.recorded):
         return found.pop(), "linked"
     return CustomerId(UUID(bytes=random_bytes(16), version=4)), "created"
 
