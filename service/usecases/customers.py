@@ -20,9 +20,9 @@ from service.errors import (
 )
 from service.model.callers import ServiceCaller
 from service.model.facts import CERTAIN, fact_name, restrictions_at_enrolment
-from service.model.identifiers import Identifier
+from service.model.identifiers import Identifier, recognised
 from service.model.ledger import Contributed, Enrolled, entry
-from service.model.words import AgeBand, AttributeId, CustomerId, EntryId, PairwiseId, Provenance
+from service.model.words import AgeBand, AttributeId, CustomerId, EntryId, IdentifierKind, PairwiseId, Provenance
 from service.policy.engine import Policies
 from service.storage import customers, facts, ledger
 
@@ -81,11 +81,10 @@ async def enrol(
     """
     if caller.service not in policies.catalogue.services:
         raise NotGrantedError("this service is no longer in the catalogue")
-    digests = {keyring.index_of(each): each for each in found_by}
+    asked = {(each.kind, keyring.index_of(each)) for each in found_by}
     async with database.transaction() as connection:
-        await customers.hold(connection, digests)
-        claims = await customers.claims(connection, [(each.kind, digest) for digest, each in digests.items()])
-        customer = _one_of({frozenset(who) for who in claims.values()}, every=len(claims) == len(digests))
+        await customers.hold(connection, [digest for _, digest in asked])
+        customer = await _recognised(connection, asked)
         new = customer is None
         customer, key = await _customer(connection, keyring, customer, age_band)
         change = await customers.bump(connection, customer)
@@ -157,15 +156,16 @@ async def _refuse_unknown_parents(
                 raise UnknownFactError(pointer=f"/facts/{index}/derived_from/{place}")
 
 
-def _one_of(claimed_by: set[frozenset[CustomerId]], *, every: bool) -> CustomerId | None:
-    """Return the one customer that the identifiers find, None for a new one."""
-    sole = {next(iter(who)) for who in claimed_by if len(who) == 1}
-    shared = any(len(who) > 1 for who in claimed_by)
+async def _recognised(connection: Connection, asked: set[tuple[IdentifierKind, bytes]]) -> CustomerId | None:
+    """Return the one customer whom the identifiers find, None for a new one."""
+    claims = await customers.claims(connection, asked)
+    sole = {next(iter(who)) for who in claims.values() if len(who) == 1}
     if len(sole) > 1:
         raise IdentifierTakenError("the identifiers belong to different customers")
-    if not sole and shared and every:
+    if not sole and len(claims) == len(asked):
         raise IdentifierTakenError("the identifiers are shared by several customers; send one that is hers alone")
-    return next(iter(sole), None)
+    owned = await customers.identifiers_of(connection, sole)
+    return recognised({each: claims.get(each, set()) for each in asked}, owned)
 
 
 async def _customer(
