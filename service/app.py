@@ -26,7 +26,7 @@ from service.model.words import AgeBand, PairwiseId
 from service.policy.engine import Policies
 from service.rootkey import read_root_key
 from service.storage import publications
-from service.usecases import access, consents, customers, releases
+from service.usecases import access, consents, customers, hers, releases
 from service.usecases.keys import open_keys
 from service.usecases.policies import Library
 
@@ -81,6 +81,8 @@ class House:
             contribute=self._contribute,
             record_consent=self._record_consent,
             read_consents=self._read_consents,
+            known=self._known,
+            used=self._used,
             catalogue=self._catalogue,
             faults=self._faults,
         )
@@ -118,6 +120,12 @@ class House:
 
     async def _read_consents(self, caller: Caller, customer: PairwiseId | None) -> consents.Record:
         return await consents.read(self.database, await self.library.current(), caller, customer)
+
+    async def _known(self, caller: CustomerCaller) -> list[hers.Known]:
+        return await hers.known(self.database, await self.keys(), await self.library.current(), caller)
+
+    async def _used(self, caller: CustomerCaller, wanted: hers.Filter, after: str | None, most: int) -> hers.Uses:
+        return await hers.used(self.database, await self.keys(), caller, wanted, after, most)
 
     async def _catalogue(self) -> Catalogue:
         return (await self.library.current()).catalogue

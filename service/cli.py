@@ -24,6 +24,7 @@ from service.model.callers import OperatorCaller
 from service.model.identifiers import Identifier, identifier
 from service.model.words import AttributeId, IdentifierKind, PurposeId, ServiceId
 from service.policy.schema import write_schema
+from service.process import log_as_json
 from service.rootkey import make_root_key, read_root_key
 from service.schema import migrate as migrate_schema
 from service.schema import shipped
@@ -31,6 +32,7 @@ from service.serving import serve as serve_http
 from service.settings import Settings, read_settings
 from service.usecases import access, explanations, keys, policies
 from service.usecases.imports import Means, Summary
+from service.worker.run import work
 
 Result = TypeVar("Result")
 console = Console()
@@ -77,6 +79,16 @@ def serve(settings: Settings) -> None:
     """Serve the API."""
     with reachable(settings) as url:
         serve_http(settings, url)
+
+
+@cli.command()
+@click.option("--once", is_flag=True, help="Do every job once, then stop; status 1 if one could not be done.")
+@click.pass_obj
+def worker(settings: Settings, *, once: bool) -> None:
+    """End what has run its time, again and again. Any number of workers may run."""
+    log_as_json()
+    well = with_database(settings, lambda database: work(database, policies.Library(database).current, once=once))
+    sys.exit(0 if well else 1)
 
 
 @cli.command()

@@ -137,6 +137,20 @@ class UnknownCustomerError(ServiceError):
     title = "There is no such customer"
 
 
+class UnknownFactError(ServiceError):
+    """A fact says that it was inferred from one that is not there."""
+
+    code = "unknown-fact"
+    title = "There is no such fact of this customer"
+
+
+class BadCursorError(ServiceError):
+    """The cursor of a page was not made by us, or for another list."""
+
+    code = "bad-cursor"
+    title = "The cursor is not one that this list gave"
+
+
 class UnknownServiceError(ServiceError):
     """No such service is in the catalogue."""
 

@@ -113,17 +113,21 @@ STATEMENTS = (
     "COMMENT ON TABLE source_record IS 'Blind index of a row of another system, and a MAC of what was last imported.'",
     """
     CREATE TABLE fact (
-        customer   uuid        NOT NULL REFERENCES customer,
-        attribute  text        NOT NULL,
-        provenance text        NOT NULL CHECK (provenance IN ('volunteered', 'observed', 'acquired', 'inferred')),
-        source     text        NOT NULL,
-        as_of      timestamptz NOT NULL,
-        revision   bigint      NOT NULL,
-        key        text        NOT NULL,
-        sealed     bytea       NOT NULL,
+        customer     uuid        NOT NULL REFERENCES customer,
+        attribute    text        NOT NULL,
+        provenance   text        NOT NULL CHECK (provenance IN ('volunteered', 'observed', 'acquired', 'inferred')),
+        source       text        NOT NULL,
+        as_of        timestamptz NOT NULL,
+        confidence   smallint    NOT NULL CHECK (confidence BETWEEN 0 AND 100),
+        derived_from text[]      NOT NULL,
+        revision     bigint      NOT NULL,
+        key          text        NOT NULL,
+        sealed       bytea       NOT NULL,
         PRIMARY KEY (customer, attribute, provenance, source)
     )
     """,
+    "CREATE INDEX fact_by_age ON fact (attribute, as_of)",
+    "COMMENT ON COLUMN fact.derived_from IS 'Facts of the same customer, each as attribute#provenance@source.'",
     "COMMENT ON COLUMN fact.sealed IS 'AES-256-GCM under the customer''s key, bound to every other column of the row.'",
     """
     CREATE TABLE consent_event (

@@ -13,6 +13,7 @@ from service.model.identifiers import Identifier
 from service.model.words import AgeBand, PairwiseId
 from service.usecases.consents import Acknowledged, Record, Said
 from service.usecases.customers import Changed, Claim
+from service.usecases.hers import Filter, Known, Uses
 from service.usecases.releases import Answer, Wanted
 
 
@@ -26,6 +27,8 @@ class Actions(Struct, frozen=True):
     contribute: Callable[[ServiceCaller, PairwiseId, Sequence[Claim]], Awaitable[Changed]]
     record_consent: Callable[[Caller, Said], Awaitable[Acknowledged]]
     read_consents: Callable[[Caller, PairwiseId | None], Awaitable[Record]]
+    known: Callable[[CustomerCaller], Awaitable[list[Known]]]
+    used: Callable[[CustomerCaller, Filter, str | None, int], Awaitable[Uses]]
     catalogue: Callable[[], Awaitable[Catalogue]]
     faults: Callable[[], Awaitable[list[str]]]
     """What keeps this process from deciding; empty when it is ready."""

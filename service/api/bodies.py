@@ -7,6 +7,7 @@ import json
 import re
 from datetime import UTC, datetime
 from typing import Any, TypeVar
+from urllib.parse import parse_qsl
 
 import msgspec
 from litestar import Request
@@ -50,6 +51,17 @@ def decode(body: bytes, kind: type[Body]) -> Body:
         raise _problem(str(error)) from None
     except (msgspec.DecodeError, RecursionError):
         raise MalformedBodyError from None
+
+
+def read_query(request: Request[Any, Any, Any], kind: type[Body]) -> Body:
+    """Return the request's query as a struct of this kind: each parameter known, of the right kind, and once."""
+    pairs = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    if len({name for name, _ in pairs}) != len(pairs):
+        raise DuplicateKeyError
+    try:
+        return msgspec.convert(dict(pairs), kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise _problem(str(error)) from None
 
 
 def instant(written: datetime, pointer: str) -> datetime:

@@ -1,15 +1,18 @@
 """``/v1/purposes`` and ``/v1/notices``: what this company asks for, in the customer's words."""
 
-from litestar import get
+from typing import Any
+
+from litestar import Request, get
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath
 from msgspec import Struct
 
 from service.api.actions import Actions
+from service.api.bodies import read_query
 from service.api.described import described
 from service.errors import UnknownNoticeError
 from service.model.callers import ServiceCaller
-from service.model.catalogue import Catalogue
+from service.model.catalogue import Catalogue, Language
 from service.model.catalogue import Notice as CataloguedNotice
 from service.model.catalogue import Purpose as CataloguedPurpose
 from service.model.words import Basis, Channel, PurposeId
@@ -39,6 +42,12 @@ class Purposes(Struct, frozen=True):
     """Every purpose of this company."""
 
     purposes: list[Purpose]
+
+
+class NoticeQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """``language``: as ISO 639-1 writes it."""
+
+    language: Language = "en"
 
 
 class Notice(Struct, frozen=True, kw_only=True):
@@ -101,16 +110,14 @@ async def purposes(actions: NamedDependency[Actions], caller: NamedDependency[Se
         answer=Notice,
         example=EXAMPLE_NOTICE,
         refusals=(UnknownNoticeError,),
-        query={"language": "ISO 639-1 code; English when absent."},
+        query=NoticeQuery,
     ),
 )
 async def notice(
-    purpose: FromPath[str],
-    version: FromPath[int],
-    actions: NamedDependency[Actions],
-    language: FromQuery[str] = "en",
+    request: Request[Any, Any, Any], purpose: FromPath[str], version: FromPath[int], actions: NamedDependency[Actions]
 ) -> Notice:
     """Return the text of one version of a notice, in one language; public and permanent."""
+    language = read_query(request, NoticeQuery).language
     catalogue = await actions.catalogue()
     found = catalogue.notices.get((PurposeId(purpose), version, language))
     if found is None:

@@ -18,13 +18,17 @@ from service.errors import (
     NotGrantedError,
     UnknownAttributeError,
     UnknownCustomerError,
+    UnknownFactError,
     WrongKindError,
 )
 from service.model.callers import ServiceCaller
+from service.model.facts import CERTAIN
 from service.model.words import AgeBand, AttributeId, Provenance
+from service.usecases import customers as usecases
 from service.usecases.customers import Changed, Claim
 
 Aware = Annotated[datetime, Meta(tz=True)]
+Source = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
 
 
 class Enrolment(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -34,13 +38,28 @@ class Enrolment(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     age_band: AgeBand = AgeBand.UNKNOWN
 
 
+class Parent(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A fact of the same customer, as a release names it."""
+
+    attribute: AttributeWord
+    provenance: Provenance
+    source: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:/-]{1,129}$")]
+
+
 class Fact(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One value of an attribute, with how it came to be known; its repr hides the value."""
+    """One value of an attribute, with how it came to be known; its repr hides the value.
+
+    ``source``: this service's own word for where it comes from, such as an order; no personal data. ``confidence``
+    in percent. ``derived_from``: for what is inferred, the facts it rests on, so that it goes when they go.
+    """
 
     attribute: AttributeWord
     value: msgspec.Raw
     provenance: Provenance
     as_of: Aware | None = None
+    source: Source | None = None
+    confidence: Annotated[int, Meta(ge=0, le=100)] = CERTAIN
+    derived_from: Annotated[list[Parent], Meta(max_length=20)] = []
 
     def __repr__(self) -> str:
         return f"Fact({self.attribute!r})"
@@ -103,7 +122,7 @@ async def enrol(
         ),
         answer=Written,
         example=EXAMPLE,
-        refusals=(UnknownCustomerError, UnknownAttributeError, NotGrantedError),
+        refusals=(UnknownCustomerError, UnknownAttributeError, UnknownFactError, NotGrantedError),
     ),
 )
 async def contribute(
@@ -120,7 +139,15 @@ async def contribute(
 
 def _claim(index: int, fact: Fact) -> Claim:
     as_of = None if fact.as_of is None else instant(fact.as_of, f"/facts/{index}/as_of")
-    return Claim(AttributeId(fact.attribute), fact.provenance, bytes(fact.value), as_of)
+    return Claim(
+        AttributeId(fact.attribute),
+        fact.provenance,
+        bytes(fact.value),
+        as_of,
+        fact.source or "",
+        fact.confidence,
+        tuple(usecases.Parent(each.attribute, each.provenance, each.source) for each in fact.derived_from),
+    )
 
 
 def _written(changed: Changed) -> Written:

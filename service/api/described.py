@@ -19,8 +19,8 @@ class Described(Struct, frozen=True, kw_only=True):
     refusals: tuple[type[ServiceError], ...] = ()
     also: dict[int, Struct] = {}
     """Another status that comes with an answer of the same kind, to its example."""
-    query: dict[str, str] = {}
-    """Query parameter to what it means."""
+    query: type[Struct] | None = None
+    """A struct of the query's parameters."""
 
 
 def described(**words: Any) -> dict[str, Described]:  # noqa: ANN401  the fields of Described, checked there

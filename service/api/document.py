@@ -108,10 +108,20 @@ def _in_path(path: str) -> list[Json]:
 
 
 def _in_query(described: Described) -> list[Json]:
+    if described.query is None:
+        return []
+    _, components = msgspec.json.schema_components([described.query], ref_template=REFERENCE)
     return [
-        {"name": name, "in": "query", "description": words, "schema": {"type": "string"}}
-        for name, words in described.query.items()
+        {"name": name, "in": "query", "required": False, "schema": _without_null(schema)}
+        for name, schema in components[described.query.__name__]["properties"].items()
     ]
+
+
+def _without_null(schema: Json) -> Json:
+    """Return the schema of a parameter that may be left out, but cannot be null."""
+    some = [each for each in schema.get("anyOf", ()) if each != {"type": "null"}]
+    kept = {key: value for key, value in schema.items() if key != "anyOf" and value is not None}
+    return {**kept, **some[0]} if some else kept
 
 
 def _responses(described: Described, names: dict[type, Json]) -> Json:
@@ -130,8 +140,9 @@ def _responses(described: Described, names: dict[type, Json]) -> Json:
 
 def _refusals(described: Described) -> Iterable[type[ServiceError]]:
     body = WITH_BODY if described.body is not None else ()
+    query = (UnknownFieldError, WrongKindError, DuplicateKeyError) if described.query is not None else ()
     known = (UnauthenticatedError,) if described.caller in SCHEMES else ()
-    return (*described.refusals, *body, *known, *ALWAYS)
+    return (*described.refusals, *body, *query, *known, *ALWAYS)
 
 
 def _by_status(refusals: Iterable[type[ServiceError]]) -> dict[int, list[type[ServiceError]]]:

@@ -9,7 +9,7 @@ from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.types import Message, Scope
 
-from service.api import callers, catalogue, consents, customers, health, problems, releases
+from service.api import callers, catalogue, consents, customers, health, me, problems, releases
 from service.api.actions import Actions
 from service.api.bodies import LIMIT
 from service.errors import ServiceError
@@ -24,6 +24,8 @@ ROUTES = [
     consents.read,
     consents.answer_as_customer,
     consents.read_as_customer,
+    me.facts,
+    me.use,
     catalogue.purposes,
     catalogue.notice,
     health.live,

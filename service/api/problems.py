@@ -9,6 +9,7 @@ from litestar.exceptions import HTTPException
 from msgspec import Struct
 
 from service.errors import (
+    BadCursorError,
     BodyTooLargeError,
     DuplicateKeyError,
     IdentifierTakenError,
@@ -26,6 +27,7 @@ from service.errors import (
     UnknownAttributeError,
     UnknownChannelError,
     UnknownCustomerError,
+    UnknownFactError,
     UnknownFieldError,
     UnknownNoticeError,
     UnknownPurposeError,
@@ -34,6 +36,7 @@ from service.errors import (
 )
 
 STATUS: dict[type[ServiceError], int] = {
+    BadCursorError: 400,
     MalformedBodyError: 400,
     DuplicateKeyError: 400,
     UnauthenticatedError: 401,
@@ -44,6 +47,7 @@ STATUS: dict[type[ServiceError], int] = {
     UnknownChannelError: 404,
     UnknownNoticeError: 404,
     UnknownCustomerError: 404,
+    UnknownFactError: 404,
     MethodNotAllowedError: 405,
     NoticeSupersededError: 409,
     NotConsentBasedError: 409,

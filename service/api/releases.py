@@ -22,7 +22,7 @@ from service.errors import (
 from service.model.callers import ServiceCaller
 from service.model.decision import Obligation, Outcome, Withheld
 from service.model.words import AttributeId, Channel, Provenance, PurposeId, Status
-from service.usecases.releases import Answer, Wanted
+from service.usecases.releases import Answer, Handed, Wanted
 
 REFUSALS = (UnknownPurposeError, UnknownAttributeError, NotGrantedError, FactsChangedError, TooLateError)
 
@@ -41,7 +41,10 @@ class Value(Struct, frozen=True, kw_only=True):
 
     value: Any
     provenance: Provenance
+    source: str
     as_of: datetime
+    confidence: int
+    """In percent."""
 
 
 class Consent(Struct, frozen=True, omit_defaults=True):
@@ -96,9 +99,15 @@ EXAMPLE: dict[str, Any] = {
     "version": 42,
 }
 AS_OF = datetime(2026, 11, 2, 10, tzinfo=UTC)
+
+
+def _told(value: object) -> Value:
+    return Value(value=value, provenance=Provenance.VOLUNTEERED, source="shop", as_of=AS_OF, confidence=100)
+
+
 EXAMPLE_VALUES = {
-    "first_name": Value(value="Abbie", provenance=Provenance.VOLUNTEERED, as_of=AS_OF),
-    "favourite_genres": Value(value=["crime", "travel"], provenance=Provenance.VOLUNTEERED, as_of=AS_OF),
+    "first_name": _told("Abbie"),
+    "favourite_genres": _told(["crime", "travel"]),
 }
 
 
@@ -120,10 +129,7 @@ async def release(
     """Release the attributes that the customer allows for this purpose, and say why others are withheld."""
     wanted = _wanted(await read_body(request, Question), hand_over=True)
     answer = await actions.release(caller, wanted)
-    values: dict[str, Value] = {
-        attribute: Value(value=handed.value, provenance=Provenance(handed.provenance), as_of=handed.as_of)
-        for attribute, handed in answer.released.items()
-    }
+    values: dict[str, Value] = {attribute: _value(handed) for attribute, handed in answer.released.items()}
     return Released(**_decided(wanted, answer), released=values)
 
 
@@ -145,6 +151,17 @@ async def decision(
     """Decide as a release would, without values; recorded as a check."""
     wanted = _wanted(await read_body(request, Question), hand_over=False)
     return Decided(**_decided(wanted, await actions.release(caller, wanted)))
+
+
+def _value(handed: Handed) -> Value:
+    fact = handed.fact
+    return Value(
+        value=handed.value,
+        provenance=fact.provenance,
+        source=fact.source,
+        as_of=fact.as_of,
+        confidence=fact.confidence,
+    )
 
 
 def _wanted(question: Question, *, hand_over: bool) -> Wanted:

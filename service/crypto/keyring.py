@@ -15,6 +15,7 @@ from service.crypto.envelope import KEY, seal, unseal, unwrap, wrap
 from service.crypto.framing import Part, framed
 from service.crypto.random import random_bytes, random_word
 from service.errors import KeysUnavailableError, WrongKeysError
+from service.model.callers import CustomerCaller
 from service.model.decision import Permit
 from service.model.facts import CustomerKey, Restrictions, Sealed, SealedFact, Standing
 from service.model.identifiers import NORMALISATION, Identifier
@@ -168,6 +169,9 @@ def fact_labels(customer: CustomerId, fact: SealedFact) -> list[Part]:
         fact.provenance,
         fact.source,
         fact.as_of,
+        fact.confidence,
+        len(fact.derived_from),
+        *fact.derived_from,
         fact.revision,
         fact.key,
     ]
@@ -176,6 +180,11 @@ def fact_labels(customer: CustomerId, fact: SealedFact) -> list[Part]:
 def open_sealed(key: OpenKey, permit: Permit) -> bytes:
     """Open the one fact that a permit is for. Only a release may call this."""
     return unseal(key.key, permit.fact.sealed, fact_labels(permit.customer, permit.fact))
+
+
+def open_own(key: OpenKey, caller: CustomerCaller, fact: SealedFact) -> bytes:
+    """Open a fact for the customer whom it is about."""
+    return unseal(key.key, fact.sealed, fact_labels(caller.customer, fact))
 
 
 # --- what carries a MAC --------------------------------------------------------------------------------------

@@ -26,7 +26,11 @@ class OperatorCaller(Struct, frozen=True):
     reason: str
 
 
-Caller = ServiceCaller | CustomerCaller | OperatorCaller
+class WorkerCaller(Struct, frozen=True):
+    """The clock on the wall: what has run its time is ended, and nobody asked."""
+
+
+Caller = ServiceCaller | CustomerCaller | OperatorCaller | WorkerCaller
 
 
 def actor(caller: Caller) -> str:
@@ -38,3 +42,5 @@ def actor(caller: Caller) -> str:
             return "customer"
         case OperatorCaller():
             return f"operator:{caller.account}"
+        case WorkerCaller():
+            return "worker"

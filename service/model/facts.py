@@ -16,6 +16,7 @@ from service.model.words import (
     Status,
 )
 
+CERTAIN = 100
 PREFERENCE = {provenance: rank for rank, provenance in enumerate(Provenance)}
 
 
@@ -29,7 +30,11 @@ class Sealed(Struct, frozen=True):
 
 
 class SealedFact(Struct, frozen=True):
-    """One value of an attribute, unreadable, with the labels that its ciphertext is bound to."""
+    """One value of an attribute, unreadable, with the labels that its ciphertext is bound to.
+
+    ``source``: the service that said it and, behind a slash, its own word for where it comes from.
+    ``confidence``: how sure it is, in percent. ``derived_from``: the names of the facts that it was inferred from.
+    """
 
     attribute: AttributeId
     provenance: Provenance
@@ -38,6 +43,18 @@ class SealedFact(Struct, frozen=True):
     revision: int
     key: str
     sealed: Sealed
+    confidence: int = CERTAIN
+    derived_from: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """By what the customer's other facts say that they were inferred from this one."""
+        return fact_name(self.attribute, self.provenance, self.source)
+
+
+def fact_name(attribute: str, provenance: str, source: str) -> str:
+    """Return the name of a fact among those of one customer."""
+    return f"{attribute}#{provenance}@{source}"
 
 
 class Standing(Struct, frozen=True):

@@ -6,15 +6,18 @@ Sources: RFC 5321 and UTS 46 for e-mail (``email-validator``), E.164 for phone (
 
 import re
 import unicodedata
+from collections.abc import Collection, Mapping
 
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 from msgspec import Struct
 
 from service.errors import WrongKindError
-from service.model.words import IdentifierKind
+from service.model.words import CustomerId, IdentifierKind
 
 NORMALISATION = 1
+STRENGTH = {kind: rank for rank, kind in enumerate(IdentifierKind)}
+"""How surely an identifier is one person's, the surest first: e-mail, phone, loyalty."""
 LOYALTY = re.compile(r"^[A-Z0-9]{4,32}$")
 MAX_LENGTH = 254
 
@@ -59,7 +62,7 @@ def _phone(written: str, region: str | None) -> str:
         number = phonenumbers.parse(written, region)
     except phonenumbers.NumberParseException:
         raise WrongKindError("not a phone number; write it with its country code") from None
-    if not phonenumbers.is_possible_number(number):
+    if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
         raise WrongKindError("not a phone number; write it with its country code")
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
@@ -69,3 +72,23 @@ def _loyalty(written: str) -> str:
     if not LOYALTY.match(compact):
         raise WrongKindError("a loyalty number has 4 to 32 letters and digits")
     return compact
+
+
+def recognised(
+    claimed: Mapping[tuple[IdentifierKind, bytes], Collection[CustomerId]],
+    owned: Collection[tuple[CustomerId, IdentifierKind, bytes]],
+) -> CustomerId | None:
+    """Return whom a person's identifiers find, if it is one customer and surely she.
+
+    ``claimed``: each identifier of the person, and the customers who claim it. ``owned``: what those customers have.
+    A card or a phone may be a household's: it does not find a customer who has another e-mail address than the one
+    that came with it. Two people are never merged silently; a wrong merge cannot be undone, a missing one can.
+    """
+    strongest_last = sorted(claimed.items(), key=lambda each: STRENGTH[each[0][0]], reverse=True)
+    found = {next(iter(who)): kind for (kind, _), who in strongest_last if len(who) == 1}
+    if len(found) != 1:
+        return None
+    customer, by = next(iter(found.items()))
+    stronger = {kind for kind, _ in claimed if STRENGTH[kind] < STRENGTH[by]}
+    has_others = any(whose == customer and kind in stronger for whose, kind, _ in owned)
+    return None if has_others else customer

@@ -75,6 +75,12 @@ class Imported(Act, frozen=True, omit_defaults=True, tag="import"):
     new: bool
 
 
+class Outlived(Act, frozen=True, omit_defaults=True, tag="retention"):
+    """Facts had run their time and were deleted."""
+
+    facts: list[str]
+
+
 class LookedUp(Act, frozen=True, omit_defaults=True, tag="look-up"):
     """A member of staff looked at one person, or acted for her."""
 

@@ -1,7 +1,7 @@
 """Facts about customers: read together with all that a decision rests on, and written sealed."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,9 @@ from msgspec import Struct
 from service.crypto.envelope import seal
 from service.crypto.keyring import Keyring, Mac, OpenKey, fact_labels, restriction_parts, standing_parts
 from service.database import Connection
+from service.errors import UnknownCustomerError
 from service.model.facts import (
+    CERTAIN,
     CustomerKey,
     Facts,
     Publication,
@@ -19,6 +21,7 @@ from service.model.facts import (
     Sealed,
     SealedFact,
     Standing,
+    fact_name,
 )
 from service.model.situation import Asked
 from service.model.words import (
@@ -47,6 +50,24 @@ class Snapshot(Struct, frozen=True):
     key: CustomerKey | None
 
 
+class Profile(Struct, frozen=True):
+    """All that is stored about one customer."""
+
+    customer: CustomerId
+    version: int
+    now: datetime
+    publication: Publication
+    key: CustomerKey | None
+    restrictions: Restrictions | None
+    standing: Mapping[tuple[PurposeId, Channel], Standing]
+    facts: Mapping[AttributeId, tuple[SealedFact, ...]]
+
+    def facts_for(self, asked: Asked) -> Facts:
+        """Return what a decision on this question rests on."""
+        standing = self.standing.get((asked.purpose, asked.channel))
+        return Facts(self.customer, self.version, self.now, standing, self.restrictions, self.facts)
+
+
 class NewFact(Struct, frozen=True):
     """A fact to be sealed; its repr hides the value."""
 
@@ -55,6 +76,8 @@ class NewFact(Struct, frozen=True):
     source: str
     as_of: datetime
     value: bytes
+    confidence: int = CERTAIN
+    derived_from: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"NewFact({self.attribute!r}, {self.provenance!r})"
@@ -81,13 +104,50 @@ async def read(
         restrictions=_restrictions(keyring, found, row["restrictions"]),
         facts=_by_attribute(row["facts"]),
     )
-    key = row["customer_key"]
     return Snapshot(
         facts=facts,
         publication=authentic_publication(keyring, row["publication"]),
         pairwise=row["pairwise"],
-        key=None if key is None else CustomerKey(key[0], key[1], Sealed(key[2])),
+        key=_key(row["customer_key"]),
     )
+
+
+async def read_profile(connection: Connection, keyring: Keyring, customer: CustomerId) -> Profile:
+    """Read all that is stored about a customer; raises UnknownCustomerError."""
+    row = await connection.fetchrow(SQL["profile"], customer)
+    if row is None:
+        raise UnknownCustomerError
+    standing = [_standing(keyring, customer, each) for each in row["standing"]]
+    return Profile(
+        customer=customer,
+        version=row["version"],
+        now=row["now"],
+        publication=authentic_publication(keyring, row["publication"]),
+        key=_key(row["customer_key"]),
+        restrictions=_restrictions(keyring, customer, row["restrictions"]),
+        standing={(each.purpose, each.channel): each for each in standing if each is not None},
+        facts=_by_attribute(row["facts"]),
+    )
+
+
+async def names(connection: Connection, customer: CustomerId, attributes: Iterable[AttributeId]) -> set[str]:
+    """Return the names of a customer's facts of these attributes."""
+    rows = await connection.fetch(SQL["names"], customer, list(attributes))
+    return {fact_name(row["attribute"], row["provenance"], row["source"]) for row in rows}
+
+
+async def outlived(connection: Connection, kept: Mapping[AttributeId, int], most: int) -> list[CustomerId]:
+    """Return customers of whom something has run its time; ``kept``: attribute to days."""
+    rows = await connection.fetch(SQL["outlived"], list(kept), list(kept.values()), most)
+    return [row["customer"] for row in rows]
+
+
+async def delete_outlived(
+    connection: Connection, customer: CustomerId, kept: Mapping[AttributeId, int]
+) -> list[tuple[AttributeId, Provenance]]:
+    """Delete what has run its time; returns what went, without values."""
+    rows = await connection.fetch(SQL["delete_outlived"], customer, list(kept), list(kept.values()))
+    return [(AttributeId(row["attribute"]), Provenance(row["provenance"])) for row in rows]
 
 
 async def put(connection: Connection, customer: CustomerId, key: OpenKey, fact: NewFact, revision: int) -> bool:
@@ -113,8 +173,17 @@ async def dates(
 
 def _row(customer: CustomerId, key: OpenKey, fact: NewFact, revision: int) -> list[object]:
     """Return a fact as it is stored, sealed."""
-    labels = SealedFact(fact.attribute, fact.provenance, fact.source, fact.as_of, revision, key.id, sealed=Sealed(b""))
-    sealed = seal(key.key, fact.value, fact_labels(customer, labels))
+    labels = SealedFact(
+        fact.attribute,
+        fact.provenance,
+        fact.source,
+        fact.as_of,
+        revision,
+        key.id,
+        Sealed(b""),
+        fact.confidence,
+        fact.derived_from,
+    )
     return [
         customer,
         fact.attribute,
@@ -123,8 +192,14 @@ def _row(customer: CustomerId, key: OpenKey, fact: NewFact, revision: int) -> li
         fact.as_of,
         revision,
         key.id,
-        sealed.data,
+        seal(key.key, fact.value, fact_labels(customer, labels)).data,
+        fact.confidence,
+        list(fact.derived_from),
     ]
+
+
+def _key(row: Sequence[Any] | None) -> CustomerKey | None:
+    return None if row is None else CustomerKey(row[0], row[1], Sealed(row[2]))
 
 
 def _standing(keyring: Keyring, customer: CustomerId, row: Sequence[Any] | None) -> Standing | None:
@@ -157,8 +232,18 @@ def _proven(keyring: Keyring, version: int | None, digest: bytes | None, parts: 
 
 def _by_attribute(rows: Iterable[Sequence[Any]]) -> dict[AttributeId, tuple[SealedFact, ...]]:
     found: defaultdict[AttributeId, list[SealedFact]] = defaultdict(list)
-    for attribute, provenance, source, as_of, revision, key, sealed in rows:
+    for attribute, provenance, source, as_of, revision, key, sealed, confidence, derived_from in rows:
         found[AttributeId(attribute)].append(
-            SealedFact(AttributeId(attribute), Provenance(provenance), source, as_of, revision, key, Sealed(sealed))
+            SealedFact(
+                AttributeId(attribute),
+                Provenance(provenance),
+                source,
+                as_of,
+                revision,
+                key,
+                Sealed(sealed),
+                confidence,
+                tuple(derived_from),
+            )
         )
     return {attribute: tuple(facts) for attribute, facts in found.items()}

@@ -21,7 +21,8 @@ SELECT clock_timestamp() AS now,
                    s.expires_at)
           FROM consent s
          WHERE s.customer = c.id AND s.purpose = $3 AND s.channel = $4) AS standing,
-       ARRAY(SELECT row(f.attribute, f.provenance, f.source, f.as_of, f.revision, f.key, f.sealed)
+       ARRAY(SELECT row(f.attribute, f.provenance, f.source, f.as_of, f.revision, f.key, f.sealed,
+                       f.confidence, f.derived_from)
                FROM fact f
               WHERE f.customer = c.id AND f.attribute = ANY($5::text[])) AS facts
   FROM (SELECT $1::uuid AS id) AS asked
@@ -29,11 +30,56 @@ SELECT clock_timestamp() AS now,
 
 -- name: put
 -- A fact replaces the one before of the same attribute, provenance and source, unless it is older.
-INSERT INTO fact (customer, attribute, provenance, source, as_of, revision, key, sealed)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+INSERT INTO fact (customer, attribute, provenance, source, as_of, revision, key, sealed, confidence, derived_from)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
     ON CONFLICT (customer, attribute, provenance, source) DO UPDATE
-   SET as_of = excluded.as_of, revision = excluded.revision, key = excluded.key, sealed = excluded.sealed
+   SET as_of = excluded.as_of, revision = excluded.revision, key = excluded.key, sealed = excluded.sealed,
+       confidence = excluded.confidence, derived_from = excluded.derived_from
  WHERE fact.as_of <= excluded.as_of;
 
 -- name: dates
 SELECT customer, attribute, provenance, as_of FROM fact WHERE customer = ANY($1::uuid[]) AND source = $2;
+
+-- name: names
+-- The names of a customer's facts of these attributes.
+SELECT attribute, provenance, source FROM fact WHERE customer = $1 AND attribute = ANY($2::text[]);
+
+-- name: outlived
+-- Customers of whom something is kept that has run its time: attributes, and for each the days it is kept.
+SELECT DISTINCT f.customer
+  FROM unnest($1::text[], $2::integer[]) AS kept (attribute, days)
+  JOIN fact f ON f.attribute = kept.attribute AND f.as_of < clock_timestamp() - make_interval(days => kept.days)
+ LIMIT $3;
+
+-- name: delete_outlived
+DELETE FROM fact f
+ USING unnest($2::text[], $3::integer[]) AS kept (attribute, days)
+ WHERE f.customer = $1
+   AND f.attribute = kept.attribute
+   AND f.as_of < clock_timestamp() - make_interval(days => kept.days)
+RETURNING f.attribute, f.provenance;
+
+-- name: profile
+-- Everything that is stored about one customer and bears on any decision about her.
+SELECT clock_timestamp() AS now,
+       c.id AS customer,
+       c.version,
+       (SELECT row(p.sequence, p.version, p.mac_version, p.mac)
+          FROM publication p
+         ORDER BY p.sequence DESC
+         LIMIT 1) AS publication,
+       (SELECT row(k.id, k.epoch, k.wrapped) FROM customer_key k WHERE k.customer = c.id) AS customer_key,
+       (SELECT row(r.mac_version, r.mac, r.age_band, r.may_process, r.may_market, r.may_profile, r.may_share,
+                   r.observed_allowed, r.acquired_allowed, r.inferred_allowed, r.demographic_allowed)
+          FROM restrictions r
+         WHERE r.customer = c.id) AS restrictions,
+       ARRAY(SELECT row(s.mac_version, s.mac, s.purpose, s.channel, s.status, s.notice, s.explicit, s.decided_at,
+                        s.expires_at)
+               FROM consent s
+              WHERE s.customer = c.id) AS standing,
+       ARRAY(SELECT row(f.attribute, f.provenance, f.source, f.as_of, f.revision, f.key, f.sealed, f.confidence,
+                        f.derived_from)
+               FROM fact f
+              WHERE f.customer = c.id) AS facts
+  FROM customer c
+ WHERE c.id = $1;

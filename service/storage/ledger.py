@@ -3,11 +3,13 @@
 from collections.abc import Iterable
 from datetime import datetime
 
+from msgspec import Struct
+
 from service.crypto.random import sortable_id
 from service.database import Connection
 from service.errors import FactsChangedError
 from service.model.ledger import Entry
-from service.model.words import EntryId
+from service.model.words import CustomerId, EntryId
 from service.storage.statements import statements
 
 SQL = statements(__file__)
@@ -43,3 +45,21 @@ async def append_if_unchanged(connection: Connection, entry: Entry, version: int
     )
     if status != "INSERT 0 1":
         raise FactsChangedError
+
+
+class Line(Struct, frozen=True):
+    """An entry as it stands in the ledger."""
+
+    position: int
+    id: EntryId
+    actor: str
+    at: datetime
+    body: bytes
+
+
+async def uses(
+    connection: Connection, customer: CustomerId, wanted: tuple[object, ...], before: int, most: int
+) -> list[Line]:
+    """Return uses before a position, newest first; ``wanted``: actor, purpose, refused only, since, until."""
+    rows = await connection.fetch(SQL["uses"], customer, *wanted, before, most)
+    return [Line(row["position"], row["id"], row["actor"], row["at"], row["body"]) for row in rows]

@@ -18,3 +18,17 @@ SELECT id, kind, actor, at, body
   FROM entry
  WHERE customer IS NOT DISTINCT FROM $1
  ORDER BY position;
+
+-- name: uses
+-- Who asked for or looked at a customer's data, newest first, from a position downwards.
+SELECT position, id, actor, at, body
+  FROM (SELECT position, id, actor, at, body, convert_from(body, 'UTF8')::jsonb AS said
+          FROM entry
+         WHERE customer = $1 AND position < $7 AND kind IN ('release', 'check', 'aborted', 'look-up')) AS line
+ WHERE ($2::text IS NULL OR actor = $2)
+   AND ($3::text IS NULL OR said ->> 'purpose' = $3)
+   AND (NOT $4::boolean OR said ->> 'outcome' IN ('partial', 'deny'))
+   AND ($5::timestamptz IS NULL OR at >= $5)
+   AND ($6::timestamptz IS NULL OR at < $6)
+ ORDER BY position DESC
+ LIMIT $8;

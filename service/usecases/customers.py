@@ -15,13 +15,14 @@ from service.errors import (
     NotGrantedError,
     UnknownAttributeError,
     UnknownCustomerError,
+    UnknownFactError,
     WrongKindError,
 )
 from service.model.callers import ServiceCaller
-from service.model.facts import restrictions_at_enrolment
-from service.model.identifiers import Identifier
+from service.model.facts import CERTAIN, fact_name, restrictions_at_enrolment
+from service.model.identifiers import Identifier, recognised
 from service.model.ledger import Contributed, Enrolled, entry
-from service.model.words import AgeBand, AttributeId, CustomerId, EntryId, PairwiseId, Provenance
+from service.model.words import AgeBand, AttributeId, CustomerId, EntryId, IdentifierKind, PairwiseId, Provenance
 from service.policy.engine import Policies
 from service.storage import customers, facts, ledger
 
@@ -37,6 +38,19 @@ class Changed(Struct, frozen=True):
     entry: EntryId
 
 
+class Parent(Struct, frozen=True):
+    """A fact of the same customer that another was inferred from."""
+
+    attribute: str
+    provenance: Provenance
+    source: str
+
+    @property
+    def name(self) -> str:
+        """Its name among her facts."""
+        return fact_name(self.attribute, self.provenance, self.source)
+
+
 class Claim(Struct, frozen=True):
     """A fact as a service says it; its repr hides the value."""
 
@@ -44,6 +58,10 @@ class Claim(Struct, frozen=True):
     provenance: Provenance
     value: bytes
     as_of: datetime | None
+    source: str = ""
+    """The service's own word for where it comes from, such as an order."""
+    confidence: int = CERTAIN
+    derived_from: tuple[Parent, ...] = ()
 
     def __repr__(self) -> str:
         return f"Claim({self.attribute!r}, {self.provenance!r})"
@@ -63,11 +81,10 @@ async def enrol(
     """
     if caller.service not in policies.catalogue.services:
         raise NotGrantedError("this service is no longer in the catalogue")
-    digests = {keyring.index_of(each): each for each in found_by}
+    asked = {(each.kind, keyring.index_of(each)) for each in found_by}
     async with database.transaction() as connection:
-        await customers.hold(connection, digests)
-        claims = await customers.claims(connection, [(each.kind, digest) for digest, each in digests.items()])
-        customer = _one_of({frozenset(who) for who in claims.values()}, every=len(claims) == len(digests))
+        await customers.hold(connection, [digest for _, digest in asked])
+        customer = await _recognised(connection, asked)
         new = customer is None
         customer, key = await _customer(connection, keyring, customer, age_band)
         change = await customers.bump(connection, customer)
@@ -96,26 +113,59 @@ async def contribute(
             raise UnknownCustomerError
         key = await customers.open_key(connection, keyring, found)
         change = await customers.bump(connection, found)
-        for index, (claim, value) in enumerate(zip(claims, values, strict=True)):
-            fact = facts.NewFact(
-                claim.attribute, claim.provenance, caller.service, _as_of(claim, change.now, index), value
+        new = [
+            facts.NewFact(
+                claim.attribute,
+                claim.provenance,
+                _source(caller, claim),
+                _as_of(claim, change.now, index),
+                value,
+                claim.confidence,
+                tuple(sorted(each.name for each in claim.derived_from)),
             )
-            await facts.put(connection, found, key, fact, change.version)
+            for index, (claim, value) in enumerate(zip(claims, values, strict=True))
+        ]
+        await _refuse_unknown_parents(connection, found, claims, {_name(each) for each in new})
+        await facts.put_all(connection, [(found, key, each, change.version) for each in new])
         act = Contributed(facts=sorted({f"{claim.attribute}#{claim.provenance}" for claim in claims}))
         id_ = ledger.new_entry_id(change.now)
         await ledger.append(connection, entry(id_, found, caller, change.now, act))
     return Changed(customer, change.version, id_)
 
 
-def _one_of(claimed_by: set[frozenset[CustomerId]], *, every: bool) -> CustomerId | None:
-    """Return the one customer that the identifiers find, None for a new one."""
-    sole = {next(iter(who)) for who in claimed_by if len(who) == 1}
-    shared = any(len(who) > 1 for who in claimed_by)
+def _source(caller: ServiceCaller, claim: Claim) -> str:
+    """Return whose word it is, and where that service says it comes from."""
+    return f"{caller.service}/{claim.source}" if claim.source else caller.service
+
+
+def _name(fact: facts.NewFact) -> str:
+    return fact_name(fact.attribute, fact.provenance, fact.source)
+
+
+async def _refuse_unknown_parents(
+    connection: Connection, customer: CustomerId, claims: Sequence[Claim], new: set[str]
+) -> None:
+    """Refuse lineage that leads nowhere, for then an inference could not be taken back with what it rests on."""
+    parents = {parent for claim in claims for parent in claim.derived_from}
+    if not parents:
+        return
+    known = new | await facts.names(connection, customer, {AttributeId(parent.attribute) for parent in parents})
+    for index, claim in enumerate(claims):
+        for place, parent in enumerate(claim.derived_from):
+            if parent.name not in known:
+                raise UnknownFactError(pointer=f"/facts/{index}/derived_from/{place}")
+
+
+async def _recognised(connection: Connection, asked: set[tuple[IdentifierKind, bytes]]) -> CustomerId | None:
+    """Return the one customer whom the identifiers find, None for a new one."""
+    claims = await customers.claims(connection, asked)
+    sole = {next(iter(who)) for who in claims.values() if len(who) == 1}
     if len(sole) > 1:
         raise IdentifierTakenError("the identifiers belong to different customers")
-    if not sole and shared and every:
+    if not sole and len(claims) == len(asked):
         raise IdentifierTakenError("the identifiers are shared by several customers; send one that is hers alone")
-    return next(iter(sole), None)
+    owned = await customers.identifiers_of(connection, sole)
+    return recognised({each: claims.get(each, set()) for each in asked}, owned)
 
 
 async def _customer(
@@ -139,6 +189,8 @@ def _checked(policies: Policies, caller: ServiceCaller, index: int, claim: Claim
         raise NotGrantedError(
             "this service may not say this with this provenance", pointer=f"/facts/{index}/provenance"
         )
+    if claim.derived_from and claim.provenance is not Provenance.INFERRED:
+        raise WrongKindError("only what is inferred is derived from something", pointer=f"/facts/{index}/derived_from")
     try:
         return attribute.canonical(claim.value)
     except msgspec.ValidationError:

@@ -18,7 +18,7 @@ from service.model.callers import Caller
 from service.model.catalogue import Catalogue
 from service.model.columns import Columns, Draft, draft, refuse_misfits
 from service.model.facts import restrictions_at_enrolment
-from service.model.identifiers import Identifier
+from service.model.identifiers import Identifier, recognised
 from service.model.ledger import Entry, Imported, entry
 from service.model.sheet import Reject, Row
 from service.model.words import AttributeId, CustomerId, IdentifierKind, Provenance, ServiceId
@@ -255,10 +255,9 @@ class _Ground(Struct, frozen=True):
     dates: dict[tuple[CustomerId, AttributeId, Provenance], datetime]
     now: datetime
 
-    def found_by(self, arrival: _Arrival) -> set[CustomerId]:
+    def found_by(self, arrival: _Arrival) -> CustomerId | None:
         """Return whom the identifiers of a row find; one that is shared finds nobody."""
-        claims = [self.claims.get(each, set()) for each in arrival.found_by]
-        return {customer for who in claims if len(who) == 1 for customer in who}
+        return recognised({each: self.claims.get(each, set()) for each in arrival.found_by}, self.hers)
 
 
 async def _ground(connection: Connection, run: _Run, group: list[_Arrival]) -> _Ground:
@@ -302,8 +301,8 @@ def _whom(ground: _Ground, arrival: _Arrival) -> tuple[CustomerId, Outcome]:
     if before := ground.known.get(arrival.digest):
         return before.customer, "updated"
     found = ground.found_by(arrival)
-    if len(found) == 1 and found.isdisjoint(ground.recorded):
-        return found.pop(), "linked"
+    if found is not None and found not in ground.recorded:
+        return found, "linked"
     return CustomerId(UUID(bytes=random_bytes(16), version=4)), "created"
 
 

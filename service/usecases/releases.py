@@ -5,7 +5,6 @@ only then open what was permitted.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
 
 import msgspec
 from msgspec import Struct
@@ -24,7 +23,7 @@ from service.errors import (
 )
 from service.model.callers import ServiceCaller
 from service.model.decision import Decision, Permit, nothing_but
-from service.model.facts import Facts, Standing
+from service.model.facts import Facts, SealedFact, Standing
 from service.model.identifiers import Identifier
 from service.model.ledger import Aborted, Checked, Entry, Released, entry
 from service.model.situation import Asked
@@ -71,12 +70,11 @@ class Wanted(Struct, frozen=True):
 class Handed(Struct, frozen=True):
     """One opened value on its way out; its repr hides it."""
 
+    fact: SealedFact
     value: msgspec.Raw
-    provenance: str
-    as_of: datetime
 
     def __repr__(self) -> str:
-        return f"Handed({self.provenance!r})"
+        return f"Handed({self.fact.attribute!r})"
 
 
 class Answer(Struct, frozen=True):
@@ -211,7 +209,7 @@ def _opened(keyring: Keyring, decided: Decided) -> dict[AttributeId, Handed]:
 
 
 def _handed(key: OpenKey, permit: Permit) -> Handed:
-    return Handed(msgspec.Raw(open_sealed(key, permit)), permit.fact.provenance, permit.fact.as_of)
+    return Handed(permit.fact, msgspec.Raw(open_sealed(key, permit)))
 
 
 def _answer(

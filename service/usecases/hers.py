@@ -1,0 +1,116 @@
+"""What a customer sees of herself: what is known, who may use it, and who did."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+import msgspec
+from msgspec import Struct, structs
+
+from service.crypto.cursors import cursor, position_of
+from service.crypto.keyring import Keyring, OpenKey, open_own
+from service.database import Database
+from service.errors import KeysUnavailableError
+from service.model.callers import CustomerCaller
+from service.model.facts import SealedFact, in_preference
+from service.model.ledger import Aborted, Checked, LookedUp, Released
+from service.model.situation import Asked
+from service.model.words import Channel, EntryId, PurposeId, ServiceId
+from service.policy.decide import decide
+from service.policy.engine import Policies
+from service.storage import facts, ledger
+
+LAST = 2**63 - 1
+Seen = Released | Checked | Aborted | LookedUp
+
+
+class Known(Struct, frozen=True):
+    """One fact, opened for the customer herself; its repr hides the value."""
+
+    fact: SealedFact
+    title: str
+    value: msgspec.Raw
+    kept_until: datetime | None
+    usable: Mapping[tuple[ServiceId, PurposeId], tuple[Channel, ...]]
+    """Which services may use it now, for which purposes, on which channels."""
+
+    def __repr__(self) -> str:
+        return f"Known({self.fact.attribute!r})"
+
+
+class Filter(Struct, frozen=True, kw_only=True):
+    """Which uses to show. ``actor`` as the ledger names it."""
+
+    actor: str | None = None
+    purpose: PurposeId | None = None
+    refused_only: bool = False
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+class Used(Struct, frozen=True):
+    """One line of the ledger about her data."""
+
+    entry: EntryId
+    actor: str
+    at: datetime
+    act: Seen
+
+
+class Uses(Struct, frozen=True):
+    """A page of uses, newest first, and the cursor of the next."""
+
+    uses: list[Used]
+    next: str | None
+
+
+async def known(database: Database, keyring: Keyring, policies: Policies, caller: CustomerCaller) -> list[Known]:
+    """Return every fact about her, with who may use it at this moment by the decision that a release would make."""
+    async with database.connection() as connection:
+        profile = await facts.read_profile(connection, keyring, caller.customer)
+    if profile.key is None:
+        raise KeysUnavailableError("the customer's key is gone")
+    key = keyring.open_customer_key(caller.customer, profile.key)
+    everything = [fact for each in profile.facts.values() for fact in in_preference(each)]
+    return [_known(policies, profile, key, caller, fact) for fact in everything]
+
+
+async def used(
+    database: Database, keyring: Keyring, caller: CustomerCaller, wanted: Filter, after: str | None, most: int
+) -> Uses:
+    """Return who asked for her data, newest first: what was released, what refused, and why."""
+    about = ["use", caller.customer, *structs.astuple(wanted)]
+    before = LAST if after is None else position_of(keyring, after, about)
+    async with database.connection() as connection:
+        lines = await ledger.uses(connection, caller.customer, structs.astuple(wanted), before, most + 1)
+    page = lines[:most]
+    more = cursor(keyring, page[-1].position, about) if len(lines) > most else None
+    return Uses([Used(line.id, line.actor, line.at, msgspec.json.decode(line.body, type=Seen)) for line in page], more)
+
+
+def _known(policies: Policies, profile: facts.Profile, key: OpenKey, caller: CustomerCaller, fact: SealedFact) -> Known:
+    attribute = policies.catalogue.attributes.get(fact.attribute)
+    kept = None if attribute is None else fact.as_of + timedelta(days=attribute.retention_days)
+    title = fact.attribute if attribute is None else attribute.title
+    return Known(fact, title, msgspec.Raw(open_own(key, caller, fact)), kept, _usable(policies, profile, fact))
+
+
+def _usable(
+    policies: Policies, profile: facts.Profile, fact: SealedFact
+) -> dict[tuple[ServiceId, PurposeId], tuple[Channel, ...]]:
+    """Ask the decision of a release, for this one fact, of every service, purpose and channel."""
+    found: dict[tuple[ServiceId, PurposeId], tuple[Channel, ...]] = {}
+    for asked in _everybody(policies):
+        alone = structs.replace(profile.facts_for(asked), facts={fact.attribute: (fact,)})
+        if fact.attribute in policies.catalogue.attributes and decide(policies, asked, [fact.attribute], alone).permits:
+            pair = asked.service, asked.purpose
+            found[pair] = (*found.get(pair, ()), asked.channel)
+    return found
+
+
+def _everybody(policies: Policies) -> list[Asked]:
+    return [
+        Asked(service, PurposeId(purpose), channel)
+        for service, rights in policies.catalogue.services.items()
+        for purpose, use in rights.uses.items()
+        for channel in use.channels
+    ]

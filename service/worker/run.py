@@ -1,0 +1,35 @@
+"""The worker's round: one job after the other, again and again, whatever goes wrong with one."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from service.database import Database
+from service.errors import ServiceError
+from service.policy.engine import Policies
+from service.usecases.retention import end_outlived_facts
+
+PAUSE = 60.0
+"""Seconds between two rounds."""
+log = structlog.get_logger()
+
+
+async def work(database: Database, policies: Callable[[], Awaitable[Policies]], *, once: bool) -> bool:
+    """Do every job, once or until cancelled; returns whether all went well the last time."""
+    while True:
+        well = await _round(database, policies)
+        if once:
+            return well
+        await asyncio.sleep(PAUSE)
+
+
+async def _round(database: Database, policies: Callable[[], Awaitable[Policies]]) -> bool:
+    try:
+        ended = await end_outlived_facts(database, await policies())
+    except ServiceError as error:
+        # The next round tries again: nothing that has run its time is released meanwhile.
+        log.error("alarm: retention could not be enforced", code=error.code, detail=error.detail)  # noqa: TRY400  no traceback
+        return False
+    log.info("retention enforced", customers=ended)
+    return True
