@@ -93,7 +93,7 @@ COMMENT ON TABLE public.credential IS 'API keys of services: the SHA-256 of each
 
 CREATE TABLE public.customer (
     id uuid NOT NULL,
-    version bigint DEFAULT 1 NOT NULL,
+    version bigint NOT NULL,
     enrolled_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
@@ -174,11 +174,20 @@ CREATE TABLE public.fact (
     provenance text NOT NULL,
     source text NOT NULL,
     as_of timestamp with time zone NOT NULL,
+    confidence smallint NOT NULL,
+    derived_from text[] NOT NULL,
     revision bigint NOT NULL,
     key text NOT NULL,
     sealed bytea NOT NULL,
+    CONSTRAINT fact_confidence_check CHECK (((confidence >= 0) AND (confidence <= 100))),
     CONSTRAINT fact_provenance_check CHECK ((provenance = ANY (ARRAY['volunteered'::text, 'observed'::text, 'acquired'::text, 'inferred'::text])))
 );
+
+--
+-- Name: COLUMN fact.derived_from; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.fact.derived_from IS 'Facts of the same customer, each as attribute#provenance@source.';
 
 --
 -- Name: COLUMN fact.sealed; Type: COMMENT; Schema: public; Owner: -
@@ -430,6 +439,12 @@ CREATE INDEX credential_by_service ON public.credential USING btree (service);
 --
 
 CREATE INDEX entry_by_customer ON public.entry USING btree (customer, "position");
+
+--
+-- Name: fact_by_age; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX fact_by_age ON public.fact USING btree (attribute, as_of);
 
 --
 -- Name: identifier_by_digest; Type: INDEX; Schema: public; Owner: -

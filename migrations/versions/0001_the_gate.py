@@ -48,7 +48,7 @@ STATEMENTS = (
     """
     CREATE TABLE customer (
         id          uuid        PRIMARY KEY,
-        version     bigint      NOT NULL DEFAULT 1,
+        version     bigint      NOT NULL,
         enrolled_at timestamptz NOT NULL DEFAULT now()
     )
     """,

@@ -12,6 +12,11 @@ def random_bytes(count: int) -> bytes:
     return secrets.token_bytes(count)
 
 
+def random_number(below: int) -> int:
+    """Return a number from 1 up to, but not including, a bound."""
+    return 1 + secrets.randbelow(below - 1)
+
+
 def random_word(count: int) -> str:
     """Return random bytes as lower-case base32 without padding, fit for ids and tokens."""
     return base64.b32encode(random_bytes(count)).decode().rstrip("=").lower()

@@ -62,6 +62,8 @@ def _phone(written: str, region: str | None) -> str:
         number = phonenumbers.parse(written, region)
     except phonenumbers.NumberParseException:
         raise WrongKindError("not a phone number; write it with its country code") from None
+    if number.extension:
+        raise WrongKindError("a number with an extension is a company's, not hers")
     if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
         raise WrongKindError("not a phone number; write it with its country code")
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)

@@ -9,7 +9,7 @@ from msgspec import Struct
 from service.crypto.envelope import seal
 from service.crypto.framing import Part
 from service.crypto.keyring import Keyring, OpenKey, restriction_parts
-from service.crypto.random import random_word
+from service.crypto.random import random_number, random_word
 from service.database import Connection
 from service.errors import IntegrityError, UnknownCustomerError
 from service.model.facts import CustomerKey, Restrictions, Sealed
@@ -18,6 +18,8 @@ from service.model.words import CustomerId, IdentifierKind, PairwiseId, ServiceI
 from service.storage.statements import statements
 
 SQL = statements(__file__)
+FIRST_VERSION = 2**40
+"""Below this; what is left of 64 bits is more than anybody's changes."""
 LANES = 0x0B1E  # our corner of the advisory locks
 log = structlog.get_logger()
 
@@ -76,7 +78,7 @@ async def bump(connection: Connection, customer: CustomerId) -> Change:
 async def create(connection: Connection, keyring: Keyring, customer: CustomerId) -> OpenKey:
     """Create a customer with a key of her own; returns it, open."""
     wrapped, key = keyring.new_customer_key(customer)
-    await connection.execute(SQL["create"], customer)
+    await connection.execute(SQL["create"], customer, random_number(FIRST_VERSION))
     await connection.execute(SQL["put_key"], customer, wrapped.id, wrapped.epoch, wrapped.wrapped.data)
     return key
 
@@ -155,7 +157,7 @@ async def create_all(
     made = {customer: keyring.new_customer_key(customer) for customer in limits}
     keys = [(customer, key.id, key.epoch, key.wrapped.data) for customer, (key, _) in made.items()]
     forbidden = [_restrictions_row(keyring, customer, each) for customer, each in limits.items()]
-    await connection.executemany(SQL["create"], [(customer,) for customer in limits])
+    await connection.executemany(SQL["create"], [(customer, random_number(FIRST_VERSION)) for customer in limits])
     await connection.executemany(SQL["put_key"], keys)
     await connection.executemany(SQL["put_restrictions"], forbidden)
     return {customer: key for customer, (_, key) in made.items()}

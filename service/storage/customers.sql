@@ -43,7 +43,8 @@ UPDATE customer SET version = version + 1 WHERE id = ANY($1::uuid[]) RETURNING i
 SELECT customer, id, epoch, wrapped FROM customer_key WHERE customer = ANY($1::uuid[]);
 
 -- name: create
-INSERT INTO customer (id) VALUES ($1);
+-- The version starts anywhere: were it 1, the answer to an enrolment would tell who was not known before.
+INSERT INTO customer (id, version) VALUES ($1, $2);
 
 -- name: put_key
 INSERT INTO customer_key (customer, id, epoch, wrapped) VALUES ($1, $2, $3, $4);

@@ -8,6 +8,7 @@ from msgspec import Struct
 from service.crypto.keyring import Keyring
 from service.database import Connection, Database
 from service.errors import (
+    MissingFieldError,
     NotConsentBasedError,
     NotGrantedError,
     NoticeSupersededError,
@@ -87,7 +88,7 @@ async def record_yes(
     """Record a consent: from the customer herself, or from a service that records this purpose."""
     purpose = _consent_purpose(policies.catalogue, said.purpose)
     if said.channel is None:
-        raise UnknownChannelError("a yes is for one channel", pointer="/channel")
+        raise MissingFieldError("a yes is for one channel", pointer="/channel")
     _refuse_recorder(policies.catalogue, caller, said.purpose)
     _refuse_outdated(policies.catalogue, said)
     return await _record(database, keyring, policies, caller, said, (_offered(purpose, said.channel),))
@@ -191,8 +192,10 @@ def _refuse_recorder(catalogue: Catalogue, caller: Caller, purpose: PurposeId) -
 
 def _refuse_outdated(catalogue: Catalogue, said: Said) -> None:
     in_force = catalogue.notice_in_force(said.purpose)
-    if said.notice is None or not 1 <= said.notice <= in_force:
-        raise UnknownNoticeError("a yes names the notice that she read", pointer="/notice")
+    if said.notice is None:
+        raise MissingFieldError("a yes names the notice that she read", pointer="/notice")
+    if not 1 <= said.notice <= in_force:
+        raise UnknownNoticeError(pointer="/notice")
     if said.notice < in_force:
         raise NoticeSupersededError(pointer="/notice")
 

@@ -37,7 +37,15 @@ HER_ANSWER = {
     "notice": 2,
     "explicit": True,
 }
-FACT = {"attribute": "first_name", "value": "Abigail", "provenance": "volunteered", "as_of": "2026-01-02T03:04:05Z"}
+FACT = {
+    "attribute": "first_name",
+    "value": "Abigail",
+    "provenance": "volunteered",
+    "as_of": "2026-01-02T03:04:05Z",
+    "source": "counter-4",
+    "confidence": 90,
+    "derived_from": [],
+}
 
 SAMPLES: dict[str, list[Json]] = {
     "release": [{"customer": who, **ASKED} for who in WHOS],

@@ -103,7 +103,7 @@ async def test_a_read_changes_nothing(walker: Walker, route: Route) -> None:
     method = route.method if route.method == "GET" else "OPTIONS"
     for address in (walker.address(route), walker.address(route) + "?purpose=x&channel=web&answer=withdrawn"):
         response = await walker.api.call(method, address, walker.caller(route))
-        assert response.status_code in {200, 204}, response.text
+        assert response.status_code in {200, 204, 422}, response.text
     assert await walker.contents() == before
 
 

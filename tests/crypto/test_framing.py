@@ -1,6 +1,7 @@
 """Framing: different lists of parts give different bytes."""
 
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import product
 from uuid import UUID
 
 from hypothesis import given
@@ -45,6 +46,13 @@ def test_two_lists_give_the_same_bytes_only_if_they_say_the_same(one: list[Part]
 @given(LISTS, LISTS)
 def test_where_one_list_ends_and_the_next_begins_is_told_by_the_parts(one: list[Part], other: list[Part]) -> None:
     assert framed([*one, *other]) == framed(one) + framed(other)
+
+
+def test_no_two_short_lists_give_the_same_bytes() -> None:
+    """All of them: the letters are those by which the parts themselves are told apart."""
+    parts: list[Part] = ["", "b", "s", "bs", b"", b"b", b"s", b"sb", None, "n"]
+    lists = [each for length in range(4) for each in product(parts, repeat=length)]
+    assert len({framed(each) for each in lists}) == len(lists)
 
 
 def test_what_looks_alike_is_told_apart() -> None:

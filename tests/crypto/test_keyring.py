@@ -8,23 +8,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from service.crypto.envelope import KEY
+from service.crypto.envelope import KEY, seal
 from service.crypto.framing import Part
 from service.crypto.keyring import (
     ROLES,
     Keyring,
     Mac,
+    OpenKey,
     RootKey,
     WrappedKey,
+    fact_labels,
     make_keys,
     open_keyring,
+    open_sealed,
     restriction_parts,
     standing_parts,
 )
 from service.errors import IntegrityError, KeysUnavailableError, WrongKeysError
-from service.model.facts import Restrictions, Sealed, Standing
+from service.model.decision import Permit
+from service.model.facts import Restrictions, Sealed, SealedFact, Standing
 from service.model.identifiers import Identifier, identifier
-from service.model.words import AgeBand, Channel, CustomerId, IdentifierKind, PurposeId, Status
+from service.model.words import AgeBand, AttributeId, Channel, CustomerId, IdentifierKind, Provenance, PurposeId, Status
 
 ROOT = RootKey("first", bytes(range(KEY)))
 ANA, BO = CustomerId(UUID(int=1)), CustomerId(UUID(int=2))
@@ -183,6 +187,31 @@ def test_every_part_of_the_restrictions_is_under_their_mac(keyring: Keyring) -> 
     for name in Restrictions.__struct_fields__:
         changed = structs.replace(limits, **{name: AgeBand.MINOR if name == "age_band" else True})
         assert not keyring.authentic(mac, restriction_parts(ANA, changed)), name
+
+
+FACT = SealedFact(AttributeId("a"), Provenance.VOLUNTEERED, "shop", NOW, 1, "key", Sealed(b""))
+OTHER_FACT = SealedFact(
+    AttributeId("b"),
+    Provenance.OBSERVED,
+    "till",
+    NOW.replace(year=2025),
+    2,
+    "yek",
+    Sealed(b""),
+    50,
+    ("a#observed@till",),
+)
+
+
+def test_every_label_of_a_fact_is_bound_to_its_ciphertext() -> None:
+    key = OpenKey("key", bytes(KEY))
+    fact = structs.replace(FACT, sealed=seal(key.key, b"Zephyrine", fact_labels(ANA, FACT)))
+    assert open_sealed(key, Permit(ANA, fact, ())) == b"Zephyrine"
+    with pytest.raises(IntegrityError):
+        open_sealed(key, Permit(BO, fact, ()))
+    for name in SealedFact.__struct_fields__:
+        with pytest.raises(IntegrityError):
+            open_sealed(key, Permit(ANA, structs.replace(fact, **{name: getattr(OTHER_FACT, name)}), ()))
 
 
 # --- the blind index ---

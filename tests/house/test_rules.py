@@ -31,7 +31,8 @@ def calls(name: str) -> Iterator[str]:
     [
         ("Permit", {"policy/decide.py"}),
         ("open_sealed", {"usecases/releases.py"}),
-        ("open_customer_key", {"storage/customers.py", "usecases/releases.py"}),
+        ("open_customer_key", {"storage/customers.py", "usecases/releases.py", "usecases/hers.py"}),
+        ("open_own", {"usecases/hers.py"}),
         ("unseal", {"crypto/keyring.py"}),
     ],
 )

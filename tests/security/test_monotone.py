@@ -148,9 +148,14 @@ async def test_taking_something_away_never_widens_a_release(
     customer = await id_of(owner, person)
     await put(database, keyring, customer, state)
     before = await released(api, person.email)
-    less = data.draw(st.sampled_from(poorer(state)))
-    await put(database, keyring, customer, less)
-    assert await released(api, person.email) <= before
+    for _ in range(3):
+        if state.restrictions is None:
+            break
+        state = data.draw(st.sampled_from(poorer(state)))
+        await put(database, keyring, customer, state)
+        after = await released(api, person.email)
+        assert after <= before
+        before = after
 
 
 async def test_each_thing_there_is_can_make_a_difference(

@@ -120,6 +120,8 @@ async def test_a_relabelled_or_damaged_fact_does_not_open(
         {"key": rows[-1].values["key"]},
         {"key": ""},
         {"source": row.values["source"] + " "},
+        {"confidence": row.values["confidence"] - 1},
+        {"derived_from": ["last_name#volunteered@shop"]},
         {"sealed": b"\x00" + sealed[1:]},
         {"sealed": b"\x02" + sealed[1:]},
         {"sealed": sealed + b"\x00"},
