@@ -128,6 +128,8 @@ CREATE TABLE public.customer_token (
     digest bytea NOT NULL,
     customer uuid NOT NULL,
     expires_at timestamp with time zone NOT NULL,
+    mac_version integer NOT NULL,
+    mac bytea NOT NULL,
     CONSTRAINT customer_token_digest_check CHECK ((length(digest) = 32))
 );
 
@@ -205,6 +207,8 @@ CREATE TABLE public.identifier (
     digest bytea NOT NULL,
     key text NOT NULL,
     sealed bytea NOT NULL,
+    mac_version integer NOT NULL,
+    mac bytea NOT NULL,
     CONSTRAINT identifier_digest_check CHECK ((length(digest) = 32)),
     CONSTRAINT identifier_kind_check CHECK ((kind = ANY (ARRAY['email'::text, 'phone'::text, 'loyalty'::text])))
 );
@@ -222,7 +226,9 @@ COMMENT ON TABLE public.identifier IS 'By what a customer is found. Claimed by t
 CREATE TABLE public.pairwise (
     customer uuid NOT NULL,
     service text NOT NULL,
-    id text NOT NULL
+    id text NOT NULL,
+    mac_version integer NOT NULL,
+    mac bytea NOT NULL
 );
 
 --

@@ -19,7 +19,7 @@ from service.errors import (
     UnauthenticatedError,
     WrongKeysError,
 )
-from service.model.callers import Caller, CustomerCaller, ServiceCaller
+from service.model.callers import Caller, CustomerCaller, ServiceCaller, actor
 from service.model.catalogue import Catalogue
 from service.model.identifiers import Identifier
 from service.model.words import AgeBand, PairwiseId
@@ -91,7 +91,7 @@ class House:
         return await access.service_caller(self.database, await self.keys.or_none(), presented)
 
     async def _customer_caller(self, presented: str) -> CustomerCaller:
-        return await access.customer_caller(self.database, presented)
+        return await access.customer_caller(self.database, await self.keys.or_none(), presented)
 
     async def _release(self, caller: ServiceCaller, wanted: releases.Wanted) -> releases.Answer:
         gate = releases.Gate(self.database, await self._keys_for(caller), self.library.at, self._monotonic)
@@ -122,10 +122,11 @@ class House:
         return await consents.read(self.database, await self.library.current(), caller, customer)
 
     async def _known(self, caller: CustomerCaller) -> list[hers.Known]:
-        return await hers.known(self.database, await self.keys(), await self.library.current(), caller)
+        keyring = await self._keys_for(caller)
+        return await hers.known(self.database, keyring, await self._proven_policies(keyring), caller)
 
     async def _used(self, caller: CustomerCaller, wanted: hers.Filter, after: str | None, most: int) -> hers.Uses:
-        return await hers.used(self.database, await self.keys(), caller, wanted, after, most)
+        return await hers.used(self.database, await self._keys_for(caller), caller, wanted, after, most)
 
     async def _catalogue(self) -> Catalogue:
         return (await self.library.current()).catalogue
@@ -151,11 +152,11 @@ class House:
             raise PoliciesUnavailableError("nothing was published; run: byleave policies publish")
         return await self.library.at(publication.version)
 
-    async def _keys_for(self, caller: ServiceCaller) -> Keyring:
-        """Return the keys for a caller whose own API key is proven with them."""
+    async def _keys_for(self, caller: ServiceCaller | CustomerCaller) -> Keyring:
+        """Return the keys for a caller whose own credential is proven with them."""
         keyring = await self.keys()
         if not caller.proven:
-            log.error("alarm: an API key does not carry our MAC", service=caller.service)
+            log.error("alarm: a credential does not carry our MAC", caller=actor(caller))
             raise UnauthenticatedError
         return keyring
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -200,6 +200,44 @@ def test_without_its_root_key_the_service_takes_only_a_no(shell: Shell, tmp_path
     port = free_port()
     with serving(without, port):
         assert await_status(port, "/health/ready", 503).json()["faults"] == ["keys-unavailable"]
+
+
+def test_an_acknowledged_answer_survives_the_sudden_death_of_everything(tmp_path: Path) -> None:
+    """The server, its worker and the database's processes are killed in the moment of the acknowledgement (P4)."""
+    port, home = free_port(), tmp_path / "home"
+    shell = shell_with(HOME=str(home), PORT=str(port))
+    shell.run("demo", "--once")
+    token = shell.run("customers", "token", "--customer", "email:abbie@example.com", "--reason", "a test")
+    process = subprocess.Popen([sys.executable, "-m", "service", "serve"], env=shell.environment)
+    await_status(port, "/health/ready", 200)
+    postmaster = int((home_of(home) / "postmaster.pid").read_text().split()[0])
+    doomed = [*family(process.pid), *family(postmaster)]
+    body = {"purpose": "market.newsletter", "answer": "refused"}
+    url, headers = f"http://127.0.0.1:{port}/v1/me/consents", {"authorization": f"Bearer {token}"}
+    acknowledged = httpx.post(url, json=body, headers=headers)
+    for each in doomed:
+        with suppress(ProcessLookupError):
+            os.kill(each, signal.SIGKILL)
+    process.wait()
+    assert acknowledged.status_code == 200
+    with serving(shell, port):
+        await_status(port, "/health/ready", 200)
+        history = httpx.get(url, headers=headers).json()["history"]
+    assert acknowledged.json()["entry"] in {each["entry"] for each in history}
+    shell.run("demo", "--reset")
+
+
+def home_of(home: Path) -> Path:
+    """Return the folder of the cluster: below the home, or where root shelters it."""
+    if (home / "postgres").is_dir():
+        return home / "postgres"
+    return max(Path("/var/lib/byleave").glob("*/postgres"), key=lambda each: each.stat().st_mtime)
+
+
+def family(pid: int) -> list[int]:
+    """Return a process and all that came of it."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *(each for child in children for each in family(int(child)))]
 
 
 def test_the_demo_shows_what_it_says_and_a_second_run_keeps_its_data(tmp_path: Path) -> None:

@@ -86,6 +86,8 @@ STATEMENTS = (
         digest   bytea NOT NULL CHECK (length(digest) = 32),
         key      text  NOT NULL,
         sealed   bytea NOT NULL,
+        mac_version integer NOT NULL,
+        mac      bytea NOT NULL,
         PRIMARY KEY (customer, kind, digest)
     )
     """,
@@ -96,6 +98,8 @@ STATEMENTS = (
         customer uuid NOT NULL REFERENCES customer,
         service  text NOT NULL,
         id       text NOT NULL UNIQUE,
+        mac_version integer NOT NULL,
+        mac      bytea NOT NULL,
         PRIMARY KEY (customer, service)
     )
     """,
@@ -169,7 +173,9 @@ STATEMENTS = (
     CREATE TABLE customer_token (
         digest     bytea       PRIMARY KEY CHECK (length(digest) = 32),
         customer   uuid        NOT NULL REFERENCES customer,
-        expires_at timestamptz NOT NULL
+        expires_at timestamptz NOT NULL,
+        mac_version integer    NOT NULL,
+        mac        bytea       NOT NULL
     )
     """,
     """

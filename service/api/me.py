@@ -46,6 +46,9 @@ class Fact(Struct, frozen=True, kw_only=True):
     kept_until: datetime | None
     usable: list[Usable]
 
+    def __repr__(self) -> str:  # the value is hers
+        return f"Fact({self.attribute!r})"
+
 
 class Facts(Struct, frozen=True):
     """Everything that is known about her."""

@@ -46,6 +46,9 @@ class Value(Struct, frozen=True, kw_only=True):
     confidence: int
     """In percent."""
 
+    def __repr__(self) -> str:  # the value is hers
+        return f"Value({self.provenance!r})"
+
 
 class Consent(Struct, frozen=True, omit_defaults=True):
     """The consent that the decision rests on, and the notice it was given to."""

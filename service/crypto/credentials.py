@@ -8,12 +8,13 @@ import hashlib
 import hmac
 import re
 import zlib
+from datetime import datetime
 
 from msgspec import Struct
 
 from service.crypto.framing import Part
 from service.crypto.random import random_word
-from service.model.words import ServiceId
+from service.model.words import CustomerId, ServiceId
 
 API_KEY = re.compile(r"^(byl_([a-z2-7]{16})_([a-z2-7]{52}))_([0-9a-f]{8})$")
 CUSTOMER_TOKEN = re.compile(r"^(byt_([a-z2-7]{52}))_([0-9a-f]{8})$")
@@ -61,6 +62,11 @@ def read_credential(text: str) -> Credential | None:
 def credential_parts(service: ServiceId, key: str, digest: bytes) -> list[Part]:
     """Return what the MAC of an API key's row covers."""
     return ["credential", service, key, digest]
+
+
+def token_parts(customer: CustomerId, digest: bytes, expires_at: datetime) -> list[Part]:
+    """Return what the MAC of a customer token's row covers."""
+    return ["token", customer, digest, expires_at]
 
 
 def _with_crc(text: str) -> str:

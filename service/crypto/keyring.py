@@ -19,7 +19,7 @@ from service.model.callers import CustomerCaller
 from service.model.decision import Permit
 from service.model.facts import CustomerKey, Restrictions, Sealed, SealedFact, Standing
 from service.model.identifiers import NORMALISATION, Identifier
-from service.model.words import CustomerId
+from service.model.words import CustomerId, IdentifierKind, PairwiseId, ServiceId
 
 Role = Literal["epoch", "index", "mac"]
 ROLES: tuple[Role, ...] = ("epoch", "index", "mac")
@@ -208,3 +208,13 @@ def standing_parts(customer: CustomerId, standing: Standing) -> list[Part]:
 def restriction_parts(customer: CustomerId, limits: Restrictions) -> list[Part]:
     """Return what the MAC of a restrictions row covers."""
     return ["restrictions", customer, *(getattr(limits, name) for name in limits.__struct_fields__)]
+
+
+def pairwise_parts(customer: CustomerId, service: ServiceId, id_: PairwiseId) -> list[Part]:
+    """Return what the MAC of a service's own id of a customer covers."""
+    return ["pairwise", customer, service, id_]
+
+
+def claim_parts(customer: CustomerId, kind: IdentifierKind, digest: bytes) -> list[Part]:
+    """Return what the MAC of a customer's claim to an identifier covers."""
+    return ["claim", customer, kind, digest]

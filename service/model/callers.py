@@ -14,9 +14,10 @@ class ServiceCaller(Struct, frozen=True):
 
 
 class CustomerCaller(Struct, frozen=True):
-    """The customer herself."""
+    """The customer herself, by her token. ``proven``: as above."""
 
     customer: CustomerId
+    proven: bool
 
 
 class OperatorCaller(Struct, frozen=True):

@@ -179,6 +179,9 @@ class _Reading(Struct):
     cells: dict[str, str]
     reasons: list[Reason]
 
+    def __repr__(self) -> str:  # the cells are hers
+        return f"_Reading({len(self.reasons)} reasons)"
+
     def source_id(self, column: str) -> str:
         written = self.cells.get(column, "")
         if not 0 < len(written) <= SOURCE_ID_LENGTH:

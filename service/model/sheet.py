@@ -38,6 +38,9 @@ class _Record(Struct):
     cells: list[str] | None
     lines: list[str]
 
+    def __repr__(self) -> str:  # the cells are hers
+        return f"_Record({self.line})"
+
 
 class _Lines:
     """Lines that can be put back."""

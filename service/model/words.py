@@ -62,6 +62,11 @@ class Status(StrEnum):
     INVALIDATED = "invalidated"
     UNKNOWN = "unknown"
 
+    @classmethod
+    def _missing_(cls, _: object) -> "Status":
+        """Take a word that is no status for one that was never asked: whoever wrote it, it is no yes."""
+        return cls.UNKNOWN
+
     @property
     def valid(self) -> bool:
         """Only these two can ever permit."""

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from service.crypto.credentials import Credential, credential_parts
+from service.crypto.credentials import Credential, credential_parts, token_parts
 from service.crypto.keyring import Keyring, Mac
 from service.database import Connection
 from service.model.words import CustomerId, ServiceId
@@ -36,10 +36,16 @@ def authentic_credential(keyring: Keyring, service: ServiceId, presented: Creden
     return keyring.authentic(mac, credential_parts(service, presented.id, presented.digest))
 
 
-async def customer_of(connection: Connection, presented: Credential) -> CustomerId | None:
-    """Return whose token this is, if its time has not run."""
-    found: CustomerId | None = await connection.fetchval(SQL["token"], presented.digest)
-    return found
+async def customer_of(
+    connection: Connection, keyring: Keyring | None, presented: Credential
+) -> tuple[CustomerId, bool] | None:
+    """Return whose token this is, if its time has not run, and whether we, and nobody at the database, made it."""
+    row = await connection.fetchrow(SQL["token"], presented.digest)
+    if row is None:
+        return None
+    parts = token_parts(row["customer"], presented.digest, row["expires_at"])
+    proven = keyring is not None and keyring.authentic(Mac(row["mac_version"], row["mac"]), parts)
+    return row["customer"], proven
 
 
 async def hold(connection: Connection, service: ServiceId) -> None:
@@ -69,6 +75,9 @@ async def revoke(connection: Connection, key: str) -> None:
     await connection.execute(SQL["revoke"], key)
 
 
-async def put_token(connection: Connection, customer: CustomerId, made: Credential, minutes: int) -> None:
-    """Store a customer's token for some minutes."""
-    await connection.execute(SQL["put_token"], made.digest, customer, minutes)
+async def put_token(
+    connection: Connection, keyring: Keyring, customer: CustomerId, made: Credential, expires_at: datetime
+) -> None:
+    """Store a customer's token under our MAC."""
+    mac = keyring.mac(token_parts(customer, made.digest, expires_at))
+    await connection.execute(SQL["put_token"], made.digest, customer, expires_at, mac.version, mac.digest)

@@ -19,8 +19,9 @@ UPDATE credential SET revoked_at = clock_timestamp(), mac = '' WHERE id = $1 AND
 SELECT pg_advisory_xact_lock($1, hashtext($2));
 
 -- name: put_token
-INSERT INTO customer_token (digest, customer, expires_at)
-VALUES ($1, $2, clock_timestamp() + make_interval(mins => $3));
+INSERT INTO customer_token (digest, customer, expires_at, mac_version, mac) VALUES ($1, $2, $3, $4, $5);
 
 -- name: token
-SELECT customer FROM customer_token WHERE digest = $1 AND expires_at > clock_timestamp();
+SELECT customer, expires_at, mac_version, mac
+  FROM customer_token
+ WHERE digest = $1 AND expires_at > clock_timestamp();

@@ -8,9 +8,9 @@ from msgspec import Struct
 
 from service.crypto.envelope import seal
 from service.crypto.framing import Part
-from service.crypto.keyring import Keyring, OpenKey, restriction_parts
+from service.crypto.keyring import Keyring, Mac, OpenKey, claim_parts, pairwise_parts, restriction_parts
 from service.crypto.random import random_number, random_word
-from service.database import Connection
+from service.database import Connection, Record
 from service.errors import IntegrityError, UnknownCustomerError
 from service.model.facts import CustomerKey, Restrictions, Sealed
 from service.model.identifiers import NORMALISATION, Identifier
@@ -18,6 +18,7 @@ from service.model.words import CustomerId, IdentifierKind, PairwiseId, ServiceI
 from service.storage.statements import statements
 
 SQL = statements(__file__)
+log = structlog.get_logger()
 FIRST_VERSION = 2**40
 """Below this; what is left of 64 bits is more than anybody's changes."""
 LANES = 0x0B1E  # our corner of the advisory locks
@@ -31,16 +32,29 @@ class Change(Struct, frozen=True):
     now: datetime
 
 
-async def by_pairwise(connection: Connection, service: ServiceId, id_: PairwiseId) -> CustomerId | None:
-    """Return the customer whom this service knows by this id."""
-    found: CustomerId | None = await connection.fetchval(SQL["by_pairwise"], service, id_)
-    return found
+async def by_pairwise(
+    connection: Connection, keyring: Keyring | None, service: ServiceId, id_: PairwiseId
+) -> CustomerId | None:
+    """Return the customer whom this service knows by this id.
+
+    Without a keyring the link is taken as the database has it: enough to record a no, never to release.
+    """
+    row = await connection.fetchrow(SQL["by_pairwise"], service, id_)
+    if row is None:
+        return None
+    customer: CustomerId = row["customer"]
+    return customer if keyring is None or _ours(keyring, row, pairwise_parts(customer, service, id_)) else None
 
 
-async def by_identifier(connection: Connection, kind: IdentifierKind, digest: bytes) -> CustomerId | None:
+async def by_identifier(
+    connection: Connection, keyring: Keyring, kind: IdentifierKind, digest: bytes
+) -> CustomerId | None:
     """Return the one customer whom an identifier finds; nobody when it is shared."""
     rows = await connection.fetch(SQL["by_identifier"], kind, digest)
-    return rows[0]["customer"] if len(rows) == 1 else None
+    if len(rows) != 1:
+        return None
+    customer: CustomerId = rows[0]["customer"]
+    return customer if _ours(keyring, rows[0], claim_parts(customer, kind, digest)) else None
 
 
 async def hold(connection: Connection, digests: Iterable[bytes]) -> None:
@@ -50,14 +64,16 @@ async def hold(connection: Connection, digests: Iterable[bytes]) -> None:
 
 
 async def claims(
-    connection: Connection, wanted: Iterable[tuple[IdentifierKind, bytes]]
+    connection: Connection, keyring: Keyring, wanted: Iterable[tuple[IdentifierKind, bytes]]
 ) -> dict[tuple[IdentifierKind, bytes], set[CustomerId]]:
     """Return who claims each identifier, two at most; one that nobody claims is left out."""
     pairs = list(wanted)
     rows = await connection.fetch(SQL["claims"], [str(k) for k, _ in pairs], [d for _, d in pairs])
     found: dict[tuple[IdentifierKind, bytes], set[CustomerId]] = {}
     for row in rows:
-        found.setdefault((IdentifierKind(row["kind"]), row["digest"]), set()).add(row["customer"])
+        kind, digest, customer = IdentifierKind(row["kind"]), row["digest"], row["customer"]
+        if _ours(keyring, row, claim_parts(customer, kind, digest)):
+            found.setdefault((kind, digest), set()).add(customer)
     return found
 
 
@@ -109,9 +125,11 @@ async def put_identifier(
     await connection.execute(SQL["put_identifier"], *_identifier_row(keyring, customer, key, found_by))
 
 
-async def pairwise_id(connection: Connection, customer: CustomerId, service: ServiceId) -> PairwiseId:
+async def pairwise_id(connection: Connection, keyring: Keyring, customer: CustomerId, service: ServiceId) -> PairwiseId:
     """Return how this service knows this customer, making the id the first time."""
-    await connection.execute(SQL["put_pairwise"], customer, service, f"byc_{random_word(16)}")
+    made = PairwiseId(f"byc_{random_word(16)}")
+    mac = keyring.mac(pairwise_parts(customer, service, made))
+    await connection.execute(SQL["put_pairwise"], customer, service, made, mac.version, mac.digest)
     return PairwiseId(await connection.fetchval(SQL["pairwise"], customer, service))
 
 
@@ -178,4 +196,16 @@ def _restrictions_row(keyring: Keyring, customer: CustomerId, limits: Restrictio
 def _identifier_row(keyring: Keyring, customer: CustomerId, key: OpenKey, found_by: Identifier) -> list[object]:
     digest = keyring.index_of(found_by)
     labels: list[Part] = ["identifier", customer, found_by.kind, digest, NORMALISATION, key.id]
-    return [customer, found_by.kind, digest, key.id, seal(key.key, found_by.value.encode(), labels).data]
+    sealed, mac = (
+        seal(key.key, found_by.value.encode(), labels),
+        keyring.mac(claim_parts(customer, found_by.kind, digest)),
+    )
+    return [customer, found_by.kind, digest, key.id, sealed.data, mac.version, mac.digest]
+
+
+def _ours(keyring: Keyring, row: Record, parts: list[Part]) -> bool:
+    """Whether a row carries our MAC: whom an id or an identifier leads to is ours to say, not the database's."""
+    ours = keyring.authentic(Mac(row["mac_version"], row["mac"]), parts)
+    if not ours:
+        log.error("alarm: what leads to a customer does not carry our MAC", what=parts[0])
+    return ours

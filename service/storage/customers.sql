@@ -1,16 +1,16 @@
 -- name: by_pairwise
-SELECT customer FROM pairwise WHERE service = $1 AND id = $2;
+SELECT customer, mac_version, mac FROM pairwise WHERE service = $1 AND id = $2;
 
 -- name: by_identifier
 -- Whom an identifier finds: claimed by two customers it is shared, and finds nobody.
-SELECT customer FROM identifier WHERE kind = $1 AND digest = $2 LIMIT 2;
+SELECT customer, mac_version, mac FROM identifier WHERE kind = $1 AND digest = $2 LIMIT 2;
 
 -- name: claims
 -- Who claims any of these identifiers: of many who share one, two.
-SELECT asked.kind, asked.digest, claimed.customer
+SELECT asked.kind, asked.digest, claimed.customer, claimed.mac_version, claimed.mac
   FROM unnest($1::text[], $2::bytea[]) AS asked (kind, digest)
  CROSS JOIN LATERAL (
-       SELECT i.customer
+       SELECT i.customer, i.mac_version, i.mac
          FROM identifier i
         WHERE i.kind = asked.kind AND i.digest = asked.digest
         LIMIT 2) AS claimed;
@@ -64,11 +64,11 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
        mac_version = excluded.mac_version, mac = excluded.mac;
 
 -- name: put_identifier
-INSERT INTO identifier (customer, kind, digest, key, sealed) VALUES ($1, $2, $3, $4, $5)
+INSERT INTO identifier (customer, kind, digest, key, sealed, mac_version, mac) VALUES ($1, $2, $3, $4, $5, $6, $7)
     ON CONFLICT (customer, kind, digest) DO NOTHING;
 
 -- name: put_pairwise
-INSERT INTO pairwise (customer, service, id) VALUES ($1, $2, $3)
+INSERT INTO pairwise (customer, service, id, mac_version, mac) VALUES ($1, $2, $3, $4, $5)
     ON CONFLICT (customer, service) DO NOTHING;
 
 -- name: pairwise

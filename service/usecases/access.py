@@ -1,5 +1,7 @@
 """Letting callers in: API keys of services, tokens of customers."""
 
+from datetime import timedelta
+
 from service.crypto.credentials import Credential, new_api_key, new_customer_token, read_credential
 from service.crypto.keyring import Keyring
 from service.database import Connection, Database
@@ -32,16 +34,17 @@ async def service_caller(database: Database, keyring: Keyring | None, presented:
     return ServiceCaller(service, credential.id, proven=proven)
 
 
-async def customer_caller(database: Database, presented: str) -> CustomerCaller:
-    """Return the customer whose token this is; raises UnauthenticatedError."""
+async def customer_caller(database: Database, keyring: Keyring | None, presented: str) -> CustomerCaller:
+    """Return the customer whose token this is; raises UnauthenticatedError. Proven as a service is."""
     credential = read_credential(presented)
     if credential is None:
         raise UnauthenticatedError
     async with database.connection() as connection:
-        customer = await access.customer_of(connection, credential)
-    if customer is None:
+        found = await access.customer_of(connection, keyring, credential)
+    if found is None:
         raise UnauthenticatedError
-    return CustomerCaller(customer)
+    customer, proven = found
+    return CustomerCaller(customer, proven=proven)
 
 
 async def make_api_key(
@@ -82,11 +85,11 @@ async def make_customer_token(
     """Make a token with which a customer speaks for herself for some minutes."""
     made = new_customer_token()
     async with database.transaction() as connection:
-        customer = await customers.by_identifier(connection, found_by.kind, keyring.index_of(found_by))
+        customer = await customers.by_identifier(connection, keyring, found_by.kind, keyring.index_of(found_by))
         if customer is None:
             raise UnknownCustomerError
-        await access.put_token(connection, customer, made, minutes)
         now = await customers.clock(connection)
+        await access.put_token(connection, keyring, customer, made, now + timedelta(minutes=minutes))
         act = LookedUp(what="token", reason=caller.reason)
         await ledger.append(connection, entry(ledger.new_entry_id(now), customer, caller, now, act))
     return made

@@ -98,7 +98,7 @@ async def read(database: Database, policies: Policies, caller: Caller, customer:
     """Return what stands and its history: all of it to the customer, to a service as far as its purposes go."""
     purposes = _visible(policies.catalogue, caller)
     async with database.connection() as connection:
-        found = await _find(connection, caller, customer)
+        found = await _find(connection, None, caller, customer)
         return Record(
             await consents.all_standing(connection, found, purposes),
             await consents.history(connection, found, purposes, PAGE),
@@ -115,7 +115,7 @@ async def _record(
 ) -> Acknowledged:
     purpose = policies.catalogue.purposes[said.purpose]
     async with database.transaction() as connection:
-        customer = await _find(connection, caller, said.customer)
+        customer = await _find(connection, keyring, caller, said.customer)
         change = await customers.bump(connection, customer)
         id_ = ledger.new_entry_id(change.now)
         standing = []
@@ -154,12 +154,14 @@ def _act(said: Said, standing: list[Standing], now: datetime) -> Answered:
     )
 
 
-async def _find(connection: Connection, caller: Caller, customer: PairwiseId | None) -> CustomerId:
+async def _find(
+    connection: Connection, keyring: Keyring | None, caller: Caller, customer: PairwiseId | None
+) -> CustomerId:
     match caller:
         case CustomerCaller():
             return caller.customer
         case ServiceCaller() if customer is not None:
-            found = await customers.by_pairwise(connection, caller.service, customer)
+            found = await customers.by_pairwise(connection, keyring, caller.service, customer)
             if found is not None:
                 return found
     raise UnknownCustomerError
@@ -181,10 +183,10 @@ def _offered(purpose: Purpose, channel: Channel) -> Channel:
 
 
 def _refuse_recorder(catalogue: Catalogue, caller: Caller, purpose: PurposeId) -> None:
+    if isinstance(caller, ServiceCaller | CustomerCaller) and not caller.proven:
+        raise UnauthenticatedError
     if not isinstance(caller, ServiceCaller):
         return
-    if not caller.proven:
-        raise UnauthenticatedError
     service = catalogue.services.get(caller.service)
     if service is None or purpose not in service.records:
         raise NotGrantedError("this service may not record a yes to this purpose", pointer="/purpose")

@@ -84,13 +84,13 @@ async def enrol(
     asked = {(each.kind, keyring.index_of(each)) for each in found_by}
     async with database.transaction() as connection:
         await customers.hold(connection, [digest for _, digest in asked])
-        customer = await _recognised(connection, asked)
+        customer = await _recognised(connection, keyring, asked)
         new = customer is None
         customer, key = await _customer(connection, keyring, customer, age_band)
         change = await customers.bump(connection, customer)
         for each in found_by:
             await customers.put_identifier(connection, keyring, customer, key, each)
-        pairwise = await customers.pairwise_id(connection, customer, caller.service)
+        pairwise = await customers.pairwise_id(connection, keyring, customer, caller.service)
         act = Enrolled(identifiers=sorted({each.kind for each in found_by}), new=new)
         id_ = ledger.new_entry_id(change.now)
         await ledger.append(connection, entry(id_, customer, caller, change.now, act))
@@ -108,7 +108,7 @@ async def contribute(
     """Store facts about a customer, sealed, as far as this service may say them."""
     values = [_checked(policies, caller, index, claim) for index, claim in enumerate(claims)]
     async with database.transaction() as connection:
-        found = await customers.by_pairwise(connection, caller.service, customer)
+        found = await customers.by_pairwise(connection, keyring, caller.service, customer)
         if found is None:
             raise UnknownCustomerError
         key = await customers.open_key(connection, keyring, found)
@@ -156,9 +156,11 @@ async def _refuse_unknown_parents(
                 raise UnknownFactError(pointer=f"/facts/{index}/derived_from/{place}")
 
 
-async def _recognised(connection: Connection, asked: set[tuple[IdentifierKind, bytes]]) -> CustomerId | None:
+async def _recognised(
+    connection: Connection, keyring: Keyring, asked: set[tuple[IdentifierKind, bytes]]
+) -> CustomerId | None:
     """Return the one customer whom the identifiers find, None for a new one."""
-    claims = await customers.claims(connection, asked)
+    claims = await customers.claims(connection, keyring, asked)
     sole = {next(iter(who)) for who in claims.values() if len(who) == 1}
     if len(sole) > 1:
         raise IdentifierTakenError("the identifiers belong to different customers")

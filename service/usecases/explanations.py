@@ -25,7 +25,7 @@ async def explain_customer(
     attribute, purpose = about
     lines: list[str] = []
     async with database.transaction() as connection:
-        customer = await customers.by_identifier(connection, found_by.kind, keyring.index_of(found_by))
+        customer = await customers.by_identifier(connection, keyring, found_by.kind, keyring.index_of(found_by))
         if customer is None:
             raise UnknownCustomerError
         for asked in _everybody(policies, attribute, purpose):

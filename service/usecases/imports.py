@@ -265,7 +265,7 @@ async def _ground(connection: Connection, run: _Run, group: list[_Arrival]) -> _
     await customers.hold(connection, {digest for each in group for digest in each.digests})
     source = run.columns.service
     known = await sources.known(connection, source, [each.digest for each in group])
-    claims = await customers.claims(connection, [found for each in group for found in each.found_by])
+    claims = await customers.claims(connection, run.means.keyring, [found for each in group for found in each.found_by])
     concerned = {each.customer for each in known.values()}.union(*claims.values())
     await customers.line_up(connection, concerned)
     return _Ground(

@@ -130,8 +130,8 @@ async def _find(
     connection: Connection, keyring: Keyring, caller: ServiceCaller, who: PairwiseId | Identifier
 ) -> CustomerId | None:
     if isinstance(who, Identifier):
-        return await customers.by_identifier(connection, who.kind, keyring.index_of(who))
-    return await customers.by_pairwise(connection, caller.service, who)
+        return await customers.by_identifier(connection, keyring, who.kind, keyring.index_of(who))
+    return await customers.by_pairwise(connection, keyring, caller.service, who)
 
 
 def _refuse_what_no_policy_judges(policies: Policies, asked: Asked, attributes: tuple[AttributeId, ...]) -> None:
@@ -159,7 +159,7 @@ async def _enter(
             return line, None
         await ledger.append_if_unchanged(connection, line, about.version)
         if decided.snapshot.pairwise is None and decided.decision.permits:
-            return line, await customers.pairwise_id(connection, about.customer, caller.service)
+            return line, await customers.pairwise_id(connection, gate.keyring, about.customer, caller.service)
     return line, decided.snapshot.pairwise
 
 

@@ -339,7 +339,8 @@ def wrong_values(place: Place) -> Iterator[Any]:
         if option.get("type") == "integer":
             yield from (option["minimum"] - 1, option["maximum"] + 1, -(10**30), 10**30, 10**400)
         if option.get("type") == "array":
-            yield from ([], [place.value[0]] * (option["maxItems"] + 1))
+            yield from [[]] if option.get("minItems") else []
+            yield [*place.value, {}][:1] * (option["maxItems"] + 1)
 
 
 @every_write

@@ -51,7 +51,7 @@ def question(person: Person) -> dict[str, Any]:
 
 async def customer_of(database: Database, person: Person) -> CustomerId:
     async with database.connection() as connection:
-        found = await customers.by_pairwise(connection, ServiceId("shop"), PairwiseId(person.at_shop))
+        found = await customers.by_pairwise(connection, None, ServiceId("shop"), PairwiseId(person.at_shop))
     assert found is not None
     return found
 

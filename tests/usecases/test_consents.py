@@ -14,12 +14,12 @@ from msgspec import Struct
 from service.crypto.keyring import Keyring
 from service.database import Database
 from service.errors import (
+    MissingFieldError,
     NotConsentBasedError,
     NotGrantedError,
     NoticeSupersededError,
     ServiceError,
     UnauthenticatedError,
-    MissingFieldError,
     UnknownChannelError,
     UnknownCustomerError,
     UnknownNoticeError,
@@ -83,7 +83,7 @@ class Desk(Struct, frozen=True):
 
     async def record(self) -> consents.Record:
         """Return what she herself is shown."""
-        return await consents.read(self.database, self.policies, CustomerCaller(self.customer), None)
+        return await consents.read(self.database, self.policies, CustomerCaller(self.customer, proven=True), None)
 
     async def rows(self) -> list[str]:
         """Return every row that says something about her."""
@@ -198,7 +198,7 @@ async def test_a_no_for_one_channel_leaves_the_others(desk: Desk) -> None:
 async def test_a_no_asks_for_no_notice_no_right_and_no_proof(desk: Desk) -> None:
     await desk.say(Status.GIVEN)
     unproven = ServiceCaller(ServiceId("shop"), "key", proven=False)
-    for caller in (unproven, CustomerCaller(desk.customer)):
+    for caller in (unproven, CustomerCaller(desk.customer, proven=True)):
         for notice in (None, 1, 2, 99):
             await desk.say(Status.WITHDRAWN, caller=caller, notice=notice)
             assert await desk.stands() == {Channel.WEB: Status.WITHDRAWN}
@@ -298,7 +298,7 @@ async def test_an_answer_of_one_customer_changes_nothing_of_another(
     with pytest.raises(UnknownCustomerError):
         await ana.say(Status.WITHDRAWN, caller=FINANCE)
     # A customer speaks for herself only, whatever id she names.
-    await bo.say(Status.GIVEN, caller=CustomerCaller(bo.customer), customer=ana.at_shop)
+    await bo.say(Status.GIVEN, caller=CustomerCaller(bo.customer, proven=True), customer=ana.at_shop)
     assert (await bo.stands())[Channel.WEB] is Status.GIVEN
     assert len((await ana.record()).history) == 1
 
@@ -358,7 +358,7 @@ async def test_after_any_answers_what_stands_is_what_the_laws_say_and_nothing_is
     last, seen = await desk.now(), 0
     for step in steps:
         given_at = None if step.since is None else last + step.since
-        caller = CustomerCaller(desk.customer) if step.herself else SHOP
+        caller = CustomerCaller(desk.customer, proven=True) if step.herself else SHOP
         done = await desk.say(step.status, step.channel, caller, given_at=given_at)
         record = await desk.record()
         new, history = record.history[: len(record.history) - seen], record.history[::-1]

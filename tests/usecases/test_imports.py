@@ -155,7 +155,7 @@ async def everything(means: Means) -> dict[str, list[str]]:
 async def whom(means: Means, kind: IdentifierKind, written: str) -> CustomerId | None:
     digest = means.keyring.index_of(identifier(kind, written, region="GB"))
     async with means.database.connection() as connection:
-        return await customers.by_identifier(connection, kind, digest)
+        return await customers.by_identifier(connection, means.keyring, kind, digest)
 
 
 async def value(means: Means, id_: CustomerId | None, attribute: str) -> bytes | None:
