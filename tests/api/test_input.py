@@ -340,7 +340,7 @@ def wrong_values(place: Place) -> Iterator[Any]:
             yield from (option["minimum"] - 1, option["maximum"] + 1, -(10**30), 10**30, 10**400)
         if option.get("type") == "array":
             yield from [[]] if option.get("minItems") else []
-            yield [*place.value, {}][:1] * (option["maxItems"] + 1)
+            yield from [place.value[:1] * (option["maxItems"] + 1)] if place.value else []
 
 
 @every_write
