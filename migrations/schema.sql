@@ -198,6 +198,24 @@ COMMENT ON COLUMN public.fact.derived_from IS 'Facts of the same customer, each 
 COMMENT ON COLUMN public.fact.sealed IS 'AES-256-GCM under the customer''s key, bound to every other column of the row.';
 
 --
+-- Name: idempotent_write; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.idempotent_write (
+    key bytea NOT NULL,
+    digest bytea NOT NULL,
+    answer bytea NOT NULL,
+    written_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT idempotent_write_key_check CHECK ((length(key) = 32))
+);
+
+--
+-- Name: TABLE idempotent_write; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.idempotent_write IS 'What writes answered, for their repetition: ids, versions and entries only.';
+
+--
 -- Name: identifier; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -386,6 +404,13 @@ ALTER TABLE ONLY public.fact
     ADD CONSTRAINT fact_pkey PRIMARY KEY (customer, attribute, provenance, source);
 
 --
+-- Name: idempotent_write idempotent_write_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.idempotent_write
+    ADD CONSTRAINT idempotent_write_pkey PRIMARY KEY (key);
+
+--
 -- Name: identifier identifier_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -451,6 +476,12 @@ CREATE INDEX entry_by_customer ON public.entry USING btree (customer, "position"
 --
 
 CREATE INDEX fact_by_age ON public.fact USING btree (attribute, as_of);
+
+--
+-- Name: idempotent_write_by_age; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX idempotent_write_by_age ON public.idempotent_write USING btree (written_at);
 
 --
 -- Name: identifier_by_digest; Type: INDEX; Schema: public; Owner: -

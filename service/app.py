@@ -1,7 +1,7 @@
 """The composition root: the only module that knows all the others, and the only clock."""
 
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from service.errors import (
     UnauthenticatedError,
     WrongKeysError,
 )
+from service.model.attempts import Attempt
 from service.model.callers import Caller, CustomerCaller, ServiceCaller, actor
 from service.model.catalogue import Catalogue
 from service.model.identifiers import Identifier
@@ -28,6 +29,7 @@ from service.rootkey import read_root_key
 from service.storage import publications
 from service.usecases import access, consents, customers, hers, releases
 from service.usecases.keys import open_keys
+from service.usecases.once import once
 from service.usecases.policies import Library
 
 log = structlog.get_logger()
@@ -98,25 +100,46 @@ class House:
         return await releases.release(gate, caller, wanted)
 
     async def _enrol(
-        self, caller: ServiceCaller, found_by: Sequence[Identifier], age_band: AgeBand
+        self, caller: ServiceCaller, found_by: Sequence[Identifier], age_band: AgeBand, attempt: Attempt | None
     ) -> customers.Changed:
         keyring = await self._keys_for(caller)
         policies = await self._proven_policies(keyring)
-        return await customers.enrol(self.database, keyring, policies, caller, found_by, age_band)
+
+        async def write(database: Database) -> customers.Changed:
+            return await customers.enrol(database, keyring, policies, caller, found_by, age_band)
+
+        return await once(self.database, attempt, customers.Changed, write)
 
     async def _contribute(
-        self, caller: ServiceCaller, customer: PairwiseId, claims: Sequence[customers.Claim]
+        self,
+        caller: ServiceCaller,
+        customer: PairwiseId,
+        claims: Sequence[customers.Claim],
+        attempt: Attempt | None,
     ) -> customers.Changed:
         keyring = await self._keys_for(caller)
         policies = await self._proven_policies(keyring)
-        return await customers.contribute(self.database, keyring, policies, caller, customer, claims)
 
-    async def _record_consent(self, caller: Caller, said: consents.Said) -> consents.Acknowledged:
+        async def write(database: Database) -> customers.Changed:
+            return await customers.contribute(database, keyring, policies, caller, customer, claims)
+
+        return await once(self.database, attempt, customers.Changed, write)
+
+    async def _record_consent(
+        self, caller: Caller, said: consents.Said, attempt: Attempt | None
+    ) -> consents.Acknowledged:
+        return await once(self.database, attempt, consents.Acknowledged, await self._recording(caller, said))
+
+    async def _recording(
+        self, caller: Caller, said: consents.Said
+    ) -> Callable[[Database], Awaitable[consents.Acknowledged]]:
+        """Bind the recording of an answer to what it needs: a no needs no key."""
         if not said.status.valid:
-            return await consents.record_no(self.database, await self.library.current(), caller, said)
+            policies = await self.library.current()
+            return lambda database: consents.record_no(database, policies, caller, said)
         keyring = await self.keys()
-        policies = await self._proven_policies(keyring)
-        return await consents.record_yes(self.database, keyring, policies, caller, said)
+        proven = await self._proven_policies(keyring)
+        return lambda database: consents.record_yes(database, keyring, proven, caller, said)
 
     async def _read_consents(self, caller: Caller, customer: PairwiseId | None) -> consents.Record:
         return await consents.read(self.database, await self.library.current(), caller, customer)

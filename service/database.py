@@ -77,6 +77,10 @@ class Database:
         except FAULTS as fault:
             raise DatabaseUnavailableError(type(fault).__name__) from fault
 
+    def within(self, connection: Connection) -> "Database":
+        """Return this database as seen from inside a transaction that is open on a connection."""
+        return _Within(connection)
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """Lend a connection in a transaction that commits when the block ends without an exception."""
@@ -93,6 +97,19 @@ def _cut_when_silent(connection: Connection) -> Iterator[None]:
     except TimeoutError:
         connection.terminate()
         raise
+
+
+class _Within(Database):
+    """A database in the middle of a transaction: what is begun here is part of that one."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__("", 0)
+        self._connection = connection
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """Lend the connection of the transaction."""
+        yield self._connection
 
 
 @asynccontextmanager

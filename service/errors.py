@@ -172,6 +172,27 @@ class NotConsentBasedError(ServiceError):
     title = "This purpose does not rest on consent"
 
 
+class BadIdempotencyKeyError(ServiceError):
+    """The Idempotency-Key header is not a string as RFC 9651 writes it."""
+
+    code = "bad-idempotency-key"
+    title = "The Idempotency-Key is not a quoted string"
+
+
+class KeyReusedError(ServiceError):
+    """The idempotency key was used for another body."""
+
+    code = "idempotency-key-reused"
+    title = "This idempotency key was used for another request"
+
+
+class StillRunningError(ServiceError):
+    """The first attempt with this idempotency key is still running."""
+
+    code = "still-running"
+    title = "The first attempt with this key is still running"
+
+
 class IdentifierTakenError(ServiceError):
     """The identifiers belong to different customers, or to more than one."""
 

@@ -179,6 +179,16 @@ STATEMENTS = (
     )
     """,
     """
+    CREATE TABLE idempotent_write (
+        key        bytea       PRIMARY KEY CHECK (length(key) = 32),
+        digest     bytea       NOT NULL,
+        answer     bytea       NOT NULL,
+        written_at timestamptz NOT NULL DEFAULT clock_timestamp()
+    )
+    """,
+    "CREATE INDEX idempotent_write_by_age ON idempotent_write (written_at)",
+    "COMMENT ON TABLE idempotent_write IS 'What writes answered, for their repetition: ids, versions and entries only.'",
+    """
     CREATE TABLE entry (
         position bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
         id       text        NOT NULL UNIQUE,

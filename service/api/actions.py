@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from msgspec import Struct
 
+from service.model.attempts import Attempt
 from service.model.callers import Caller, CustomerCaller, ServiceCaller
 from service.model.catalogue import Catalogue
 from service.model.identifiers import Identifier
@@ -23,9 +24,9 @@ class Actions(Struct, frozen=True):
     service_caller: Callable[[str], Awaitable[ServiceCaller]]
     customer_caller: Callable[[str], Awaitable[CustomerCaller]]
     release: Callable[[ServiceCaller, Wanted], Awaitable[Answer]]
-    enrol: Callable[[ServiceCaller, Sequence[Identifier], AgeBand], Awaitable[Changed]]
-    contribute: Callable[[ServiceCaller, PairwiseId, Sequence[Claim]], Awaitable[Changed]]
-    record_consent: Callable[[Caller, Said], Awaitable[Acknowledged]]
+    enrol: Callable[[ServiceCaller, Sequence[Identifier], AgeBand, Attempt | None], Awaitable[Changed]]
+    contribute: Callable[[ServiceCaller, PairwiseId, Sequence[Claim], Attempt | None], Awaitable[Changed]]
+    record_consent: Callable[[Caller, Said, Attempt | None], Awaitable[Acknowledged]]
     read_consents: Callable[[Caller, PairwiseId | None], Awaitable[Record]]
     known: Callable[[CustomerCaller], Awaitable[list[Known]]]
     used: Callable[[CustomerCaller, Filter, str | None, int], Awaitable[Uses]]

@@ -9,6 +9,7 @@ from litestar.params import FromPath
 from msgspec import Meta, Struct, structs
 
 from service.api.actions import Actions
+from service.api.attempts import attempt_of
 from service.api.bodies import instant, read_body
 from service.api.customers import Aware
 from service.api.described import described
@@ -122,6 +123,7 @@ EXAMPLE_ANSWER: dict[str, Any] = {
     opt=described(
         caller="service",
         body=AnswerElsewhere,
+        writes=True,
         body_example=AnswerElsewhere(**EXAMPLE_ANSWER, method="counter", actor="till-4"),
         answer=Recorded,
         example=EXAMPLE_RECORDED,
@@ -142,7 +144,7 @@ async def record(
         actor=body.actor or "",
         given_at=None if body.given_at is None else instant(body.given_at, "/given_at"),
     )
-    return _recorded(body.purpose, await actions.record_consent(caller, said))
+    return _recorded(body.purpose, await actions.record_consent(caller, said, await attempt_of(request, caller)))
 
 
 @get(
@@ -162,6 +164,7 @@ async def read(
     opt=described(
         caller="customer",
         body=HerAnswer,
+        writes=True,
         body_example=HerAnswer(**EXAMPLE_ANSWER),
         answer=Recorded,
         example=EXAMPLE_RECORDED,
@@ -173,7 +176,8 @@ async def answer_as_customer(
 ) -> Recorded:
     """Give, refuse or withdraw consent; a no takes effect at once."""
     body = await read_body(request, HerAnswer)
-    return _recorded(body.purpose, await actions.record_consent(me, _said(body, Method.PORTAL)))
+    attempt = await attempt_of(request, me)
+    return _recorded(body.purpose, await actions.record_consent(me, _said(body, Method.PORTAL), attempt))
 
 
 @get("/v1/me/consents", opt=described(caller="customer", answer=Consents, example=EXAMPLE_CONSENTS))

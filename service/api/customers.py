@@ -10,6 +10,7 @@ from litestar.params import FromPath
 from msgspec import Meta, Struct
 
 from service.api.actions import Actions
+from service.api.attempts import attempt_of
 from service.api.bodies import instant, read_body
 from service.api.described import described
 from service.api.wire import AttributeWord, CustomerWord, Identifiers, customer_in_path
@@ -88,6 +89,7 @@ EXAMPLE = Written("byc_n5xw23lfmfwgk3lbnzqxgzltoq", 43, "ent_01K9Z6V7W8X9Y0Z1A2B
     opt=described(
         caller="service",
         body=Enrolment,
+        writes=True,
         body_example=Enrolment(identifiers=Identifiers(email="abbie@example.com"), age_band=AgeBand.ADULT),
         answer=Written,
         example=EXAMPLE,
@@ -102,7 +104,7 @@ async def enrol(
     found_by = body.identifiers.normalised("/identifiers")
     if not found_by:
         raise WrongKindError("name at least one identifier", pointer="/identifiers")
-    return _written(await actions.enrol(caller, found_by, body.age_band))
+    return _written(await actions.enrol(caller, found_by, body.age_band, await attempt_of(request, caller)))
 
 
 @post(
@@ -111,6 +113,7 @@ async def enrol(
     opt=described(
         caller="service",
         body=Contribution,
+        writes=True,
         body_example=Contribution(
             facts=[
                 Fact(
@@ -134,7 +137,8 @@ async def contribute(
     """Contribute facts about a customer, as far as this service may say them."""
     body = await read_body(request, Contribution)
     claims = [_claim(index, fact) for index, fact in enumerate(body.facts)]
-    return _written(await actions.contribute(caller, customer_in_path(customer), claims))
+    attempt = await attempt_of(request, caller)
+    return _written(await actions.contribute(caller, customer_in_path(customer), claims, attempt))
 
 
 def _claim(index: int, fact: Fact) -> Claim:

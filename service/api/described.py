@@ -19,6 +19,8 @@ class Described(Struct, frozen=True, kw_only=True):
     refusals: tuple[type[ServiceError], ...] = ()
     also: dict[int, Struct] = {}
     """Another status that comes with an answer of the same kind, to its example."""
+    writes: bool = False
+    """Whether it takes an Idempotency-Key."""
     query: type[Struct] | None = None
     """A struct of the query's parameters."""
 

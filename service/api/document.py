@@ -7,19 +7,23 @@ from typing import Any
 import msgspec
 from litestar.handlers import HTTPRouteHandler
 
+from service.api.attempts import STRING
 from service.api.described import Described
 from service.api.door import ROUTES
 from service.api.problems import Problem, status_of
 from service.errors import (
+    BadIdempotencyKeyError,
     BodyTooLargeError,
     DatabaseUnavailableError,
     DuplicateKeyError,
     IntegrityError,
+    KeyReusedError,
     KeysUnavailableError,
     MalformedBodyError,
     MissingFieldError,
     PoliciesUnavailableError,
     ServiceError,
+    StillRunningError,
     UnauthenticatedError,
     UnknownFieldError,
     UnsupportedMediaError,
@@ -91,7 +95,7 @@ def _operation(route: HTTPRouteHandler, described: Described, names: dict[type, 
     operation: Json = {
         "operationId": route.handler_name,
         "summary": doc.split("\n")[0].rstrip("."),
-        "parameters": [*_in_path(next(iter(route.paths))), *_in_query(described)],
+        "parameters": [*_in_path(next(iter(route.paths))), *_in_query(described), *_in_header(described)],
         "responses": _responses(described, names),
         "security": [{SCHEMES[described.caller]: []}] if described.caller in SCHEMES else [],
     }
@@ -115,6 +119,14 @@ def _in_query(described: Described) -> list[Json]:
         {"name": name, "in": "query", "required": False, "schema": _without_null(schema)}
         for name, schema in components[described.query.__name__]["properties"].items()
     ]
+
+
+def _in_header(described: Described) -> list[Json]:
+    if not described.writes:
+        return []
+    schema = {"type": "string", "pattern": STRING.pattern}
+    words = "A quoted string (RFC 9651). A write repeated under the same key has one effect and the same answer."
+    return [{"name": "Idempotency-Key", "in": "header", "required": False, "description": words, "schema": schema}]
 
 
 def _without_null(schema: Json) -> Json:
@@ -142,7 +154,8 @@ def _refusals(described: Described) -> Iterable[type[ServiceError]]:
     body = WITH_BODY if described.body is not None else ()
     query = (UnknownFieldError, WrongKindError, DuplicateKeyError) if described.query is not None else ()
     known = (UnauthenticatedError,) if described.caller in SCHEMES else ()
-    return (*described.refusals, *body, *query, *known, *ALWAYS)
+    repeated = (BadIdempotencyKeyError, KeyReusedError, StillRunningError) if described.writes else ()
+    return (*described.refusals, *body, *query, *repeated, *known, *ALWAYS)
 
 
 def _by_status(refusals: Iterable[type[ServiceError]]) -> dict[int, list[type[ServiceError]]]:

@@ -10,10 +10,12 @@ from msgspec import Struct
 
 from service.errors import (
     BadCursorError,
+    BadIdempotencyKeyError,
     BodyTooLargeError,
     DuplicateKeyError,
     IdentifierTakenError,
     IntegrityError,
+    KeyReusedError,
     MalformedBodyError,
     MethodNotAllowedError,
     MissingFieldError,
@@ -22,6 +24,7 @@ from service.errors import (
     NotGrantedError,
     NoticeSupersededError,
     ServiceError,
+    StillRunningError,
     UnauthenticatedError,
     UnavailableError,
     UnknownAttributeError,
@@ -37,6 +40,7 @@ from service.errors import (
 
 STATUS: dict[type[ServiceError], int] = {
     BadCursorError: 400,
+    BadIdempotencyKeyError: 400,
     MalformedBodyError: 400,
     DuplicateKeyError: 400,
     UnauthenticatedError: 401,
@@ -52,8 +56,10 @@ STATUS: dict[type[ServiceError], int] = {
     NoticeSupersededError: 409,
     NotConsentBasedError: 409,
     IdentifierTakenError: 409,
+    StillRunningError: 409,
     BodyTooLargeError: 413,
     UnsupportedMediaError: 415,
+    KeyReusedError: 422,
     UnknownFieldError: 422,
     MissingFieldError: 422,
     WrongKindError: 422,
