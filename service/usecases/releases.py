@@ -7,6 +7,7 @@ only then open what was permitted.
 from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
+import structlog
 from msgspec import Struct
 
 from service.crypto.keyring import Keyring, OpenKey, open_sealed
@@ -39,11 +40,13 @@ from service.model.words import (
     Status,
 )
 from service.policy.decide import decide
-from service.policy.engine import Policies
+from service.policy.engine import ENGINE_ERROR, Policies
 from service.storage import customers, facts, ledger
 
 ATTEMPTS = 3
 """How often a request is decided when its facts change meanwhile."""
+log = structlog.get_logger()
+
 FRESH = 2.0
 """Seconds after reading the facts within which data must leave (promise P2)."""
 
@@ -123,7 +126,10 @@ async def _decide(gate: Gate, caller: ServiceCaller, wanted: Wanted) -> Decided:
         snapshot = await facts.read(connection, gate.keyring, customer, asked, wanted.attributes)
     policies = await gate.policies_at(snapshot.publication.version)
     _refuse_what_no_policy_judges(policies, asked, wanted.attributes)
-    return Decided(snapshot, policies, decide(policies, asked, wanted.attributes, snapshot.facts), since)
+    decision = decide(policies, asked, wanted.attributes, snapshot.facts)
+    if any(each.reason == ENGINE_ERROR for each in decision.withheld):
+        log.error("alarm: the policy engine failed, which is a no", purpose=wanted.purpose, version=policies.version)
+    return Decided(snapshot, policies, decision, since)
 
 
 async def _find(
