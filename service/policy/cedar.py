@@ -27,6 +27,8 @@ class Policy(Struct, frozen=True, eq=False):
     annotations: Mapping[str, str]
     source: Mapping[str, Json]
     """Cedar's own JSON form."""
+    scope: tuple[frozenset[tuple[str, str]], ...]
+    """Groups of which a question must be in one, of each of these; only ``==`` and ``in`` keep any out."""
     names: frozenset[tuple[str, str]]
     """Every entity that is named anywhere in it, by type and id."""
     reads: tuple[str, ...]
@@ -41,6 +43,10 @@ class Policy(Struct, frozen=True, eq=False):
     def effect(self) -> str:
         """``permit`` or ``forbid``."""
         return str(self.source["effect"])
+
+    def reaches(self, groups: frozenset[tuple[str, str]]) -> bool:
+        """Whether its scope lets in a question that is in these groups."""
+        return not any(groups.isdisjoint(one_of) for one_of in self.scope)
 
 
 class Verdict(Struct, frozen=True):
@@ -141,12 +147,14 @@ def _policy(file: str, place: str, source: dict[str, Json]) -> Policy:
     annotations = source.get("annotations")
     assert isinstance(annotations, dict | None)  # noqa: S101  the form of Cedar's JSON, not an input
     words = {name: str(value or "") for name, value in (annotations or {}).items()}
+    scopes = (source[part] for part in ("principal", "action", "resource"))
     read = set(_fields_in(source))
     return Policy(
         file=file,
         place=place,
         annotations=words,
         source=source,
+        scope=tuple(entities_in(s) for s in scopes if isinstance(s, Mapping) and s["op"] in ("==", "in")),
         names=entities_in(source),
         reads=tuple(field for field in FIELDS if field in read),
     )

@@ -19,8 +19,8 @@ from service.model.decision import Obligation
 from service.model.situation import BRIGHTEST, darker
 from service.model.words import AgeBand, Channel, PurposeId, Status
 from service.policy.code import Code
-from service.policy.question import Question, brightest_questions
-from service.policy.widening import widening
+from service.policy.question import Question
+from service.policy.widening import conceivable, widening
 
 Loss: TypeAlias = tuple[str, bool | Status | AgeBand]
 Need: TypeAlias = frozenset[Loss]
@@ -105,7 +105,7 @@ class Rule(Struct, frozen=True):
 def _reachable(code: Code) -> dict[Question, Rule]:
     """Return every question that the catalogue lets a service ask and that is ever answered with yes."""
     rules: dict[Question, Rule] = {}
-    for question in brightest_questions(code.catalogue):
+    for question in conceivable(code):
         channels = _channels(code.catalogue, question)
         if channels and code.allows(question):
             rules[question] = Rule(channels, _needs(code, question), code.obligations(question))

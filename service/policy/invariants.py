@@ -16,8 +16,8 @@ from service.model.words import AgeBand, Basis, Provenance, Status
 from service.policy.canaries import but
 from service.policy.code import Code
 from service.policy.faults import fault
-from service.policy.question import Question, brightest_questions
-from service.policy.widening import widening
+from service.policy.question import Question
+from service.policy.widening import conceivable, widening
 
 Loss: TypeAlias = Mapping[str, bool | Status | AgeBand]
 
@@ -53,7 +53,8 @@ class Invariant(Struct, frozen=True):
     goes_on: bool = False
 
 
-NO_YES = tuple({"consent": status} for status in Status if not status.valid)
+# One answer that is no yes stands for all of them: `widening` lets no policy tell them apart.
+NO_YES: tuple[Loss, ...] = ({"consent": Status.UNKNOWN},)
 NOT_ADULT = tuple({"age_band": band} for band in darker(AgeBand.ADULT))
 OBJECTED: Loss = {
     "consent": Status.WITHDRAWN,
@@ -180,7 +181,7 @@ def broken_invariants(code: Code) -> list[str]:
     """Return each invariant that does not hold, with a case in which it does not."""
     faults = widening(code) + list(_kinds_of_no_policy(code))
     # What is refused in the brightest situation is refused in every one.
-    allowed = [question for question in brightest_questions(code.catalogue) if code.allows(question)]
+    allowed = [question for question in conceivable(code) if code.allows(question)]
     for invariant in INVARIANTS:
         about = [question for question in allowed if invariant.about(_case(code.catalogue, question))]
         offences = list(_offences(code, invariant, about))

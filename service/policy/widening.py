@@ -9,6 +9,7 @@ nothing that is taken away turns the whole answer from no to yes.
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from itertools import product
+from typing import TypeAlias
 
 from msgspec import structs
 
@@ -26,25 +27,32 @@ MOST = 8
 """Fields that one policy may read, so that all it can say is tried in no time."""
 
 
+Groups: TypeAlias = frozenset[tuple[str, str]]
 OUTSIDE = ("Service", "third_party")
 """Stands for an outside company among the groups that a question is in."""
 
 
 def widening(code: Code) -> list[str]:
     """Say which policies open something, or lift an obligation, when something is taken away from a situation."""
-    standing = list(_standing(code))
+    placed = list(_placed(code))
     faults: list[str] = []
     for policy in code.policies.values():
         if len(policy.reads) > MOST:
             faults.append(fault(policy.file, policy.id, f"reads more than {MOST} fields of a situation; split it"))
             continue
-        found = next(_opened(code, policy, _told_apart(policy, standing)), None)
+        found = next(_opened(code, policy, _told_apart(policy, placed)), None)
         if found is not None:
             faults.append(fault("invariants", "removal", f"taking something away opens nothing; but {found}"))
     return faults
 
 
-def _standing(code: Code) -> Iterator[tuple[Question, frozenset[tuple[str, str]]]]:
+def conceivable(code: Code) -> list[Question]:
+    """Return, in the brightest situation, every question that is in the scope of a permit: no other is ever allowed."""
+    permits = [policy for policy in code.policies.values() if _permits(policy)]
+    return [question for question, placed in _placed(code) if any(permit.reaches(placed) for permit in permits)]
+
+
+def _placed(code: Code) -> Iterator[tuple[Question, Groups]]:
     """Yield every question with all the groups that it is in."""
     known = groups(code.catalogue)
     for question in brightest_questions(code.catalogue):
@@ -54,12 +62,13 @@ def _standing(code: Code) -> Iterator[tuple[Question, frozenset[tuple[str, str]]
         yield question, service | purpose | attribute | outside
 
 
-def _told_apart(policy: Policy, standing: Iterable[tuple[Question, frozenset[tuple[str, str]]]]) -> Iterator[Question]:
-    """Yield one question of all those that a policy cannot tell apart."""
-    seen: set[frozenset[tuple[str, str]]] = set()
-    for question, stands_in in standing:
-        view = stands_in & (policy.names | {OUTSIDE})
-        if view not in seen:
+def _told_apart(policy: Policy, placed: Iterable[tuple[Question, Groups]]) -> Iterator[Question]:
+    """Yield one question of all those in its scope that a policy cannot tell apart."""
+    seen: set[Groups] = set()
+    telling = policy.names | {OUTSIDE}
+    for question, stands_in in placed:
+        view = stands_in & telling
+        if view not in seen and policy.reaches(stands_in):
             seen.add(view)
             yield question
 
@@ -67,7 +76,7 @@ def _told_apart(policy: Policy, standing: Iterable[tuple[Question, frozenset[tup
 def _opened(code: Code, policy: Policy, questions: Iterable[Question]) -> Iterator[str]:
     """Yield each loss by which a permit comes to be satisfied, or a forbid or an obligation falls silent."""
     judge = alone(code.judges.obligations if policy.file == OBLIGATIONS else code.judges.whole, policy)
-    permits = policy.effect == "permit" and policy.file != OBLIGATIONS
+    permits = _permits(policy)
     space = list(_space(policy))
     for question in questions:
         says = {each: bool(judge.verdict(structs.replace(question, situation=each)).satisfied) for each in space}
@@ -89,6 +98,10 @@ def _values(policy: Policy, field: str) -> list[bool | Status | AgeBand]:
     every = [bright, *darker(bright)]
     unnamed = [v for v in every if isinstance(v, StrEnum) and (type(v).__name__, v.value) not in policy.names]
     return [v for v in every if v not in unnamed[1:-1]]
+
+
+def _permits(policy: Policy) -> bool:
+    return policy.effect == "permit" and policy.file != OBLIGATIONS
 
 
 def _does(permits: bool) -> str:  # noqa: FBT001  which kind of policy it is
