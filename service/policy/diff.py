@@ -105,10 +105,10 @@ class Rule(Struct, frozen=True):
 def _reachable(code: Code) -> dict[Question, Rule]:
     """Return every question that the catalogue lets a service ask and that is ever answered with yes."""
     rules: dict[Question, Rule] = {}
-    for question in conceivable(code):
+    for question, fields in conceivable(code).items():
         channels = _channels(code.catalogue, question)
         if channels and code.allows(question):
-            rules[question] = Rule(channels, _needs(code, question), code.obligations(question))
+            rules[question] = Rule(channels, _needs(code, question, fields), code.obligations(question))
     return rules
 
 
@@ -119,16 +119,17 @@ def _channels(catalogue: Catalogue, question: Question) -> frozenset[Channel]:
     return frozenset(use.channels) & frozenset(catalogue.purposes[question.purpose].channels)
 
 
-def _needs(code: Code, question: Question) -> frozenset[Need]:
-    """Return the smallest sets of losses that close what the brightest situation opens."""
-    alone = [loss for loss in CONDITIONS if _closes(code, question, [loss])]
+def _needs(code: Code, question: Question, fields: frozenset[str]) -> frozenset[Need]:
+    """Return the smallest sets of losses, of fields that bear on it, that close what the brightest situation opens."""
+    losses = [loss for loss in CONDITIONS if loss[0] in fields]
+    alone = [loss for loss in losses if _closes(code, question, [loss])]
     needs = {frozenset([loss]) for loss in alone}
-    rest = [loss for loss in CONDITIONS if loss not in alone]
+    rest = [loss for loss in losses if loss not in alone]
     for size in range(2, len(rest) + 1):
-        for losses in combinations(rest, size):
-            need = frozenset(losses)
-            if len({field for field, _ in losses}) == size and not any(each < need for each in needs):
-                needs |= {need} if _closes(code, question, losses) else set()
+        for some in combinations(rest, size):
+            need = frozenset(some)
+            if len(dict(some)) == size and not any(each < need for each in needs) and _closes(code, question, some):
+                needs.add(need)
     return frozenset(need for need in needs if not any(need != other and _implies(other, need) for other in needs))
 
 
@@ -153,7 +154,8 @@ def _differences(old: Rule | None, new: Rule | None) -> Iterator[tuple[Effect, s
     yield from _of_channels(old.channels, new.channels)
     for need in sorted(old.needs, key=_said):
         if not any(_implies(other, need) for other in new.needs):
-            yield Effect.LOOSENS, f"no longer needs that {_said(need)}"
+            left = [other for other in new.needs - old.needs if _implies(need, other)]
+            yield Effect.LOOSENS, f"no longer needs that {_said(need)}{_only(left)}"
     for need in sorted(new.needs, key=_said):
         if not any(_implies(other, need) for other in old.needs):
             yield Effect.TIGHTENS, f"now needs that {_said(need)}"
@@ -177,6 +179,11 @@ def _on(channels: Iterable[Channel]) -> str:
 
 def _all(needs: Iterable[Need]) -> str:
     return ", and ".join(sorted(map(_said, needs)))
+
+
+def _only(left: Iterable[Need]) -> str:
+    words = _all(left)
+    return f", only that {words}" if words else ""
 
 
 def _said(need: Need) -> str:

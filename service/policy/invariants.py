@@ -177,13 +177,23 @@ INVARIANTS = (
 )
 
 
+def case(catalogue: Catalogue, question: Question) -> Case:
+    """Return what a question is about."""
+    return Case(
+        service=catalogue.services[question.service],
+        purpose=catalogue.purposes[question.purpose],
+        attribute=catalogue.attributes[question.attribute],
+        provenance=question.provenance,
+    )
+
+
 def broken_invariants(code: Code) -> list[str]:
     """Return each invariant that does not hold, with a case in which it does not."""
     faults = widening(code) + list(_kinds_of_no_policy(code))
     # What is refused in the brightest situation is refused in every one.
     allowed = [question for question in conceivable(code) if code.allows(question)]
     for invariant in INVARIANTS:
-        about = [question for question in allowed if invariant.about(_case(code.catalogue, question))]
+        about = [question for question in allowed if invariant.about(case(code.catalogue, question))]
         offences = list(_offences(code, invariant, about))
         if offences:
             others = f" (and {len(offences) - 1} more)" if len(offences) > 1 else ""
@@ -198,15 +208,6 @@ def _offences(code: Code, invariant: Invariant, about: Iterable[Question]) -> It
             if code.allows(structs.replace(question, situation=situation)) is not invariant.goes_on:
                 does = "is refused" if invariant.goes_on else "is permitted"
                 yield f"{question} {does} in the situation {but(situation)}"
-
-
-def _case(catalogue: Catalogue, question: Question) -> Case:
-    return Case(
-        service=catalogue.services[question.service],
-        purpose=catalogue.purposes[question.purpose],
-        attribute=catalogue.attributes[question.attribute],
-        provenance=question.provenance,
-    )
 
 
 def _kinds_of_no_policy(code: Code) -> Iterator[str]:

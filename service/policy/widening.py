@@ -46,10 +46,17 @@ def widening(code: Code) -> list[str]:
     return faults
 
 
-def conceivable(code: Code) -> list[Question]:
-    """Return, in the brightest situation, every question that is in the scope of a permit: no other is ever allowed."""
-    permits = [policy for policy in code.policies.values() if _permits(policy)]
-    return [question for question, placed in _placed(code) if any(permit.reaches(placed) for permit in permits)]
+def conceivable(code: Code) -> dict[Question, frozenset[str]]:
+    """Return every question in the scope of a permit, as no other is ever allowed, with the fields that bear on it.
+
+    Each is in the brightest situation.
+    """
+    found: dict[Question, frozenset[str]] = {}
+    for question, placed in _placed(code):
+        reached = [policy for policy in code.policies.values() if policy.reaches(placed)]
+        if any(_permits(policy) for policy in reached):
+            found[question] = frozenset(field for policy in reached for field in policy.reads)
+    return found
 
 
 def _placed(code: Code) -> Iterator[tuple[Question, Groups]]:
