@@ -160,7 +160,7 @@ def differing(before: Code, after: Code, dice: Random) -> set[tuple[str, str, st
         use = before.catalogue.services[question.service].uses.get(question.purpose)
         if use is None or question.attribute not in use.attributes:
             continue
-        for _ in range(40):
+        for _ in range(15):
             lost = dice.sample(FIELDS, dice.choice((1, 1, 2, 3)))
             loss = {field: dice.choice(darker(getattr(BRIGHTEST, field))) for field in lost}
             asked = structs.replace(question, situation=structs.replace(BRIGHTEST, **loss))
