@@ -23,6 +23,9 @@ from service.importing import import_file, in_words
 from service.model.callers import OperatorCaller
 from service.model.identifiers import Identifier, identifier
 from service.model.words import AttributeId, IdentifierKind, PurposeId, ServiceId
+from service.policy.diff import changes
+from service.policy.diff import in_words as in_words_of_changes
+from service.policy.engine import Policies
 from service.policy.schema import write_schema
 from service.process import log_as_json
 from service.rootkey import make_root_key, read_root_key
@@ -36,6 +39,9 @@ from service.worker.run import work
 
 Result = TypeVar("Result")
 console = Console()
+PUBLISHED = "published"
+DIFFERENT = 3
+"""The status of a difference; 1 is a refusal, and click's own for wrong usage is 2."""
 REASON = click.option("--reason", required=True, help="Why you look at this person; it is kept in her ledger.")
 WHO = click.option("--customer", "customer", required=True, help="email:..., phone:... or loyalty:...")
 
@@ -176,6 +182,21 @@ def policies_publish(settings: Settings) -> None:
     click.echo(f"{publication.version} {'is in force' if new else 'was in force already'}")
 
 
+@policies_.command("diff")
+@click.argument("before")
+@click.argument("after")
+@click.pass_obj
+def policies_diff(settings: Settings, before: str, after: str) -> None:
+    """Say which situations AFTER loosens or tightens; each is a folder, or `published` for what is in force.
+
+    The status is 0 when both answer alike, 3 when they do not, 1 when one of them cannot be used.
+    """
+    found = changes(_policies_at(settings, before).code, _policies_at(settings, after).code)
+    for line in in_words_of_changes(found):
+        click.echo(line)
+    sys.exit(DIFFERENT if found else 0)
+
+
 @policies_.command("explain")
 @WHO
 @click.option("--attribute", required=True)
@@ -279,6 +300,12 @@ def with_keys(settings: Settings, action: Callable[[Database, Keyring], Awaitabl
 def operator(reason: str = "") -> OperatorCaller:
     """Return who sits at the command line: the account that the operating system vouches for."""
     return OperatorCaller(pwd.getpwuid(getuid()).pw_name, reason)
+
+
+def _policies_at(settings: Settings, place: str) -> Policies:
+    if place == PUBLISHED:
+        return with_database(settings, lambda database: policies.Library(database).current())
+    return policies.check(Path(place))
 
 
 def _new_api_key(settings: Settings, service: str) -> str:

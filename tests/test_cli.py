@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,7 +16,9 @@ import httpx
 import pytest
 from msgspec import Struct
 
+from service.cli import DIFFERENT
 from service.database import Database
+from service.schema import shipped
 from tests.conftest import Api, Person, Template
 
 pytestmark = pytest.mark.smoke
@@ -41,7 +44,7 @@ class Shell(Struct, frozen=True):
         )
         assert done.returncode == status, done.stdout + done.stderr
         assert "Traceback" not in done.stderr, done.stderr
-        return (done.stdout if status == 0 else done.stderr).strip()
+        return (done.stderr if status in (1, 2) else done.stdout).strip()
 
 
 def shell_with(**settings: str) -> Shell:
@@ -139,6 +142,18 @@ async def test_explain_says_who_may_see_an_attribute_and_why_not(shell: Shell, a
     assert "Yes: what is volunteered, from shop." in said
     assert "No (no-permission)" in said  # on the channels that she did not allow
     assert "No (demographic)" in shell.run("policies", "explain", "--attribute", "birth_year", *words)
+
+
+def test_diff_says_what_a_change_loosens_and_tightens(shell: Shell, tmp_path: Path) -> None:
+    changed = shutil.copytree(shipped("policies"), tmp_path / "policies")
+    assert shell.run("policies", "diff", "published", str(changed)) == ""
+    services = (changed / "services.toml").read_text()
+    (changed / "services.toml").write_text(services.replace('["phone", "sms"]', '["phone"]'))
+    said = shell.run("policies", "diff", "published", str(changed), status=DIFFERENT)
+    assert said.startswith("tightens call-centre, for protect.travellers: no longer on sms: booked_trip (observed), ")
+    back = shell.run("policies", "diff", str(changed), "published", status=DIFFERENT)
+    assert back.startswith("loosens call-centre, for protect.travellers: now also on sms: ")
+    assert "no such folder" in shell.run("policies", "diff", "published", str(tmp_path / "nowhere"), status=1)
 
 
 def test_faulty_policies_are_listed_and_not_published(shell: Shell, tmp_path: Path) -> None:

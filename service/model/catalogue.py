@@ -1,7 +1,7 @@
 """The catalogue: which purposes, attributes, services and notices exist, as ``policies/`` says."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
@@ -61,6 +61,9 @@ class Attribute(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     provenances: tuple[Provenance, ...]
     sensitivity: Annotated[int, Meta(ge=0, le=3)]
     retention_days: Days
+    """How long a fact is kept."""
+    fresh_days: Days | None = None
+    """How long a fact is used, where that is shorter than it is kept."""
     max_length: Annotated[int, Meta(ge=1, le=2000)] = 200
     choices: tuple[str, ...] = ()
     minimum: int | None = None
@@ -68,6 +71,15 @@ class Attribute(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     special: bool = False
     """A special category of GDPR Art. 9."""
     demographic: bool = False
+
+    @property
+    def used_days(self) -> int:
+        """How many days after its date a fact is out of date."""
+        return self.retention_days if self.fresh_days is None else self.fresh_days
+
+    def fresh(self, as_of: datetime, now: datetime) -> bool:
+        """Whether a fact of this date is still used at an instant."""
+        return now - as_of < timedelta(days=self.used_days)
 
     @property
     def value_type(self) -> Any:  # noqa: ANN401  a type expression for msgspec has no type of its own

@@ -4,11 +4,13 @@ A closed space of booleans and closed vocabularies, phrased positively, so that 
 counters and dates end here; a policy never sees them.
 """
 
-from msgspec import Struct
+from collections.abc import Iterator
+
+from msgspec import Struct, structs
 from msgspec.structs import fields
 
 from service.model.catalogue import Catalogue, Use
-from service.model.facts import Facts, Restrictions, Standing
+from service.model.facts import Facts, Restrictions, SealedFact, Standing
 from service.model.words import AgeBand, AttributeId, Channel, PurposeId, ServiceId, Status
 
 
@@ -37,6 +39,8 @@ class Situation(Struct, frozen=True, kw_only=True):
     acquired_allowed: bool = False
     inferred_allowed: bool = False
     demographic_allowed: bool = False
+    fresh: bool = False
+    """The fact is not older than the catalogue lets it be used."""
 
 
 FIELDS = tuple(field.name for field in fields(Situation))
@@ -56,7 +60,11 @@ BRIGHTEST = Situation(
     acquired_allowed=True,
     inferred_allowed=True,
     demographic_allowed=True,
+    fresh=True,
 )
+
+AGES = (AgeBand.ADULT, AgeBand.MINOR, AgeBand.UNKNOWN)
+"""From what opens most to what opens least."""
 
 
 class Asked(Struct, frozen=True):
@@ -67,8 +75,34 @@ class Asked(Struct, frozen=True):
     channel: Channel
 
 
-def situate(catalogue: Catalogue, asked: Asked, attribute: AttributeId, facts: Facts) -> Situation:
-    """Reduce stored facts to the situation in which one attribute is asked for."""
+def dimmer(situation: Situation) -> Iterator[tuple[str, Situation]]:
+    """Yield the field and the situation for each single thing that can be taken away from a situation."""
+    for name in FIELDS:
+        for value in darker(getattr(situation, name)):
+            yield name, structs.replace(situation, **{name: value})
+
+
+def darker(value: bool | Status | AgeBand) -> tuple[bool | Status | AgeBand, ...]:  # noqa: FBT001  a value, not a switch
+    """Return what a field may become when something is taken away: a row, a proof, a yes.
+
+    One answer that is no yes is as dark as another, whichever of them was lost; and one yes as bright as the other.
+    """
+    match value:
+        case Status():
+            return tuple(status for status in Status if status is not value and value.valid >= status.valid)
+        case AgeBand():
+            return AGES[AGES.index(value) + 1 :]
+        case _:
+            return (False,) if value else ()
+
+
+def situate(
+    catalogue: Catalogue, asked: Asked, attribute: AttributeId, facts: Facts, fact: SealedFact | None = None
+) -> Situation:
+    """Reduce stored facts to the situation in which one fact of an attribute is asked for.
+
+    Without a fact nothing is fresh.
+    """
     use = catalogue.services[asked.service].uses.get(asked.purpose)
     standing, limits = _standing(asked, facts), facts.restrictions or Restrictions()
     return Situation(
@@ -87,6 +121,7 @@ def situate(catalogue: Catalogue, asked: Asked, attribute: AttributeId, facts: F
         acquired_allowed=limits.acquired_allowed,
         inferred_allowed=limits.inferred_allowed,
         demographic_allowed=limits.demographic_allowed,
+        fresh=fact is not None and catalogue.attributes[attribute].fresh(fact.as_of, facts.now),
     )
 
 

@@ -74,6 +74,17 @@ def canaries_in(bundle: Bundle) -> tuple[list[Canary], list[str]]:
     return list(canaries), []
 
 
+def but(situation: Situation) -> str:
+    """Return in what a situation differs from the brightest, as a canary writes it."""
+    changed = [field for field in FIELDS if getattr(situation, field) != getattr(BRIGHTEST, field)]
+    return f"{{ {', '.join(f'{field} = {written(getattr(situation, field))}' for field in changed)} }}"
+
+
+def written(value: bool | str) -> str:  # noqa: FBT001  a value, not a switch
+    """Return the value of a field as a canary writes it."""
+    return str(value).lower() if isinstance(value, bool) else f'"{value}"'
+
+
 def dead_canaries(canaries: Sequence[Canary], policies: Sequence[Policy], judges: Judges) -> list[str]:
     """Say which policies lack a canary, and which do not do what theirs says."""
     known = {policy.id: policy for policy in policies}

@@ -1,12 +1,12 @@
 """Cedar as values: policies read from text, and sets of them asked a question. No meaning lives here."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import TypeAlias
 
 import cedarpy
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from service.model.situation import FIELDS, Situation
 from service.policy.question import Question
@@ -27,6 +27,12 @@ class Policy(Struct, frozen=True, eq=False):
     annotations: Mapping[str, str]
     source: Mapping[str, Json]
     """Cedar's own JSON form."""
+    scope: tuple[frozenset[tuple[str, str]], ...]
+    """Groups of which a question must be in one, of each of these; only ``==`` and ``in`` keep any out."""
+    names: frozenset[tuple[str, str]]
+    """Every entity that is named anywhere in it, by type and id."""
+    reads: tuple[str, ...]
+    """The fields of a situation that it reads, in the order of ``Situation``."""
 
     @property
     def id(self) -> str:
@@ -37,6 +43,10 @@ class Policy(Struct, frozen=True, eq=False):
     def effect(self) -> str:
         """``permit`` or ``forbid``."""
         return str(self.source["effect"])
+
+    def reaches(self, groups: frozenset[tuple[str, str]]) -> bool:
+        """Whether its scope lets in a question that is in these groups."""
+        return not any(groups.isdisjoint(one_of) for one_of in self.scope)
 
 
 class Verdict(Struct, frozen=True):
@@ -97,20 +107,24 @@ def misfits(text: str, schema: str) -> list[tuple[str, str]]:
 
 def judge(policies: Iterable[Policy], entities: str, schema: str) -> Judge:
     """Make a set of policies ready; raises ValueError for a wrong schema or an id used twice."""
-    named: dict[str, Json] = {}
-    for policy in policies:
-        # Under one name a permit would silently take the place of a forbid.
-        if policy.id in named:
-            raise ValueError(f"two policies have the id {policy.id}")
-        named[policy.id] = dict(policy.source)
-    tree = {"templates": {}, "staticPolicies": named, "templateLinks": []}
     handle = cedarpy.Schema.from_str(schema)
     return Judge(
-        policies=cedarpy.PolicySet.from_json_str(json.dumps(tree)),
+        policies=_set(policies),
         # Without the schema the entities know no action groups, and forbids on groups never match.
         entities=cedarpy.Entities.from_json_str(entities, handle),
         schema=handle,
     )
+
+
+def alone(judge: Judge, policy: Policy) -> Judge:
+    """Return a judge on the same ground that knows only this policy."""
+    return structs.replace(judge, policies=_set([policy]))
+
+
+def entities_in(node: Json) -> frozenset[tuple[str, str]]:
+    """Return every entity that is named in a part of a policy, by type and id."""
+    nodes = (each for each in _walk(node) if each.keys() == {"type", "id"})
+    return frozenset((str(each["type"]), str(each["id"])) for each in nodes)
 
 
 def resource_id(attribute: str, provenance: str) -> str:
@@ -118,11 +132,48 @@ def resource_id(attribute: str, provenance: str) -> str:
     return f"{attribute}#{provenance}"
 
 
+def _set(policies: Iterable[Policy]) -> cedarpy.PolicySet:
+    named: dict[str, Json] = {}
+    for policy in policies:
+        # Under one name a permit would silently take the place of a forbid.
+        if policy.id in named:
+            raise ValueError(f"two policies have the id {policy.id}")
+        named[policy.id] = dict(policy.source)
+    tree = {"templates": {}, "staticPolicies": named, "templateLinks": []}
+    return cedarpy.PolicySet.from_json_str(json.dumps(tree))
+
+
 def _policy(file: str, place: str, source: dict[str, Json]) -> Policy:
     annotations = source.get("annotations")
     assert isinstance(annotations, dict | None)  # noqa: S101  the form of Cedar's JSON, not an input
     words = {name: str(value or "") for name, value in (annotations or {}).items()}
-    return Policy(file=file, place=place, annotations=words, source=source)
+    scopes = (source[part] for part in ("principal", "action", "resource"))
+    read = set(_fields_in(source))
+    return Policy(
+        file=file,
+        place=place,
+        annotations=words,
+        source=source,
+        scope=tuple(entities_in(s) for s in scopes if isinstance(s, Mapping) and s["op"] in ("==", "in")),
+        names=entities_in(source),
+        reads=tuple(field for field in FIELDS if field in read),
+    )
+
+
+def _fields_in(node: Json) -> Iterator[str]:
+    for inner in _walk(node):
+        access = inner.get(".")
+        if isinstance(access, Mapping) and access["left"] == {"Var": "context"}:
+            yield str(access["attr"])
+
+
+def _walk(node: Json) -> Iterator[Mapping[str, Json]]:
+    """Yield every object of a tree."""
+    if isinstance(node, Mapping):
+        yield node
+    inner = node.values() if isinstance(node, Mapping) else node if isinstance(node, list) else ()
+    for each in inner:
+        yield from _walk(each)
 
 
 def _request(question: Question) -> dict[str, Json]:

@@ -44,13 +44,13 @@ def _rule(
 ) -> tuple[Permit, tuple[Obligation, ...]] | Withheld:
     if attribute not in policies.catalogue.attributes:
         return Withheld(attribute, ENGINE_ERROR)
-    situation = situate(policies.catalogue, asked, attribute, facts)
     # A fact under a wrong heading would leave under a wrong name.
     candidates = [fact for fact in facts.candidates(attribute) if fact.attribute == attribute]
     if facts.customer is None or not candidates:
-        return _without_a_fact(policies, asked, attribute, situation)
+        return _without_a_fact(policies, asked, attribute, facts)
     answers: list[Answer] = []
     for fact in candidates:
+        situation = situate(policies.catalogue, asked, attribute, facts, fact)
         answer = policies.answer(_question(asked, attribute, fact.provenance, situation))
         if answer.permit:
             return Permit(facts.customer, fact, answer.policies), answer.obligations
@@ -58,8 +58,9 @@ def _rule(
     return _no(attribute, answers[0])
 
 
-def _without_a_fact(policies: Policies, asked: Asked, attribute: AttributeId, situation: Situation) -> Withheld:
-    """Say that nothing is known only to whom it would have been told; a refusal does not tell."""
+def _without_a_fact(policies: Policies, asked: Asked, attribute: AttributeId, facts: Facts) -> Withheld:
+    """Say that nothing is known only to whom a fresh fact would have been told; a refusal does not tell."""
+    situation = structs.replace(situate(policies.catalogue, asked, attribute, facts), fresh=True)
     provenances = policies.catalogue.attributes[attribute].provenances
     answers = [policies.answer(_question(asked, attribute, p, situation)) for p in provenances]
     if any(answer.permit for answer in answers):

@@ -10,13 +10,15 @@ from service.model.catalogue import Catalogue
 from service.model.decision import Obligation
 from service.model.words import PolicyVersion
 from service.policy.bundle import Bundle
-from service.policy.canaries import canaries_in, dead_canaries
+from service.policy.canaries import Canary, canaries_in, dead_canaries
 from service.policy.catalogue import parse_catalogue
-from service.policy.cedar import EngineError, Judges, Policy, judge
-from service.policy.lint import OBLIGATIONS, form_faults, lint, policies_of
+from service.policy.cedar import EngineError, Policy
+from service.policy.code import Code, code_of
+from service.policy.invariants import broken_invariants
+from service.policy.lint import form_faults, lint, policies_of
 from service.policy.question import Question
 from service.policy.reasons import most_telling, unmet
-from service.policy.schema import cedar_entities, cedar_schema
+from service.policy.wording import wording_faults
 
 ENGINE_ERROR = "engine-error"
 REMEMBERED = 16_384  # answers; some 10 MiB
@@ -32,22 +34,23 @@ class Answer(Struct, frozen=True):
     obligations: tuple[Obligation, ...] = ()
 
 
-class Code(Struct, frozen=True, eq=False):
-    """The policies of one version, ready to be asked."""
-
-    catalogue: Catalogue
-    policies: Mapping[str, Policy]
-    judges: Judges
-
-
 class Policies(Struct, frozen=True, eq=False):
     """The compiled policies of one version; nothing in it ever changes."""
 
-    catalogue: Catalogue
     version: PolicyVersion
-    policies: Mapping[str, Policy]
+    code: Code
     evaluate: Callable[[Question], Answer]
     """The evaluation, with a memory; raises what Cedar raises."""
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """What they are about."""
+        return self.code.catalogue
+
+    @property
+    def policies(self) -> Mapping[str, Policy]:
+        """Every policy by its id."""
+        return self.code.policies
 
     def answer(self, question: Question) -> Answer:
         """Answer a question; whatever goes wrong is a no."""
@@ -58,21 +61,30 @@ class Policies(Struct, frozen=True, eq=False):
 
 
 def check_policies(bundle: Bundle) -> Policies:
-    """Compile a bundle that is about to be published, refusing faults of form too; raises PolicyError with all."""
+    """Compile a bundle that is about to be published, and ask more of it; raises PolicyError with all its faults."""
     try:
-        policies = compile_policies(bundle)
+        code, canaries = _linted(bundle)
     except PolicyError as error:
         raise PolicyError(error.faults + form_faults(bundle)) from error
-    if faults := form_faults(bundle):
+    faults = _dead(code, canaries) + form_faults(bundle) + wording_faults(code.catalogue) + broken_invariants(code)
+    if faults:
         raise PolicyError(faults)
-    return policies
+    return _remembering(bundle, code)
 
 
 def compile_policies(bundle: Bundle) -> Policies:
     """Check what a bundle means and make it ready; raises PolicyError with all its faults.
 
-    Form is not checked here: a newer release that formats Cedar otherwise must go on with what was published.
+    Form, wording and invariants are not checked here: a newer release, which formats Cedar otherwise or asks more,
+    must go on with what was published.
     """
+    code, canaries = _linted(bundle)
+    if faults := _dead(code, canaries):
+        raise PolicyError(faults)
+    return _remembering(bundle, code)
+
+
+def _linted(bundle: Bundle) -> tuple[Code, list[Canary]]:
     policies, faults = policies_of(bundle)
     try:
         catalogue = parse_catalogue(bundle)
@@ -83,13 +95,17 @@ def compile_policies(bundle: Bundle) -> Policies:
     faults += canary_faults + lint(bundle, policies, catalogue)
     if faults:
         raise PolicyError(faults)
-    code = _code(catalogue, policies)
-    faults = dead_canaries(canaries, policies, code.judges)
-    if faults:
-        raise PolicyError(faults)
+    return code_of(catalogue, policies), canaries
+
+
+def _dead(code: Code, canaries: list[Canary]) -> list[str]:
+    return dead_canaries(canaries, list(code.policies.values()), code.judges)
+
+
+def _remembering(bundle: Bundle, code: Code) -> Policies:
     # Failures are not remembered: only what was answered is.
     evaluate = lru_cache(maxsize=REMEMBERED)(partial(evaluate_afresh, code))
-    return Policies(catalogue, bundle.version, code.policies, evaluate)
+    return Policies(bundle.version, code, evaluate)
 
 
 def evaluate_afresh(code: Code, question: Question) -> Answer:
@@ -99,7 +115,7 @@ def evaluate_afresh(code: Code, question: Question) -> Answer:
         raise EngineError("the question names what is not in the catalogue")
     verdict = code.judges.whole.verdict(question)
     if verdict.allowed:
-        return Answer(permit=True, policies=verdict.satisfied, obligations=_obligations(code, question))
+        return Answer(permit=True, policies=verdict.satisfied, obligations=in_order(code.obligations(question)))
     if not code.judges.permits.verdict(question).allowed:
         return Answer(permit=False, reason=unmet(code.judges.permits, question))
     first = most_telling(code.judges.whole, question, verdict.satisfied)
@@ -110,24 +126,3 @@ def evaluate_afresh(code: Code, question: Question) -> Answer:
 def in_order(obligations: Iterable[Obligation]) -> tuple[Obligation, ...]:
     """Sort obligations by what they are and for how long, those without days first."""
     return tuple(sorted(obligations, key=lambda obligation: (obligation.id, obligation.days or 0)))
-
-
-def _obligations(code: Code, question: Question) -> tuple[Obligation, ...]:
-    satisfied = code.judges.obligations.verdict(question).satisfied
-    return in_order({_obligation(code.policies[id_]) for id_ in satisfied})
-
-
-def _obligation(policy: Policy) -> Obligation:
-    days = policy.annotations.get("days")
-    return Obligation(policy.annotations["obligation"], None if days is None else int(days))
-
-
-def _code(catalogue: Catalogue, policies: list[Policy]) -> Code:
-    ground = cedar_entities(catalogue), cedar_schema(catalogue)
-    release = [policy for policy in policies if policy.file != OBLIGATIONS]
-    judges = Judges(
-        whole=judge(release, *ground),
-        permits=judge([policy for policy in release if policy.effect == "permit"], *ground),
-        obligations=judge([policy for policy in policies if policy.file == OBLIGATIONS], *ground),
-    )
-    return Code(catalogue, {policy.id: policy for policy in policies}, judges)

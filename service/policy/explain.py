@@ -18,6 +18,16 @@ IN_WORDS: Mapping[str, str] = {
     UNMET["channel_allowed"]: "the purpose is not offered on this channel",
     UNMET["consent"]: "she has not been asked, or has not answered",
     UNMET["notice_current"]: "her yes was to a notice that asked for less",
+    UNMET["verified"]: "there is no proof of what she has restricted",
+    UNMET["may_process"]: "she has restricted what is done with her data",
+    UNMET["may_market"]: "she objects to marketing",
+    UNMET["may_profile"]: "she objects to being profiled",
+    UNMET["may_share"]: "she wants nothing shared with outside companies",
+    UNMET["age_band"]: "she is not known to be an adult",
+    UNMET["explicit"]: "she has not agreed to exactly this in so many words",
+    UNMET["observed_allowed"]: "she wants only what she told us used",
+    UNMET["demographic_allowed"]: "she has not allowed what her group is like",
+    UNMET["fresh"]: "what is known is older than the catalogue lets it be used",
 }
 
 

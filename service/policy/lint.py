@@ -12,7 +12,7 @@ from service.errors import PolicyError
 from service.model.catalogue import Catalogue
 from service.policy.bundle import Bundle
 from service.policy.catalogue import parse_catalogue
-from service.policy.cedar import Json, Policy, formatted, misfits, policies_in, resource_id
+from service.policy.cedar import Json, Policy, entities_in, formatted, misfits, policies_in, resource_id
 from service.policy.faults import fault
 from service.policy.schema import cedar_schema, schema_faults
 
@@ -127,8 +127,8 @@ def _scope(policy: Policy) -> Iterator[str]:
 def _names(scope: Json, operators: set[str], kinds: set[str]) -> bool:
     if not isinstance(scope, Mapping) or scope.get("op") not in operators:
         return False
-    entities = list(_entities(scope))
-    return bool(entities) and all(kind in kinds for kind, _ in entities)
+    entities = entities_in(scope)
+    return bool(entities) and {kind for kind, _ in entities} <= kinds
 
 
 # --- conditions ------------------------------------------------------------------------------------------
@@ -171,18 +171,6 @@ def _ids(policy: Policy, catalogue: Catalogue) -> Iterator[str]:
     """The validator knows the ids of actions and of enumerated types, but not of services and attributes."""
     attributes = {resource_id(a.id, p) for a in catalogue.attributes.values() for p in a.provenances}
     known = {"Service": set(map(str, catalogue.services)), "Attribute": attributes}
-    for kind, id_ in _entities(policy.source):
+    for kind, id_ in sorted(policy.names):
         if kind in known and id_ not in known[kind]:
             yield f'the catalogue has no {kind}::"{id_}"'
-
-
-def _entities(node: Json) -> Iterator[tuple[str, str]]:
-    """Yield every entity that is named anywhere in a policy."""
-    if isinstance(node, list):
-        for item in node:
-            yield from _entities(item)
-    elif isinstance(node, Mapping):
-        if node.keys() == {"type", "id"}:
-            yield str(node["type"]), str(node["id"])
-        for item in node.values():
-            yield from _entities(item)

@@ -30,6 +30,7 @@ UNMET: Mapping[str, str] = {
     "acquired_allowed": "only-what-i-told-you",
     "inferred_allowed": "only-what-i-told-you",
     "demographic_allowed": "demographic",
+    "fresh": "out-of-date",
 }
 """The reason for each field of a situation, when a permit asks for it and does not find it."""
 

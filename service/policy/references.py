@@ -134,6 +134,11 @@ def _is_not_guessed_if_special(_: Catalogue, attribute: Attribute) -> Iterator[s
         yield "a special category is never inferred or acquired"
 
 
+def _is_used_no_longer_than_kept(_: Catalogue, attribute: Attribute) -> Iterator[str]:
+    if attribute.used_days > attribute.retention_days:
+        yield "fresh_days is more than retention_days"
+
+
 def _limits_fit_its_kind(_: Catalogue, attribute: Attribute) -> Iterator[str]:
     low, high = attribute.minimum, attribute.maximum
     if attribute.kind is not ValueKind.INTEGER and (low is not None or high is not None):
@@ -146,7 +151,13 @@ def _limits_fit_its_kind(_: Catalogue, attribute: Attribute) -> Iterator[str]:
         yield "names a choice twice"
 
 
-ATTRIBUTE_RULES = (_is_needed, _has_provenances, _is_not_guessed_if_special, _limits_fit_its_kind)
+ATTRIBUTE_RULES = (
+    _is_needed,
+    _has_provenances,
+    _is_not_guessed_if_special,
+    _is_used_no_longer_than_kept,
+    _limits_fit_its_kind,
+)
 
 
 # --- services --------------------------------------------------------------------------------------------

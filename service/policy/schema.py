@@ -5,7 +5,7 @@ would pass.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 
@@ -40,6 +40,20 @@ def cedar_entities(catalogue: Catalogue) -> str:
         for provenance in attribute.provenances
     ]
     return json.dumps(services + attributes)
+
+
+def groups(catalogue: Catalogue) -> Mapping[tuple[str, str], frozenset[tuple[str, str]]]:
+    """Return for every service, purpose and attribute, by type and id, all that it is ``in``: itself and its groups."""
+    actions = {
+        ("Action", str(p.id)): [("Action", group) for group in _families(p)] for p in catalogue.purposes.values()
+    }
+    services = {("Service", str(s.id)): _parents_of_service(s) for s in catalogue.services.values()}
+    attributes = {
+        ("Attribute", resource_id(attribute.id, provenance)): _parents_of_attribute(catalogue, attribute, provenance)
+        for attribute in catalogue.attributes.values()
+        for provenance in attribute.provenances
+    }
+    return {uid: frozenset([uid, *parents]) for uid, parents in (actions | services | attributes).items()}
 
 
 def schema_faults(bundle: Bundle, catalogue: Catalogue) -> list[str]:
@@ -109,11 +123,14 @@ def _actions(catalogue: Catalogue) -> Iterator[str]:
 
 
 def _action(purpose: Purpose) -> str:
-    groups = _quoted(sorted([FAMILIES[purpose.basis], *purpose.kinds]))
     return (
-        f'action "{purpose.id}" in [{groups}]\n'
+        f'action "{purpose.id}" in [{_quoted(_families(purpose))}]\n'
         "  appliesTo { principal: Service, resource: Attribute, context: Situation };\n"
     )
+
+
+def _families(purpose: Purpose) -> list[str]:
+    return sorted([FAMILIES[purpose.basis], *purpose.kinds])
 
 
 def _quoted(words: Iterable[str]) -> str:
@@ -124,19 +141,26 @@ def _quoted(words: Iterable[str]) -> str:
 
 
 def _service(service: Service) -> Json:
-    parents = [("Team", service.team), *(("Grant", purpose) for purpose in sorted(service.uses))]
-    return _entity("Service", service.id, {"third_party": service.third_party}, parents)
+    return _entity("Service", service.id, {"third_party": service.third_party}, _parents_of_service(service))
+
+
+def _parents_of_service(service: Service) -> list[tuple[str, str]]:
+    return [("Team", service.team), *(("Grant", purpose) for purpose in sorted(service.uses))]
 
 
 def _attribute(catalogue: Catalogue, attribute: Attribute, provenance: Provenance) -> Json:
+    parents = _parents_of_attribute(catalogue, attribute, provenance)
+    return _entity("Attribute", resource_id(attribute.id, provenance), {}, parents)
+
+
+def _parents_of_attribute(catalogue: Catalogue, attribute: Attribute, provenance: Provenance) -> list[tuple[str, str]]:
     purposes = sorted(p.id for p in catalogue.purposes.values() if attribute.id in p.attributes)
-    parents = [
+    return [
         ("Category", attribute.category),
         ("Provenance", provenance.value),
         *(("AttributeSet", purpose) for purpose in purposes),
         *(("Trait", trait) for trait in TRAITS if getattr(attribute, trait)),
     ]
-    return _entity("Attribute", resource_id(attribute.id, provenance), {}, parents)
 
 
 def _entity(kind: str, id_: str, attributes: dict[str, Json], parents: Iterable[tuple[str, str]]) -> Json:

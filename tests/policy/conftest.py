@@ -23,8 +23,11 @@ from service.model.words import (
     Status,
 )
 from service.policy.bundle import Bundle, read_bundle
+from service.policy.catalogue import parse_catalogue
 from service.policy.cedar import formatted
+from service.policy.code import Code, code_of
 from service.policy.engine import Policies, check_policies, compile_policies
+from service.policy.lint import policies_of
 from service.policy.question import Question
 
 FOLDER = Path(__file__).parents[2] / "policies"
@@ -73,6 +76,16 @@ def faults() -> Callable[[Bundle], list[str]]:
         return []
 
     return find
+
+
+@pytest.fixture(scope="session")
+def code_in() -> Callable[[Bundle], Code]:
+    """Return what a bundle's policies say, although the checks would refuse it."""
+
+    def make(bundle: Bundle) -> Code:
+        return code_of(parse_catalogue(bundle), policies_of(bundle)[0])
+
+    return make
 
 
 @pytest.fixture(scope="session")

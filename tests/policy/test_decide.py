@@ -187,6 +187,88 @@ def newsletter_reader(ana: Facts, facts: tuple[SealedFact, ...], **opened: Any) 
     return allowing(structs.replace(reader, facts={AREA: facts}), **opened)
 
 
+# --- out of date -----------------------------------------------------------------------------------------
+
+
+def test_a_fact_is_fresh_for_the_days_that_the_catalogue_gives_it(
+    policies: Policies, asked: Asked, ana: Facts, fact: Make
+) -> None:
+    browsed = AttributeId("browsed_genres")
+    assert policies.catalogue.attributes[browsed].fresh_days == 90
+    for days_old, outcome in ((0, Outcome.PERMIT), (89, Outcome.PERMIT), (90, Outcome.DENY), (5000, Outcome.DENY)):
+        facts = {browsed: (fact(browsed, Provenance.OBSERVED, days_old=days_old),)}
+        decision = decide(policies, asked, [browsed], structs.replace(ana, facts=facts))
+        assert decision.outcome is outcome, days_old
+        if decision.withheld:
+            (no,) = decision.withheld
+            assert (no.reason, no.policy) == ("out-of-date", "forbid.out-of-date")
+
+
+def test_without_days_of_its_own_a_fact_is_fresh_for_as_long_as_it_is_kept(
+    policies: Policies, asked: Asked, ana: Facts, fact: Make
+) -> None:
+    name = policies.catalogue.attributes[FIRST_NAME]
+    assert (name.fresh_days, name.retention_days) == (None, 3650)
+    old, young = (structs.replace(ana, facts={FIRST_NAME: (aged(fact, days),)}) for days in (3650, 3649))
+    assert reasons(decide(policies, asked, [FIRST_NAME], old)) == {"first_name": "out-of-date"}
+    assert released(decide(policies, asked, [FIRST_NAME], young)) == ["first_name"]
+
+
+def test_what_is_out_of_date_may_still_go_where_the_law_demands_it(policies: Policies, ana: Facts, fact: Make) -> None:
+    invoice = Asked(ServiceId("finance"), PurposeId("comply.tax"), Channel.INTERNAL)
+    parcel = Asked(ServiceId("fulfilment"), PurposeId("fulfil.orders"), Channel.POST)
+    old = structs.replace(ana, facts={FIRST_NAME: (aged(fact, 4000),)})
+    assert released(decide(policies, invoice, [FIRST_NAME], old)) == ["first_name"]
+    assert reasons(decide(policies, parcel, [FIRST_NAME], old)) == {"first_name": "out-of-date"}
+
+
+def test_a_fresh_fact_leaves_although_a_preferred_one_is_out_of_date(
+    policies: Policies, ana: Facts, fact: Make
+) -> None:
+    facts = (fact(AREA, Provenance.ACQUIRED, days_old=3), fact(AREA, Provenance.OBSERVED, days_old=800))
+    reader = newsletter_reader(ana, facts, demographic_allowed=True, acquired_allowed=True)
+    (permit,) = decide(policies, NEWSLETTER, [AREA], reader).permits
+    assert permit.fact.provenance is Provenance.ACQUIRED
+
+
+def test_that_a_fact_is_out_of_date_is_told_only_to_whom_it_would_have_been_told_fresh(
+    policies: Policies, asked: Asked, ana: Facts, fact: Make
+) -> None:
+    away = structs.replace(answering(ana, status=Status.WITHDRAWN), facts={FIRST_NAME: (aged(fact, 4000),)})
+    assert reasons(decide(policies, asked, [FIRST_NAME], away)) == {"first_name": "withdrawn"}
+
+
+def aged(fact: Make, days: int) -> SealedFact:
+    return fact(FIRST_NAME, Provenance.VOLUNTEERED, days_old=days)
+
+
+# --- obligations -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("by", "attribute", "obligations"),
+    [
+        (("recommender", "personalise.recommendations", Channel.WEB), "first_name", {"delete-after"}),
+        (("newsletter", "market.newsletter", Channel.EMAIL), "first_name", {"show-notice", "do-not-pass-on"}),
+        (("call-centre", "market.phone-offers", Channel.PHONE), "first_name", {"show-notice", "do-not-store"}),
+        (("call-centre", "serve.requests", Channel.PHONE), "last_problem", {"do-not-store"}),
+        (("airline", "share.airline", Channel.EMAIL), "home_airport", {"show-notice", "do-not-pass-on"}),
+        (("airline", "book.trips", Channel.INTERNAL), "birth_date", {"do-not-pass-on"}),
+        (("finance", "prevent.fraud", Channel.INTERNAL), "failed_payments", {"do-not-profile"}),
+        (("finance", "comply.tax", Channel.INTERNAL), "last_name", set()),
+    ],
+)
+def test_what_leaves_comes_with_its_obligations(
+    policies: Policies, ana: Facts, by: tuple[str, str, Channel], attribute: str, obligations: set[str]
+) -> None:
+    service, purpose, channel = by
+    wanted = Asked(ServiceId(service), PurposeId(purpose), channel)
+    allowed = answering(ana, purpose=wanted.purpose, channel=channel)
+    decision = decide(policies, wanted, [AttributeId(attribute)], allowed)
+    assert decision.outcome is Outcome.PERMIT
+    assert {obligation.id for obligation in decision.obligations} == obligations
+
+
 # --- nothing known ---------------------------------------------------------------------------------------
 
 

@@ -11,7 +11,8 @@ from service.model.situation import FIELDS
 from service.model.words import AgeBand, Provenance, Status
 from service.policy.bundle import Bundle
 from service.policy.cedar import EngineError, Judges, Policy, judge, policies_in
-from service.policy.engine import Answer, Code, Policies, evaluate_afresh
+from service.policy.code import Code
+from service.policy.engine import Answer, Policies, evaluate_afresh
 from service.policy.lint import OBLIGATIONS, policies_of
 from service.policy.question import Question
 from service.policy.reasons import UNMET
@@ -89,6 +90,7 @@ REASONS: list[tuple[dict[str, Any], str, str | None]] = [
     ({"age_band": AgeBand.UNKNOWN}, "adults-only", "forbid.minors"),
     ({"attribute": "accessibility_needs", "explicit": False}, "explicit-consent-needed", "forbid.special-category"),
     ({"attribute": "birth_year", "demographic_allowed": False}, "demographic", "forbid.demographic"),
+    ({"fresh": False}, "out-of-date", "forbid.out-of-date"),
     ({"attribute": "postcode_area", "provenance": Provenance.OBSERVED}, "not-for-this-purpose", None),
     ({"attribute": "postal_address"}, "not-for-this-purpose", None),
     ({"service": "finance"}, "not-for-this-purpose", None),
@@ -98,6 +100,7 @@ REASONS: list[tuple[dict[str, Any], str, str | None]] = [
     ({"consent": Status.WITHDRAWN, **NO}, "withdrawn", None),
     ({**NO, "age_band": AgeBand.MINOR}, "unverified", "forbid.unverified"),
     ({"may_process": False, "age_band": AgeBand.MINOR}, "restricted", "forbid.restricted"),
+    ({"may_process": False, "fresh": False}, "restricted", "forbid.restricted"),
 ]
 BY_PROVENANCE = [
     ("browsed_genres", Provenance.OBSERVED, "observed_allowed", "forbid.observed"),
@@ -245,5 +248,5 @@ def test_an_answer_is_evaluated_once(policies: Policies, question: Ask) -> None:
 def test_the_entities_are_one_per_service_and_per_attribute_and_provenance(policies: Policies) -> None:
     entities = json.loads(cedar_entities(policies.catalogue))
     ids = {f"{e['uid']['type']}::{e['uid']['id']}" for e in entities}
-    assert len(ids) == len(entities) == 5 + 16
+    assert len(ids) == len(entities) == 7 + 32
     assert {"Service::shop", "Attribute::postcode_area#observed", "Attribute::postcode_area#acquired"} <= ids

@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 import pytest
 from msgspec import structs
 
@@ -70,4 +72,23 @@ def test_what_is_not_in_the_catalogue_is_said(
 
 
 def test_what_a_permit_asks_for_can_be_said_in_words() -> None:
-    assert {UNMET[f] for f in ("granted", "channel_allowed", "consent", "notice_current")} <= IN_WORDS.keys()
+    assert set(UNMET.values()) <= IN_WORDS.keys()
+
+
+def test_a_fact_that_is_out_of_date_is_said_to_be(policies: Policies, asked: Asked, ana: Facts) -> None:
+    later = structs.replace(ana, now=ana.now + timedelta(days=100))
+    words = policies.policies["forbid.out-of-date"].annotations
+    assert explain(policies, asked, AttributeId("browsed_genres"), later)[1:] == [
+        "No (out-of-date): forbid.out-of-date forbids it.",
+        f"  forbid.out-of-date: {words['title']} ({words['basis']}).",
+    ]
+
+
+def test_every_question_a_service_has_a_right_to_can_be_explained(policies: Policies, ana: Facts) -> None:
+    for service in policies.catalogue.services.values():
+        for purpose, use in service.uses.items():
+            for attribute in use.attributes:
+                asked = Asked(ServiceId(service.id), PurposeId(purpose), use.channels[0])
+                said = explain(policies, asked, AttributeId(attribute), ana)[1]
+                assert said.startswith(("Yes: ", "No (")), said
+                assert "her answer is" not in said

@@ -13,23 +13,51 @@ from service.policy.question import Question
 Ask = Callable[..., Question]
 
 USES = {
-    "shop": {"personalise.recommendations": {"web", "app"}, "fulfil.orders": {"internal", "email"}},
+    "shop": {
+        "personalise.recommendations": {"web", "app"},
+        "fulfil.orders": {"internal", "email"},
+        "book.trips": {"internal"},
+        "prevent.fraud": {"internal"},
+        "research.panel": {"email"},
+    },
     "recommender": {"personalise.recommendations": {"web", "app", "email"}},
     "newsletter": {"market.newsletter": {"email"}},
     "fulfilment": {"fulfil.orders": {"internal", "post"}},
-    "finance": {"comply.tax": {"internal"}},
+    "finance": {"comply.tax": {"internal"}, "prevent.fraud": {"internal"}},
+    "call-centre": {
+        "market.phone-offers": {"phone"},
+        "research.panel": {"phone"},
+        "serve.requests": {"phone", "email"},
+        "book.trips": {"phone"},
+        "protect.travellers": {"phone", "sms"},
+    },
+    "airline": {"book.trips": {"internal"}, "share.airline": {"email"}},
 }
-PURPOSES = ["personalise.recommendations", "market.newsletter", "fulfil.orders", "comply.tax"]
-RECORDS = {"shop": {"personalise.recommendations", "market.newsletter"}}
+PURPOSES = [
+    "personalise.recommendations",
+    "market.newsletter",
+    "market.phone-offers",
+    "research.panel",
+    "share.airline",
+    "fulfil.orders",
+    "book.trips",
+    "serve.requests",
+    "comply.tax",
+    "prevent.fraud",
+    "protect.travellers",
+]
+CONSENTED = set(PURPOSES[:5])
+RECORDS = {"shop": CONSENTED, "call-centre": {"personalise.recommendations", "market.newsletter"}}
 TABLE = [(service, purpose) for service in USES for purpose in PURPOSES]
 
 
 @pytest.mark.parametrize(("service", "purpose"), TABLE)
-def test_a_service_gets_a_first_name_only_for_the_purposes_it_serves(
+def test_a_service_gets_a_last_name_only_for_the_purposes_it_serves_and_that_use_it(
     policies: Policies, question: Ask, service: str, purpose: str
 ) -> None:
-    answer = policies.answer(question(service=service, purpose=purpose))
-    served = purpose in USES[service]
+    answer = policies.answer(question("last_name", service=service, purpose=purpose))
+    used = "last_name" in policies.catalogue.purposes[PurposeId(purpose)].attributes
+    served = used and purpose in USES[service]
     assert answer.permit is served
     assert answer.reason == (None if served else "not-for-this-purpose")
 
@@ -42,7 +70,7 @@ def test_a_service_may_ask_only_on_the_channels_it_has(policies: Policies, servi
 
 
 @pytest.mark.parametrize(("service", "purpose"), TABLE)
-def test_only_the_shop_records_a_yes(policies: Policies, service: str, purpose: str) -> None:
+def test_only_the_shop_and_the_call_centre_record_a_yes(policies: Policies, service: str, purpose: str) -> None:
     records = policies.catalogue.services[ServiceId(service)].records
     assert (purpose in records) is (purpose in RECORDS.get(service, set()))
 
