@@ -213,7 +213,7 @@ CREATE TABLE public.idempotent_write (
 -- Name: TABLE idempotent_write; Type: COMMENT; Schema: public; Owner: -
 --
 
-COMMENT ON TABLE public.idempotent_write IS 'What writes answered, for their repetition: ids, versions and entries only.';
+COMMENT ON TABLE public.idempotent_write IS 'What writes answered, for when they are repeated: ids, versions, entries.';
 
 --
 -- Name: identifier; Type: TABLE; Schema: public; Owner: -

@@ -187,7 +187,7 @@ STATEMENTS = (
     )
     """,
     "CREATE INDEX idempotent_write_by_age ON idempotent_write (written_at)",
-    "COMMENT ON TABLE idempotent_write IS 'What writes answered, for their repetition: ids, versions and entries only.'",
+    "COMMENT ON TABLE idempotent_write IS 'What writes answered, for when they are repeated: ids, versions, entries.'",
     """
     CREATE TABLE entry (
         position bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -35,7 +35,9 @@ def value_of(attribute: str) -> Any:
     """Return a value that fits."""
     said = ATTRIBUTES[attribute]
     one = said["choices"][0] if "choices" in said else "YO22"
-    return {"text": one, "texts": [one], "integer": said.get("minimum", 1)}[said["kind"]]
+    return {"text": one, "texts": [one], "integer": said.get("minimum", 1), "date": "2026-01-02", "boolean": True}[
+        said["kind"]
+    ]
 
 
 async def known_to(api: Api, service: str) -> str:
@@ -45,7 +47,7 @@ async def known_to(api: Api, service: str) -> str:
 
 
 def test_the_table_has_something_to_allow_and_something_to_refuse() -> None:
-    assert len(SERVICES) == 5
+    assert len(SERVICES) == 7
     assert any(each.get("records") for each in SERVICES.values())
     assert not all(each.get("records") for each in SERVICES.values())
     assert {id_ for each in SERVICES.values() for id_ in each["uses"]} == set(PURPOSES)

@@ -352,10 +352,19 @@ async def test_a_decision_in_its_last_moment_is_released(
 
 
 async def test_a_mistake_after_the_entry_is_followed_by_the_word_that_nothing_left(
-    api: Api, zephyrine: Person, owner: asyncpg.Connection, heard: Heard
+    database: Database, template: Template, zephyrine: Person, owner: asyncpg.Connection, heard: Heard
 ) -> None:
-    heard.listen(api)
-    # A time that Python has no datetime with a zone for: the label cannot even be framed.
+    def breaking() -> Iterator[float]:
+        yield 1000.0
+        raise OverflowError  # at the second look, which comes when everything is opened already
+
+    times = breaking()
+    async with door_of(House(database, template.root_key_file, lambda: next(times)), template) as api:
+        heard.listen(api)
+        assert_problem(await ask(api, zephyrine), 500, "refused")
+    await assert_aborted(owner, "refused")
+
+
+async def test_a_date_that_no_clock_shows_is_a_refusal(api: Api, zephyrine: Person, owner: asyncpg.Connection) -> None:
     await owner.execute("UPDATE fact SET as_of = 'infinity'")
     assert_problem(await ask(api, zephyrine), 500, "refused")
-    await assert_aborted(owner, "refused")
