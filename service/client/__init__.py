@@ -3,7 +3,37 @@
 Stands alone: it needs ``httpx`` and ``msgspec`` and nothing else of this repository, so it can be vendored.
 """
 
-from service.client.answers import Answer, Customer, Decision, Fact, NotWrittenError, Value, Withheld, Written
+from service.client.answers import (
+    Answer,
+    Enrolled,
+    NotWrittenError,
+    Obligation,
+    Recorded,
+    Standing,
+    Value,
+    Withheld,
+    Written,
+)
 from service.client.client import Byleave
+from service.client.questions import AgeBand, Channel, Consent, Customer, Fact, Method, Parent, Provenance
 
-__all__ = ["Answer", "Byleave", "Customer", "Decision", "Fact", "NotWrittenError", "Value", "Withheld", "Written"]
+__all__ = [
+    "AgeBand",
+    "Answer",
+    "Byleave",
+    "Channel",
+    "Consent",
+    "Customer",
+    "Enrolled",
+    "Fact",
+    "Method",
+    "NotWrittenError",
+    "Obligation",
+    "Parent",
+    "Provenance",
+    "Recorded",
+    "Standing",
+    "Value",
+    "Withheld",
+    "Written",
+]

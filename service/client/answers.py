@@ -1,44 +1,22 @@
-"""What goes in and what comes back, typed. Fields that a newer server adds are passed over."""
+"""What comes back, typed. Fields and words that a newer server adds are passed over, all but its decision."""
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 Decision = Literal["permit", "partial", "deny", "unavailable"]
 
 
-class Customer(Struct, frozen=True, omit_defaults=True):
-    """One customer: by this service's id of her, or by one identifier. Its repr shows neither."""
-
-    id: str | None = None
-    email: str | None = None
-    phone: str | None = None
-    loyalty: str | None = None
-
-    def __repr__(self) -> str:
-        return "Customer()"
-
-
-class Fact(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Something to contribute about a customer; its repr hides the value."""
-
-    attribute: str
-    value: Any
-    provenance: Literal["volunteered", "observed", "acquired", "inferred"]
-    as_of: datetime | None = None
-
-    def __repr__(self) -> str:
-        return f"Fact({self.attribute!r}, {self.provenance!r})"
-
-
-class Value(Struct, frozen=True):
-    """One released attribute; its repr hides the value."""
+class Value(Struct, frozen=True, kw_only=True):
+    """One released attribute; its repr hides the value. ``confidence`` in percent."""
 
     value: Any
     provenance: str
     as_of: datetime
+    source: str = ""
+    confidence: int = 100
 
     def __repr__(self) -> str:
         return f"Value({self.provenance!r})"
@@ -53,16 +31,20 @@ class Withheld(Struct, frozen=True):
 
 
 class Obligation(Struct, frozen=True):
-    """What to do with what was released."""
+    """What you must do with what was released: who cannot, must not use it."""
 
     id: str
     days: int | None = None
 
 
-class Answer(Struct, frozen=True):
-    """A decision. ``unavailable``: the service could not be asked, so nothing may be used; ``failure`` says why."""
+class Answer(Struct, frozen=True, kw_only=True):
+    """A decision, true when something is permitted.
+
+    ``unavailable``: Byleave could not be asked, so nothing may be used; ``failure`` says why.
+    """
 
     decision: Decision
+    permitted: tuple[str, ...] = ()
     released: Mapping[str, Value] = {}
     withheld: tuple[Withheld, ...] = ()
     obligations: tuple[Obligation, ...] = ()
@@ -71,33 +53,68 @@ class Answer(Struct, frozen=True):
     version: int | None = None
     failure: str | None = None
 
-    def get(self, attribute: str, default: Any = None) -> Any:  # noqa: ANN401  whatever the attribute holds
-        """Return a released value, or the default: for a page that must show something in any case."""
-        found = self.released.get(attribute)
-        return default if found is None else found.value
+    def __post_init__(self) -> None:
+        """Refuse an answer that contradicts itself."""
+        if not self and (self.permitted or self.released):
+            raise ValueError("nothing is permitted, yet something is there")
 
     def __bool__(self) -> bool:
         """Whether anything was permitted."""
         return self.decision in ("permit", "partial")
 
+    def get(self, attribute: str, default: Any = None) -> Any:  # noqa: ANN401  whatever the attribute holds
+        """Return a released value, or the default: for a page that must show something in any case."""
+        found = self.released.get(attribute)
+        return default if found is None else found.value
 
-class Written(Struct, frozen=True):
-    """A write took effect: this is its entry, and the customer's version after it."""
+
+class Written(Struct, frozen=True, kw_only=True):
+    """A write took effect: its entry, and the customer's version after it."""
 
     version: int
     entry: str
-    customer: str | None = None
+
+
+class Enrolled(Written, frozen=True, kw_only=True):
+    """A customer is enrolled: this service's own id of her, to keep beside the account."""
+
+    customer: str
+
+
+class Standing(Struct, frozen=True):
+    """What stands now for a purpose on a channel."""
+
+    purpose: str
+    channel: str
+    status: str
+
+
+class Recorded(Written, frozen=True, kw_only=True):
+    """An answer was recorded, and this is what stands: not it, if a later answer was there already."""
+
+    standing: tuple[Standing, ...]
 
 
 class Problem(Struct, frozen=True):
     """A refusal as the service words it."""
 
-    code: str
+    code: Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,64}\Z")]
     pointer: str | None = None
 
 
+class Failure(Struct, frozen=True):
+    """Why one attempt came to nothing. ``again``: seconds before another may help, None when none will."""
+
+    problem: Problem
+    again: float | None
+
+
 class NotWrittenError(Exception):
-    """A write was refused, or could not be done; ``code`` is the service's, ``pointer`` the place of what is wrong."""
+    """A write was refused, or it is not known to have happened.
+
+    ``code``: the service's own, with ``pointer`` to what is wrong; or how it failed, such as ``ConnectError``. Then it
+    may have happened all the same, and doing it again is right.
+    """
 
     def __init__(self, code: str, pointer: str | None = None) -> None:
         super().__init__(code if pointer is None else f"{code} at {pointer}")

@@ -1,100 +1,149 @@
-"""The client. Reading never raises; writing retries with one idempotency key and raises when it did not happen."""
+"""The client. Reading never raises; writing retries under one idempotency key, and raises if that did not help."""
 
 import asyncio
+import logging
+import re
 import secrets  # noqa: TID251  this package stands alone
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Literal, Self
+from typing import Self, TypeVar
 
 import httpx
 import msgspec
+from msgspec import Struct
 
-from service.client.answers import Answer, Customer, Fact, NotWrittenError, Problem, Written
+from service.client.answers import Answer, Enrolled, Failure, NotWrittenError, Problem, Recorded, Written
+from service.client.questions import AgeBand, Channel, Consent, Customer, Fact
 
-ATTEMPTS = 3
-PAUSE = 0.2
-"""Seconds before the first further attempt; doubled before each one after it."""
+PAUSES = (0.2, 0.4)
+"""Seconds before each further attempt at a write, at least."""
+PATIENCE = 5.0
+"""Seconds that a server may ask to be left alone for; asked for more, a write gives up rather than come too early."""
+AGAIN = {429, 500, 502, 503, 504}
+"""Statuses after which a write is tried again."""
+
+KEY = re.compile(r"[A-Za-z0-9._~+/-]+=*")
+"""What can be a bearer token (RFC 6750, section 2.1)."""
+HER_ID = re.compile(r"byc_[a-z0-9]+")
+SECONDS = re.compile(r"[0-9]{1,9}")
+
+Kind = TypeVar("Kind", bound=Struct)
+log = logging.getLogger("byleave")
 
 
 class Byleave:
-    """One service's way to Byleave. Use it as an async context manager, one for the life of the process."""
+    """One service's way to Byleave: one for the life of the process, shared by its tasks, in one event loop.
+
+    ``timeout``: seconds that one attempt may take as a whole, however slowly the bytes trickle.
+    """
 
     def __init__(
         self, url: str, key: str, *, timeout: float = 2.0, transport: httpx.AsyncBaseTransport | None = None
     ) -> None:
-        headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
-        self._http = httpx.AsyncClient(base_url=url, headers=headers, timeout=timeout, transport=transport)
+        # Here, because further in a malformed key would be quoted by the error.
+        if not KEY.fullmatch(key.strip()):
+            raise ValueError("this is not an API key")
+        self._timeout = timeout
+        self._http = httpx.AsyncClient(
+            base_url=url,
+            headers={"authorization": f"Bearer {key.strip()}", "content-type": "application/json"},
+            timeout=None,  # noqa: S113  one limit for the whole of an attempt, in _attempt
+            transport=transport,
+            follow_redirects=False,  # wherever it led, the key would go along
+        )
 
     def __repr__(self) -> str:
         return "Byleave()"
 
     async def __aenter__(self) -> Self:
-        """Open the connections."""
-        await self._http.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close the connections."""
-        await self._http.__aexit__(kind, error, trace)
+        await self.close()
 
-    async def release(self, customer: Customer, purpose: str, channel: str, attributes: Sequence[str]) -> Answer:
+    async def close(self) -> None:
+        """Close the connections; whatever is asked from now on is ``unavailable``."""
+        await self._http.aclose()
+
+    async def release(self, customer: Customer, purpose: str, channel: Channel, attributes: Sequence[str]) -> Answer:
         """Ask for attributes of a customer. Whatever goes wrong is an answer that holds nothing."""
-        return await self._ask("/v1/releases", customer, purpose, channel, attributes)
+        question = {"customer": customer, "purpose": purpose, "channel": channel, "attributes": attributes}
+        return await self._ask("/v1/releases", question)
 
-    async def check(self, customer: Customer, purpose: str, channel: str, attributes: Sequence[str]) -> Answer:
+    async def check(self, customer: Customer, purpose: str, channel: Channel, attributes: Sequence[str]) -> Answer:
         """Ask whether a release would be permitted, without values."""
-        return await self._ask("/v1/decisions", customer, purpose, channel, attributes)
+        question = {"customer": customer, "purpose": purpose, "channel": channel, "attributes": attributes}
+        return await self._ask("/v1/decisions", question)
 
-    async def enrol(self, customer: Customer, age_band: Literal["adult", "minor", "unknown"] = "unknown") -> Written:
-        """Enrol a customer by her identifiers, or recognise her; returns this service's id of her."""
-        return await self._write("/v1/customers", {"identifiers": customer, "age_band": age_band})
+    async def enrol(self, customer: Customer, age_band: AgeBand = "unknown") -> Enrolled:
+        """Enrol a customer by her identifiers, or recognise her; the age band counts only when she is new."""
+        return await self._write("/v1/customers", {"identifiers": customer, "age_band": age_band}, Enrolled)
 
     async def contribute(self, customer: str, facts: Sequence[Fact]) -> Written:
-        """Contribute facts about a customer."""
-        return await self._write(f"/v1/customers/{customer}/attributes", {"facts": facts})
+        """Contribute facts about a customer, by this service's id of her; all of them are stored, or none."""
+        return await self._write(f"/v1/customers/{_her(customer)}/attributes", {"facts": facts}, Written)
 
-    async def record_consent(self, customer: str, purpose: str, answer: str, **more: object) -> Written:
-        """Record an answer captured here; ``more`` are the further fields of the call (channel, notice, method ...)."""
-        body = {"purpose": purpose, "answer": answer, **more}
-        return await self._write(f"/v1/customers/{customer}/consents", body)
+    async def record_consent(self, customer: str, consent: Consent) -> Recorded:
+        """Record what she answered here, by this service's id of her."""
+        return await self._write(f"/v1/customers/{_her(customer)}/consents", consent, Recorded)
 
-    async def _ask(
-        self, path: str, customer: Customer, purpose: str, channel: str, attributes: Sequence[str]
-    ) -> Answer:
-        body = {"customer": customer, "purpose": purpose, "channel": channel, "attributes": attributes}
-        try:
-            response = await self._http.post(path, content=msgspec.json.encode(body))
-        except httpx.HTTPError as error:
-            return Answer("unavailable", failure=type(error).__name__)
-        if response.status_code != httpx.codes.OK:
-            return Answer("unavailable", failure=_problem(response).code)
-        try:
-            return msgspec.json.decode(response.content, type=Answer)
-        except msgspec.MsgspecError:
-            return Answer("unavailable", failure="not-understood")
+    async def withdraw(self, customer: str, purpose: str, channel: Channel | None = None) -> Recorded:
+        """Record that she withdrew, on every channel unless one is named. Any service may; it holds at once."""
+        return await self.record_consent(customer, Consent(purpose=purpose, answer="withdrawn", channel=channel))
 
-    async def _write(self, path: str, body: object) -> Written:
+    async def _ask(self, path: str, question: object) -> Answer:
+        outcome = await self._attempt(path, question, Answer)
+        if isinstance(outcome, Answer):
+            return outcome
+        log.warning("no data: %s", outcome.problem.code)
+        return Answer(decision="unavailable", failure=outcome.problem.code)
+
+    async def _write(self, path: str, body: object, kind: type[Kind]) -> Kind:
+        # A structured-field string (RFC 9651). A lost answer may mean that it was written: the same key again makes
+        # a second effect impossible.
         headers = {"idempotency-key": f'"{secrets.token_urlsafe(18)}"'}
-        content, problem = msgspec.json.encode(body), Problem("unreachable")
-        for attempt in range(ATTEMPTS):
-            if attempt:
-                await asyncio.sleep(PAUSE * 2 ** (attempt - 1))
-            try:
-                response = await self._http.post(path, content=content, headers=headers)
-            except httpx.TransportError:
-                continue  # it may have been written: the key makes a second effect impossible
-            if response.status_code == httpx.codes.OK:
-                return msgspec.json.decode(response.content, type=Written)
-            problem = _problem(response)
-            if response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+        outcome = await self._attempt(path, body, kind, headers)
+        for pause in PAUSES:
+            if not isinstance(outcome, Failure) or outcome.again is None:
                 break
-        raise NotWrittenError(problem.code, problem.pointer)
+            await asyncio.sleep(max(pause, outcome.again))
+            outcome = await self._attempt(path, body, kind, headers)
+        if isinstance(outcome, Failure):
+            raise NotWrittenError(outcome.problem.code, outcome.problem.pointer)
+        return outcome
+
+    async def _attempt(
+        self, path: str, body: object, kind: type[Kind], headers: Mapping[str, str] | None = None
+    ) -> Kind | Failure:
+        try:
+            async with asyncio.timeout(self._timeout):
+                response = await self._http.post(path, content=msgspec.json.encode(body), headers=headers)
+            if response.status_code == httpx.codes.OK:
+                return msgspec.json.decode(response.content, type=kind)
+            return Failure(_problem(response), _again(response))
+        except Exception as error:  # noqa: BLE001  whatever it is, the page that asked must still be shown
+            # Its message could quote anything.
+            return Failure(Problem(type(error).__name__), 0.0)
+
+
+def _her(customer: str) -> str:
+    """Return her id as part of an address, where an e-mail address must never stand."""
+    if not HER_ID.fullmatch(customer):
+        raise NotWrittenError("unknown-customer")
+    return customer
 
 
 def _problem(response: httpx.Response) -> Problem:
     try:
         return msgspec.json.decode(response.content, type=Problem)
-    except msgspec.MsgspecError:
+    except msgspec.DecodeError:
         return Problem(f"status-{response.status_code}")
+
+
+def _again(response: httpx.Response) -> float | None:
+    asked = response.headers.get("retry-after", "")
+    if SECONDS.fullmatch(asked):
+        return float(asked) if float(asked) <= PATIENCE else None
+    return 0.0 if asked or response.status_code in AGAIN else None
