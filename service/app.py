@@ -9,6 +9,7 @@ import structlog
 from litestar import Litestar
 
 from service.api.actions import Actions
+from service.api.contract import PAGES
 from service.api.door import door
 from service.crypto.keyring import Keyring
 from service.database import Database
@@ -172,4 +173,4 @@ class House:
 
 def assemble(house: House) -> Litestar:
     """Return the application; it connects when it starts."""
-    return door(house.actions, [house.lifespan])
+    return door(house.actions, PAGES, [house.lifespan])
