@@ -9,6 +9,7 @@ import structlog
 from litestar import Litestar
 
 from service.api.actions import Actions
+from service.api.contract import PAGES
 from service.api.door import door
 from service.crypto.keyring import Keyring
 from service.database import Database
@@ -195,4 +196,4 @@ class House:
 
 def assemble(house: House) -> Litestar:
     """Return the application; it connects when it starts."""
-    return door(house.actions, [house.lifespan])
+    return door(house.actions, PAGES, [house.lifespan])

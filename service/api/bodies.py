@@ -5,8 +5,9 @@ Litestar would convert leniently (``"true"`` for ``true``) and take duplicate ke
 
 import json
 import re
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -29,6 +30,7 @@ PLACE = re.compile(r" - at `(?:key in )?\$([^`]*)`$")
 NAMED = re.compile(r"^Object (missing required|contains unknown) field `([a-z_]{1,40})`")
 STEP = re.compile(r"\.([A-Za-z_][A-Za-z0-9_]*)|\[(\d+)\]")
 EXPECTED = re.compile(r"^Expected `[a-z |]+`")
+LITERAL = re.compile(r"true|false|0|-?[1-9][0-9]{0,15}")
 NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 FIRST_YEAR, LAST_YEAR = 1970, 9000
 
@@ -58,10 +60,22 @@ def read_query(request: Request[Any, Any, Any], kind: type[Body]) -> Body:
     pairs = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
     if len({name for name, _ in pairs}) != len(pairs):
         raise DuplicateKeyError
+    hints = get_type_hints(kind, include_extras=True)
     try:
-        return msgspec.convert(dict(pairs), kind, strict=False)
+        return msgspec.convert({name: _meant(text, hints.get(name, str)) for name, text in pairs}, kind)
     except msgspec.ValidationError as error:
         raise _problem(str(error)) from None
+
+
+def _meant(text: str, kind: object) -> object:
+    """Return the number or truth that a parameter's text is where one is taken, else the text.
+
+    Not with msgspec's lenient mode: there ``null`` is a time that was not given, and ``1700000000`` is one.
+    """
+    if LITERAL.fullmatch(text):
+        with suppress(msgspec.ValidationError):
+            return msgspec.convert(msgspec.json.decode(text), kind)
+    return text
 
 
 def instant(written: datetime, pointer: str) -> datetime:

@@ -10,6 +10,7 @@ from msgspec import Struct
 from service.api.actions import Actions
 from service.api.bodies import read_query
 from service.api.described import described
+from service.api.wire import notice_in_path
 from service.errors import UnknownNoticeError
 from service.model.callers import ServiceCaller
 from service.model.catalogue import Catalogue, Language
@@ -45,7 +46,7 @@ class Purposes(Struct, frozen=True):
 
 
 class NoticeQuery(Struct, frozen=True, forbid_unknown_fields=True):
-    """``language``: as ISO 639-1 writes it."""
+    """In which language."""
 
     language: Language = "en"
 
@@ -104,7 +105,7 @@ async def purposes(actions: NamedDependency[Actions], caller: NamedDependency[Se
 
 
 @get(
-    "/v1/notices/{purpose:str}/{version:int}",
+    "/v1/notices/{purpose:str}/{version:str}",
     opt=described(
         caller="anyone",
         answer=Notice,
@@ -114,12 +115,12 @@ async def purposes(actions: NamedDependency[Actions], caller: NamedDependency[Se
     ),
 )
 async def notice(
-    request: Request[Any, Any, Any], purpose: FromPath[str], version: FromPath[int], actions: NamedDependency[Actions]
+    request: Request[Any, Any, Any], purpose: FromPath[str], version: FromPath[str], actions: NamedDependency[Actions]
 ) -> Notice:
     """Return the text of one version of a notice, in one language; public and permanent."""
-    language = read_query(request, NoticeQuery).language
+    number, language = notice_in_path(version), read_query(request, NoticeQuery).language
     catalogue = await actions.catalogue()
-    found = catalogue.notices.get((PurposeId(purpose), version, language))
+    found = catalogue.notices.get((PurposeId(purpose), number, language))
     if found is None:
         raise UnknownNoticeError
     return _notice(catalogue, found)

@@ -13,7 +13,7 @@ from service.api.attempts import attempt_of
 from service.api.bodies import instant, read_body
 from service.api.customers import Aware
 from service.api.described import described
-from service.api.wire import PurposeWord, customer_in_path
+from service.api.wire import NoticeNumber, PurposeWord, customer_in_path
 from service.errors import (
     NotConsentBasedError,
     NotGrantedError,
@@ -28,7 +28,13 @@ from service.model.words import Channel, Method, PurposeId, Status
 from service.usecases.consents import Acknowledged, Record, Said
 
 Staff = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}(?!\n)$")]
-NoticeNumber = Annotated[int, Meta(ge=1, le=100_000)]
+A_YES_NAMES_CHANNEL_AND_NOTICE = {
+    "if": {"properties": {"answer": {"const": "given"}}},
+    "then": {
+        "required": ["channel", "notice"],
+        "properties": {"channel": {"type": "string"}, "notice": {"type": "integer"}},
+    },
+}
 REFUSALS = (
     UnknownPurposeError,
     UnknownChannelError,
@@ -124,6 +130,7 @@ EXAMPLE_ANSWER: dict[str, Any] = {
         caller="service",
         body=AnswerElsewhere,
         writes=True,
+        body_rule=A_YES_NAMES_CHANNEL_AND_NOTICE,
         body_example=AnswerElsewhere(**EXAMPLE_ANSWER, method="counter", actor="till-4"),
         answer=Recorded,
         example=EXAMPLE_RECORDED,
@@ -165,6 +172,7 @@ async def read(
         caller="customer",
         body=HerAnswer,
         writes=True,
+        body_rule=A_YES_NAMES_CHANNEL_AND_NOTICE,
         body_example=HerAnswer(**EXAMPLE_ANSWER),
         answer=Recorded,
         example=EXAMPLE_RECORDED,

@@ -13,7 +13,7 @@ from service.api.actions import Actions
 from service.api.attempts import attempt_of
 from service.api.bodies import instant, read_body
 from service.api.described import described
-from service.api.wire import AttributeWord, CustomerWord, Identifiers, customer_in_path
+from service.api.wire import HER, AttributeWord, CustomerWord, Identifiers, SomeIdentifiers, customer_in_path
 from service.errors import (
     IdentifierTakenError,
     NotGrantedError,
@@ -29,13 +29,13 @@ from service.usecases import customers as usecases
 from service.usecases.customers import Changed, Claim
 
 Aware = Annotated[datetime, Meta(tz=True)]
-Source = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
+Source = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:-]{1,64}(?!\n)$")]
 
 
 class Enrolment(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A customer by one or more identifiers. The age band counts only when she is new."""
 
-    identifiers: Identifiers
+    identifiers: SomeIdentifiers
     age_band: AgeBand = AgeBand.UNKNOWN
 
 
@@ -44,7 +44,7 @@ class Parent(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     attribute: AttributeWord
     provenance: Provenance
-    source: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:/-]{1,129}$")]
+    source: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:/-]{1,129}(?!\n)$")]
 
 
 class Fact(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -66,10 +66,18 @@ class Fact(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         return f"Fact({self.attribute!r})"
 
 
+ONLY_GUESSES_ARE_DERIVED = {
+    "if": {"properties": {"provenance": {"const": Provenance.INFERRED.value}}},
+    "else": {"properties": {"derived_from": {"maxItems": 0}}},
+}
+
+
 class Contribution(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Facts about one customer; all of them are stored, or none."""
 
-    facts: Annotated[list[Fact], Meta(min_length=1, max_length=100)]
+    facts: Annotated[
+        list[Annotated[Fact, Meta(extra_json_schema=ONLY_GUESSES_ARE_DERIVED)]], Meta(min_length=1, max_length=100)
+    ]
 
 
 class Written(Struct, frozen=True):
@@ -80,7 +88,7 @@ class Written(Struct, frozen=True):
     entry: str
 
 
-EXAMPLE = Written("byc_n5xw23lfmfwgk3lbnzqxgzltoq", 43, "ent_01K9Z6V7W8X9Y0Z1A2B3C4D5E6")
+EXAMPLE = Written(HER, 43, "ent_01K9Z6V7W8X9Y0Z1A2B3C4D5E6")
 
 
 @post(

@@ -15,12 +15,16 @@ class Described(Struct, frozen=True, kw_only=True):
     answer: type[Struct]
     example: Struct
     body: type[Struct] | None = None
+    body_rule: dict[str, Any] = {}
+    """What the body's struct cannot say of it, in words of JSON Schema."""
     body_example: Struct | None = None
     refusals: tuple[type[ServiceError], ...] = ()
     also: dict[int, Struct] = {}
     """Another status that comes with an answer of the same kind, to its example."""
     writes: bool = False
     """Whether it takes an Idempotency-Key."""
+    alone: bool = False
+    """Whether it answers without the database, the keys and the policies, so that none of them can fail it."""
     query: type[Struct] | None = None
     """A struct of the query's parameters."""
 

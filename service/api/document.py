@@ -1,7 +1,9 @@
 """The API's document, OpenAPI 3.1, made from the handlers and their wire structs: it cannot say something else."""
 
 import re
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Sequence
+from inspect import cleandoc
 from typing import Any
 
 import msgspec
@@ -10,7 +12,8 @@ from litestar.handlers import HTTPRouteHandler
 from service.api.attempts import STRING
 from service.api.described import Described
 from service.api.door import ROUTES
-from service.api.problems import Problem, status_of
+from service.api.problems import HEADERS, Problem, status_of
+from service.api.wire import CustomerWord, NoticeNumber, PurposeWord
 from service.errors import (
     BadIdempotencyKeyError,
     BodyTooLargeError,
@@ -33,10 +36,23 @@ from service.errors import (
 Json = dict[str, Any]
 
 REFERENCE = "#/components/schemas/{name}"
-PARAMETER = re.compile(r"\{(\w+):(\w+)\}")
-KINDS = {"str": {"type": "string", "minLength": 1}, "int": {"type": "integer", "minimum": 0}}
+EXAMPLE = "#/components/examples/{code}"
+PARAMETER = re.compile(r"\{(\w+):str\}")
+IN_PATH: dict[str, Any] = {"customer": CustomerWord, "purpose": PurposeWord, "version": NoticeNumber}
+"""What each parameter of an address takes; anything else is not found."""
+HER_ID = "$response.body#/customer"
+SENTENCE = re.compile(r"\.\s")
+DIALECT = (
+    (b"``", b"`"),  # docstrings are reStructuredText, descriptions are Markdown
+    (rb"(?!\\n)$", b"$"),  # in the regular expressions of JSON Schema $ is the very end, in Python's it is not
+)
+HEADER_WORDS = {
+    "WWW-Authenticate": "Which scheme is asked for: Bearer.",
+    "Retry-After": "In how many seconds another try makes sense.",
+}
 SCHEMES = {"service": "apiKey", "customer": "customerToken"}
-ALWAYS = (IntegrityError, DatabaseUnavailableError, KeysUnavailableError, PoliciesUnavailableError)
+ALWAYS = (ServiceError,)
+NOT_ALONE = (IntegrityError, DatabaseUnavailableError, KeysUnavailableError, PoliciesUnavailableError)
 WITH_BODY = (
     MalformedBodyError,
     DuplicateKeyError,
@@ -51,22 +67,74 @@ WITH_BODY = (
 def document() -> bytes:
     """Return the document as indented JSON, the same for the same code."""
     operations = [(route, described) for route in ROUTES if (described := _described(route))]
-    types = {kind for _, each in operations for kind in (each.body, each.answer) if kind is not None}
-    ordered = sorted(types | {Problem}, key=lambda kind: (kind.__module__, kind.__name__))
-    schemas, components = msgspec.json.schema_components(ordered, ref_template=REFERENCE)
-    names = dict(zip(ordered, schemas, strict=True))
+    names, schemas = _schemas([described for _, described in operations])
     paths: dict[str, Json] = {}
     for route, described in operations:
-        path = PARAMETER.sub(r"{\1}", next(iter(route.paths)))
         for method in sorted(route.http_methods):
-            paths.setdefault(path, {})[method.lower()] = _operation(route, described, names)
+            paths.setdefault(_path(route), {})[method.lower()] = _operation(route, described, names)
+    _link(paths, schemas)
     whole = {
         "openapi": "3.1.0",
         "info": _info(),
+        "servers": [{"url": "/", "description": "Where this document came from."}],
+        "tags": _tags([route for route, _ in operations]),
         "paths": dict(sorted(paths.items())),
-        "components": {"schemas": dict(sorted(components.items())), "securitySchemes": _schemes()},
+        "components": {
+            "schemas": schemas,
+            "examples": _examples([described for _, described in operations]),
+            "securitySchemes": _schemes(),
+        },
     }
-    return msgspec.json.format(msgspec.json.encode(whole), indent=2) + b"\n"
+    return _in_dialect(msgspec.json.format(msgspec.json.encode(whole), indent=2)) + b"\n"
+
+
+def _schemas(operations: Iterable[Described]) -> tuple[dict[type, Json], Json]:
+    """Return how each struct is referred to, and the schemas that are referred to."""
+    types = {kind for each in operations for kind in (each.body, each.answer) if kind is not None}
+    ordered = sorted(types | {Problem}, key=lambda kind: (kind.__module__, kind.__name__))
+    references, components = msgspec.json.schema_components(ordered, ref_template=REFERENCE)
+    return dict(zip(ordered, references, strict=True)), dict(sorted(components.items()))
+
+
+def _examples(operations: Iterable[Described]) -> Json:
+    """Return an example of each refusal that an operation can answer, by its code."""
+    kinds = {kind.code: kind for each in operations for kind in _refusals(each)}
+    return {code: {"summary": kind.title, "value": _example(kind)} for code, kind in sorted(kinds.items())}
+
+
+def _in_dialect(written: bytes) -> bytes:
+    for ours, theirs in DIALECT:
+        written = written.replace(ours, theirs)
+    return written
+
+
+def _path(route: HTTPRouteHandler) -> str:
+    return PARAMETER.sub(r"{\1}", next(iter(route.paths)))
+
+
+def _link(paths: Json, schemas: Json) -> None:
+    """Say of each answer that names a customer which operations take her id."""
+    operations = [operation for methods in paths.values() for operation in methods.values()]
+    about_her = [each for each in operations if any(taken["name"] == "customer" for taken in each["parameters"])]
+    links = {
+        each["operationId"]: {"operationId": each["operationId"], "parameters": {"customer": HER_ID}}
+        for each in about_her
+    }
+    for each in operations:
+        good = each["responses"]["200"]
+        name = good["content"]["application/json"]["schema"]["$ref"].rsplit("/", 1)[1]
+        if "customer" in schemas[name].get("required", ()):
+            good["links"] = links
+
+
+def _tags(routes: Sequence[HTTPRouteHandler]) -> list[Json]:
+    """Return a tag for each module of handlers, which is one for each resource."""
+    modules = sorted({route.fn.__module__ for route in routes})
+    return [{"name": _tag(name), "description": (sys.modules[name].__doc__ or "").split("\n")[0]} for name in modules]
+
+
+def _tag(module: str) -> str:
+    return module.rsplit(".", 1)[1]
 
 
 def _info() -> Json:
@@ -91,34 +159,41 @@ def _described(route: HTTPRouteHandler) -> Described | None:
 
 
 def _operation(route: HTTPRouteHandler, described: Described, names: dict[type, Json]) -> Json:
-    doc = (route.fn.__doc__ or "").strip()
+    doc = cleandoc(route.fn.__doc__ or "")
     operation: Json = {
         "operationId": route.handler_name,
-        "summary": doc.split("\n")[0].rstrip("."),
+        "tags": [_tag(route.fn.__module__)],
+        "summary": SENTENCE.split(doc)[0].rstrip("."),
+        "description": doc,
         "parameters": [*_in_path(next(iter(route.paths))), *_in_query(described), *_in_header(described)],
         "responses": _responses(described, names),
         "security": [{SCHEMES[described.caller]: []}] if described.caller in SCHEMES else [],
     }
     if described.body is not None:
-        content = {"schema": names[described.body], "example": _plain(described.body_example)}
+        schema = {**names[described.body], **described.body_rule}
+        content = {"schema": schema, "example": _plain(described.body_example)}
         operation["requestBody"] = {"required": True, "content": {"application/json": content}}
     return operation
 
 
 def _in_path(path: str) -> list[Json]:
-    return [
-        {"name": name, "in": "path", "required": True, "schema": KINDS[kind]} for name, kind in PARAMETER.findall(path)
-    ]
+    schemas = {name: msgspec.json.schema(IN_PATH[name]) for name in PARAMETER.findall(path)}
+    return [_parameter(name, "path", schema, required=True) for name, schema in schemas.items()]
 
 
 def _in_query(described: Described) -> list[Json]:
     if described.query is None:
         return []
     _, components = msgspec.json.schema_components([described.query], ref_template=REFERENCE)
-    return [
-        {"name": name, "in": "query", "required": False, "schema": _without_null(schema)}
-        for name, schema in components[described.query.__name__]["properties"].items()
-    ]
+    properties = components[described.query.__name__]["properties"]
+    return [_parameter(name, "query", _without_null(schema), required=False) for name, schema in properties.items()]
+
+
+def _parameter(name: str, where: str, schema: Json, *, required: bool) -> Json:
+    about = {key: value for key, value in schema.items() if key == "description"}
+    rest = {key: value for key, value in schema.items() if key not in {"description", "examples"}}
+    example = {"example": schema["examples"][0]} if "examples" in schema else {}
+    return {"name": name, "in": where, "required": required, **about, **example, "schema": rest}
 
 
 def _in_header(described: Described) -> list[Json]:
@@ -140,9 +215,11 @@ def _responses(described: Described, names: dict[type, Json]) -> Json:
     good = {"schema": names[described.answer], "example": _plain(described.example)}
     responses: Json = {"200": {"description": "Done", "content": {"application/json": good}}}
     for status, refusals in _by_status(_refusals(described)).items():
+        examples = {kind.code: {"$ref": EXAMPLE.format(code=kind.code)} for kind in refusals}
         responses[str(status)] = {
             "description": "; ".join(sorted(f"{kind.code}: {kind.title}" for kind in refusals)),
-            "content": {"application/problem+json": {"schema": names[Problem], "example": _example(refusals[0])}},
+            **_headers(status),
+            "content": {"application/problem+json": {"schema": names[Problem], "examples": examples}},
         }
     for status, example in described.also.items():
         content = {"schema": names[described.answer], "example": _plain(example)}
@@ -150,12 +227,22 @@ def _responses(described: Described, names: dict[type, Json]) -> Json:
     return responses
 
 
+def _headers(status: int) -> Json:
+    """Return the headers that come with every refusal of this status."""
+    sent = {
+        name: {"required": True, "description": HEADER_WORDS[name], "schema": {"type": "string"}, "example": value}
+        for name, value in HEADERS.get(status, {}).items()
+    }
+    return {"headers": sent} if sent else {}
+
+
 def _refusals(described: Described) -> Iterable[type[ServiceError]]:
     body = WITH_BODY if described.body is not None else ()
     query = (UnknownFieldError, WrongKindError, DuplicateKeyError) if described.query is not None else ()
     known = (UnauthenticatedError,) if described.caller in SCHEMES else ()
     repeated = (BadIdempotencyKeyError, KeyReusedError, StillRunningError) if described.writes else ()
-    return (*described.refusals, *body, *query, *repeated, *known, *ALWAYS)
+    others = () if described.alone else NOT_ALONE
+    return (*described.refusals, *body, *query, *repeated, *known, *others, *ALWAYS)
 
 
 def _by_status(refusals: Iterable[type[ServiceError]]) -> dict[int, list[type[ServiceError]]]:

@@ -7,6 +7,7 @@ from litestar import Litestar
 from litestar.datastructures import MutableScopeHeaders
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
+from litestar.handlers import HTTPRouteHandler
 from litestar.types import Message, Scope
 
 from service.api import callers, catalogue, consents, customers, health, me, problems, releases
@@ -39,10 +40,10 @@ EVERYWHERE = {
 }
 
 
-def door(actions: Actions, lifespan: Sequence[Lifespan]) -> Litestar:
-    """Return the ASGI application that speaks for these actions."""
+def door(actions: Actions, pages: Sequence[HTTPRouteHandler], lifespan: Sequence[Lifespan]) -> Litestar:
+    """Return the ASGI application that speaks for these actions, with pages that are about the contract."""
     return Litestar(
-        ROUTES,
+        [*ROUTES, *pages],
         dependencies={
             "actions": Provide(lambda: actions, sync_to_thread=False),
             "caller": Provide(callers.service),

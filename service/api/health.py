@@ -19,13 +19,13 @@ WELL = Health(ready=True, faults=[])
 UNREADY = Health(ready=False, faults=["keys-unavailable"])
 
 
-@get("/health/live", opt=described(caller="anyone", answer=Health, example=WELL))
+@get("/health/live", opt=described(caller="anyone", answer=Health, example=WELL, alone=True))
 async def live() -> Health:
     """Say that the process runs."""
     return WELL
 
 
-@get("/health/ready", opt=described(caller="anyone", answer=Health, example=WELL, also={503: UNREADY}))
+@get("/health/ready", opt=described(caller="anyone", answer=Health, example=WELL, alone=True, also={503: UNREADY}))
 async def ready(actions: NamedDependency[Actions]) -> Response[Health]:
     """Say whether database, keys and policies are there; 503 when not. Withdrawing may work all the same."""
     faults = await actions.faults()

@@ -17,9 +17,31 @@ from service.model.ledger import Aborted, Checked, LookedUp
 from service.model.words import Channel, Provenance, PurposeId
 from service.usecases.hers import Filter, Known, Used
 
-Limit = Annotated[int, Meta(ge=1, le=100)]
-ServiceWord = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[a-z0-9.-]+$")]
-Aware = Annotated[datetime, Meta(tz=True)]
+Limit = Annotated[int, Meta(ge=1, le=100, description="How many, at most.", examples=[20])]
+ServiceWord = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=64,
+        pattern=r"^[a-z0-9.-]+(?!\n)$",
+        description="Only what this service did.",
+        examples=["recommender"],
+    ),
+]
+Since = Annotated[
+    datetime, Meta(tz=True, description="Not what came before this time.", examples=["2026-01-01T00:00:00Z"])
+]
+Until = Annotated[
+    datetime, Meta(tz=True, description="Only what came before this time.", examples=["2027-01-01T00:00:00Z"])
+]
+RefusedOnly = Annotated[bool, Meta(description="Only what was refused, in part or altogether.", examples=[False])]
+Cursor = Annotated[
+    str,
+    Meta(
+        max_length=100,
+        description="Where the page before this one ended, as its `next` says; good for the same filters only.",
+    ),
+]
 
 
 class Usable(Struct, frozen=True):
@@ -30,7 +52,7 @@ class Usable(Struct, frozen=True):
     channels: list[Channel]
 
 
-class Fact(Struct, frozen=True, kw_only=True):
+class HerFact(Struct, frozen=True, kw_only=True):
     """One thing that is known about her."""
 
     attribute: str
@@ -47,24 +69,24 @@ class Fact(Struct, frozen=True, kw_only=True):
     usable: list[Usable]
 
     def __repr__(self) -> str:  # the value is hers
-        return f"Fact({self.attribute!r})"
+        return f"HerFact({self.attribute!r})"
 
 
 class Facts(Struct, frozen=True):
     """Everything that is known about her."""
 
-    facts: list[Fact]
+    facts: list[HerFact]
 
 
 class UseQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Which uses to show. ``refused``: only what was refused, in part or altogether."""
+    """Which uses to show."""
 
     service: ServiceWord | None = None
     purpose: PurposeWord | None = None
-    refused: bool = False
-    since: Aware | None = None
-    until: Aware | None = None
-    cursor: Annotated[str, Meta(max_length=100)] | None = None
+    refused: RefusedOnly = False
+    since: Since | None = None
+    until: Until | None = None
+    cursor: Cursor | None = None
     limit: Limit = 50
 
 
@@ -102,7 +124,7 @@ class Uses(Struct, frozen=True, omit_defaults=True):
 AT = datetime(2026, 11, 2, 10, tzinfo=UTC)
 EXAMPLE_FACTS = Facts(
     [
-        Fact(
+        HerFact(
             attribute="favourite_genres",
             title="Favourite genres",
             value=["crime", "travel"],
@@ -159,9 +181,9 @@ async def use(
     return Uses([_use(each) for each in page.uses], page.next)
 
 
-def _fact(known: Known) -> Fact:
+def _fact(known: Known) -> HerFact:
     fact = known.fact
-    return Fact(
+    return HerFact(
         attribute=fact.attribute,
         title=known.title,
         value=known.value,

@@ -66,6 +66,11 @@ STATUS: dict[type[ServiceError], int] = {
     IntegrityError: 500,
     UnavailableError: 503,
 }
+HEADERS: dict[int, dict[str, str]] = {
+    STATUS[UnauthenticatedError]: {"WWW-Authenticate": 'Bearer realm="byleave"'},
+    STATUS[UnavailableError]: {"Retry-After": "1"},
+}
+"""What comes with every refusal of a status."""
 FRAMEWORK: dict[int, type[ServiceError]] = {
     404: NotFoundError,
     405: MethodNotAllowedError,
@@ -107,13 +112,16 @@ def refuse(request: Request[Any, Any, Any], error: ServiceError) -> Response[Pro
         detail=error.detail if status < SERVER_FAULT else "",
         pointer=error.pointer,
     )
-    return Response(problem, status_code=status, media_type="application/problem+json", headers=_headers(status))
+    return Response(problem, status_code=status, media_type="application/problem+json", headers=HEADERS.get(status))
 
 
 def refuse_framework(request: Request[Any, Any, Any], error: HTTPException) -> Response[Problem]:
     """Answer what the framework refused in our own words: its details may quote the request."""
     kind = FRAMEWORK.get(error.status_code, MalformedBodyError if error.status_code < SERVER_FAULT else ServiceError)
-    return refuse(request, kind())
+    response = refuse(request, kind())
+    if allowed := (error.headers or {}).get("allow"):
+        response.headers["Allow"] = allowed
+    return response
 
 
 def refuse_bug(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
@@ -121,9 +129,3 @@ def refuse_bug(request: Request[Any, Any, Any], error: Exception) -> Response[Pr
     where = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-6:]]
     log.error("bug", error=type(error).__name__, where=where)
     return refuse(request, ServiceError())
-
-
-def _headers(status: int) -> dict[str, str]:
-    if status == STATUS[UnauthenticatedError]:
-        return {"WWW-Authenticate": 'Bearer realm="byleave"'}
-    return {"Retry-After": "1"} if status == STATUS[UnavailableError] else {}

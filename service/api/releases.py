@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from service.api.actions import Actions
 from service.api.bodies import read_body
 from service.api.described import described
-from service.api.wire import AttributeWord, CustomerWord, PurposeWord, Who
+from service.api.wire import HER, AttributeWord, CustomerWord, OneCustomer, PurposeWord, Who
 from service.errors import (
     FactsChangedError,
     NotGrantedError,
@@ -30,10 +30,12 @@ REFUSALS = (UnknownPurposeError, UnknownAttributeError, NotGrantedError, FactsCh
 class Question(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Which attributes of which customer, for what, on which channel."""
 
-    customer: Who
+    customer: OneCustomer
     purpose: PurposeWord
     channel: Channel
-    attributes: Annotated[list[AttributeWord], Meta(min_length=1, max_length=100)]
+    attributes: Annotated[
+        list[AttributeWord], Meta(min_length=1, max_length=100, extra_json_schema={"uniqueItems": True})
+    ]
 
 
 class Value(Struct, frozen=True, kw_only=True):
@@ -80,7 +82,6 @@ class Released(Decided, frozen=True, kw_only=True, omit_defaults=True):
     released: dict[str, Value]
 
 
-HER = "byc_" + "n5xw23lfmfwgk3lbnzqxgzltoq"
 EXAMPLE_QUESTION = Question(
     customer=Who(id=HER),
     purpose="personalise.recommendations",

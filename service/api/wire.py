@@ -1,32 +1,89 @@
-"""What several resources write and read alike."""
+r"""What several resources write and read alike.
+
+Python's ``$`` also matches before a last newline, hence ``(?!\n)$`` in every pattern.
+"""
 
 import re
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
-from service.errors import UnknownCustomerError, WrongKindError
+from service.errors import UnknownCustomerError, UnknownNoticeError, WrongKindError
 from service.model.identifiers import Identifier, identifier
 from service.model.words import IdentifierKind, PairwiseId
 
-PAIRWISE = r"^byc_[a-z2-7]{26}$"
-CustomerWord = Annotated[str, Meta(pattern=PAIRWISE, description="This service's own id of the customer.")]
-Written = Annotated[str, Meta(min_length=1, max_length=254)]
-PurposeWord = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[a-z0-9.-]+$")]
-AttributeWord = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[a-z0-9_]+$")]
+PAIRWISE = r"^byc_[a-z2-7]{26}(?!\n)$"
+HER = "byc_" + "n5xw23lfmfwgk3lbnzqxgzltoq"
+NUMBER = re.compile(r"[1-9][0-9]{0,5}")
+LAST_NOTICE = 100_000
+
+CustomerWord = Annotated[
+    str, Meta(pattern=PAIRWISE, description="This service's own id of the customer.", examples=[HER])
+]
+PurposeWord = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=64,
+        pattern=r"^[a-z0-9.-]+(?!\n)$",
+        description="A purpose of the catalogue.",
+        examples=["personalise.recommendations"],
+    ),
+]
+AttributeWord = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=64,
+        pattern=r"^[a-z0-9_]+(?!\n)$",
+        description="An attribute of the catalogue.",
+        examples=["favourite_genres"],
+    ),
+]
+NoticeNumber = Annotated[
+    int, Meta(ge=1, le=LAST_NOTICE, description="A version of the purpose's notice.", examples=[1])
+]
+Email = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=254,
+        description="An e-mail address (RFC 5321); however it is written, it is brought to one form.",
+        examples=["abbie@example.com"],
+        extra_json_schema={"format": "email"},
+    ),
+]
+Phone = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=254,
+        description="A phone number with its country code; it is brought to E.164.",
+        examples=["+44 20 7946 0018"],
+    ),
+]
+Loyalty = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=254,
+        description="A loyalty number: 4 to 32 letters and digits; spaces and hyphens do not count.",
+        examples=["HB-1234567"],
+    ),
+]
 
 
 class Identifiers(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """By what a customer is found; its repr shows nothing."""
 
-    email: Written | None = None
-    phone: Written | None = None
-    loyalty: Written | None = None
+    email: Email | UnsetType = UNSET
+    phone: Phone | UnsetType = UNSET
+    loyalty: Loyalty | UnsetType = UNSET
 
     def normalised(self, pointer: str) -> list[Identifier]:
         """Return the identifiers given, in their normal form."""
         written = ((kind, getattr(self, kind.value)) for kind in IdentifierKind)
-        return [_normal(kind, text, f"{pointer}/{kind}") for kind, text in written if text is not None]
+        return [_normal(kind, text, f"{pointer}/{kind}") for kind, text in written if text is not UNSET]
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
@@ -35,12 +92,12 @@ class Identifiers(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True,
 class Who(Identifiers, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """One customer: by this service's id of her, or by one identifier."""
 
-    id: CustomerWord | None = None
+    id: CustomerWord | UnsetType = UNSET
 
     def reference(self, pointer: str) -> PairwiseId | Identifier:
         """Return the one reference given."""
         given: list[PairwiseId | Identifier] = [*self.normalised(pointer)]
-        if self.id is not None:
+        if isinstance(self.id, str):
             given.append(PairwiseId(self.id))
         if len(given) != 1:
             raise WrongKindError("name a customer by exactly one of id, email, phone, loyalty", pointer=pointer)
@@ -50,11 +107,22 @@ class Who(Identifiers, frozen=True, forbid_unknown_fields=True, kw_only=True, om
         return "Who()"
 
 
+OneCustomer = Annotated[Who, Meta(extra_json_schema={"minProperties": 1, "maxProperties": 1})]
+SomeIdentifiers = Annotated[Identifiers, Meta(extra_json_schema={"minProperties": 1})]
+
+
 def customer_in_path(text: str) -> PairwiseId:
     """Return the pairwise id in an address; anything else is nobody."""
     if not re.fullmatch(PAIRWISE, text):
         raise UnknownCustomerError
     return PairwiseId(text)
+
+
+def notice_in_path(text: str) -> int:
+    """Return the version of a notice in an address, written in the one way in which we write it."""
+    if not NUMBER.fullmatch(text) or int(text) > LAST_NOTICE:
+        raise UnknownNoticeError
+    return int(text)
 
 
 def _normal(kind: IdentifierKind, text: str, pointer: str) -> Identifier:

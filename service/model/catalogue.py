@@ -15,7 +15,9 @@ Slug = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
 Dotted = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)*$", max_length=64)]
 Iri = Annotated[str, Meta(pattern=r"^https://w3id\.org/dpv(/pd|/legal/eu/gdpr)?#[A-Za-z0-9]+$")]
 Days = Annotated[int, Meta(ge=1, le=36_500)]
-Language = Annotated[str, Meta(pattern=r"^[a-z]{2}(-[A-Z]{2})?$")]
+Language = Annotated[
+    str, Meta(pattern=r"^[a-z]{2}(-[A-Z]{2})?(?!\n)$", description="As ISO 639-1 writes it.", examples=["en"])
+]
 
 
 class ValueKind(StrEnum):
