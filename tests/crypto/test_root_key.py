@@ -82,7 +82,7 @@ GOOD = base64.b64encode(bytes(range(KEY)))
         b"byleave-root-1 " + b"x" * 65 + b" " + GOOD,
         b"\xff\xfe\x00\x80",
         bytes(2000),
-        os.urandom(64),  # noqa: TID251  any bytes at all
+        bytes(range(192, 256)),
     ],
 )
 def test_what_is_no_root_key_is_refused_and_not_quoted(file: Path, content: bytes) -> None:
