@@ -64,8 +64,9 @@ def test_the_readme_explains_every_setting() -> None:
     assert explained == {PREFIX + name.upper() for name in Settings.__struct_fields__}
 
 
-def test_every_promise_names_tests_that_exist() -> None:
-    text = (ROOT / "docs/promises.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("page", ["promises.md", "threat-model.md"])
+def test_what_a_page_says_that_tests_show_names_tests_that_exist(page: str) -> None:
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text)
     assert len(named) > 20
     for file, test in named:
