@@ -1,6 +1,6 @@
-# make demo   try it                 make test   every check and test        make generate   write generated files anew
+# make demo   try it                 make test   every check and test        make generate   write generated files anew        make soak   test for longer
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-reset test static unit audit smoke-15 bench generate format
+.PHONY: help install demo demo-reset test static unit soak audit smoke-15 bench generate format
 
 PYTHON ?= python3
 UV_VERSION := 0.13.9
@@ -40,6 +40,10 @@ static: install
 
 unit: install
 	$(RUN)pytest
+
+# The same questions for much longer: up to half an hour for each test.
+soak: install
+	$(RUN)pytest -m soak
 
 # Known holes in what we depend on; skipped with a word where the advisories cannot be reached.
 audit: install

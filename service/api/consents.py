@@ -11,9 +11,8 @@ from msgspec import Meta, Struct, structs
 from service.api.actions import Actions
 from service.api.attempts import attempt_of
 from service.api.bodies import instant, read_body
-from service.api.customers import Aware
 from service.api.described import described
-from service.api.wire import NoticeNumber, PurposeWord, customer_in_path
+from service.api.wire import Instant, NoticeNumber, PurposeWord, customer_in_path
 from service.errors import (
     NotConsentBasedError,
     NotGrantedError,
@@ -59,7 +58,7 @@ class AnswerElsewhere(HerAnswer, frozen=True, forbid_unknown_fields=True, kw_onl
 
     method: Literal["api", "phone", "paper", "counter"] = "api"
     actor: Staff | None = None
-    given_at: Aware | None = None
+    given_at: Instant | None = None
 
 
 class Stands(Struct, frozen=True, omit_defaults=True):
@@ -70,8 +69,8 @@ class Stands(Struct, frozen=True, omit_defaults=True):
     status: Status
     notice: int | None = None
     explicit: bool = False
-    decided_at: datetime | None = None
-    expires_at: datetime | None = None
+    decided_at: Instant | None = None
+    expires_at: Instant | None = None
 
 
 class Event(Struct, frozen=True):
@@ -84,8 +83,8 @@ class Event(Struct, frozen=True):
     explicit: bool
     method: Method
     recorded_by: str
-    given_at: datetime
-    recorded_at: datetime
+    given_at: Instant
+    recorded_at: Instant
     entry: str
 
 

@@ -18,8 +18,8 @@ from service.errors import NotFoundError
 
 STATIC = Path(__file__).parent / "static"
 NAMED = re.compile(r"\{([\w.-]+)\}")
-FOR_EVER = "public, max-age=31536000, immutable"
-FOR_A_WHILE = "public, max-age=300"
+FOR_EVER = "max-age=31536000, immutable"
+FOR_A_WHILE = "max-age=300"
 # Swagger UI's icons are data.
 ONLY_OURS = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
@@ -45,9 +45,9 @@ class Kept(Struct, frozen=True):
 def _files() -> dict[str, Kept]:
     """Return what the page loads, by its name on disk."""
     kept = {
-        "swagger-ui-bundle.js": ("swagger-ui", "text/javascript; charset=utf-8"),
-        "swagger-ui.css": ("swagger-ui", "text/css; charset=utf-8"),
-        "start.js": (".", "text/javascript; charset=utf-8"),
+        "swagger-ui-bundle.js": ("swagger-ui", "text/javascript"),
+        "swagger-ui.css": ("swagger-ui", "text/css"),
+        "start.js": (".", "text/javascript"),
     }
     return {name: Kept((STATIC / folder / name).read_bytes(), media) for name, (folder, media) in kept.items()}
 
@@ -64,7 +64,7 @@ FILES = {_with_digest(name, kept): kept for name, kept in _files().items()}
 def _page() -> Kept:
     names = {name.replace(f".{kept.digest}", ""): name for name, kept in FILES.items()}
     text = NAMED.sub(lambda found: names[found[1]], (STATIC / "docs.html").read_text(encoding="utf-8"))
-    return Kept(text.encode(), "text/html; charset=utf-8")
+    return Kept(text.encode(), "text/html")
 
 
 PAGE = _page()

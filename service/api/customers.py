@@ -1,6 +1,5 @@
 """``/v1/customers``: enrolling customers and contributing facts about them."""
 
-from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -13,7 +12,7 @@ from service.api.actions import Actions
 from service.api.attempts import attempt_of
 from service.api.bodies import instant, read_body
 from service.api.described import described
-from service.api.wire import HER, AttributeWord, CustomerWord, Identifiers, SomeIdentifiers, customer_in_path
+from service.api.wire import HER, AttributeWord, CustomerWord, Identifiers, Instant, SomeIdentifiers, customer_in_path
 from service.errors import (
     IdentifierTakenError,
     NotGrantedError,
@@ -28,7 +27,6 @@ from service.model.words import AgeBand, AttributeId, Provenance
 from service.usecases import customers as usecases
 from service.usecases.customers import Changed, Claim
 
-Aware = Annotated[datetime, Meta(tz=True)]
 Source = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:-]{1,64}(?!\n)$")]
 
 
@@ -48,7 +46,7 @@ class Parent(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Fact(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One value of an attribute, with how it came to be known; its repr hides the value.
+    """One value of an attribute, with how it came to be known.
 
     ``source``: this service's own word for where it comes from, such as an order; no personal data. ``confidence``
     in percent. ``derived_from``: for what is inferred, the facts it rests on, so that it goes when they go.
@@ -57,12 +55,12 @@ class Fact(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     attribute: AttributeWord
     value: msgspec.Raw
     provenance: Provenance
-    as_of: Aware | None = None
+    as_of: Instant | None = None
     source: Source | None = None
     confidence: Annotated[int, Meta(ge=0, le=100)] = CERTAIN
     derived_from: Annotated[list[Parent], Meta(max_length=20)] = []
 
-    def __repr__(self) -> str:
+    def __repr__(self) -> str:  # the value is hers
         return f"Fact({self.attribute!r})"
 
 

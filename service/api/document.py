@@ -93,6 +93,8 @@ def _schemas(operations: Iterable[Described]) -> tuple[dict[type, Json], Json]:
     types = {kind for each in operations for kind in (each.body, each.answer) if kind is not None}
     ordered = sorted(types | {Problem}, key=lambda kind: (kind.__module__, kind.__name__))
     references, components = msgspec.json.schema_components(ordered, ref_template=REFERENCE)
+    for schema in components.values():
+        schema["description"] = cleandoc(schema["description"])
     return dict(zip(ordered, references, strict=True)), dict(sorted(components.items()))
 
 

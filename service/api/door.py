@@ -32,6 +32,11 @@ ROUTES = [
     health.live,
     health.ready,
 ]
+METHODS = {
+    path.replace(":str}", "}"): {"OPTIONS"}.union(*(each.http_methods for each in ROUTES if path in each.paths))
+    for path in {path for route in ROUTES for path in route.paths}
+}
+"""Address, as a scope's template writes it, to its methods."""
 EVERYWHERE = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
@@ -54,7 +59,7 @@ def door(actions: Actions, pages: Sequence[HTTPRouteHandler], lifespan: Sequence
             HTTPException: problems.refuse_framework,
             Exception: problems.refuse_bug,
         },
-        before_send=[_add_headers],
+        before_send=[_add_headers, _correct_options],
         request_max_body_size=LIMIT,
         lifespan=list(lifespan),
         logging_config=None,
@@ -68,3 +73,11 @@ async def _add_headers(message: Message, _: Scope) -> None:
         headers = MutableScopeHeaders.from_message(message)
         for name, value in EVERYWHERE.items():
             headers.setdefault(name, value)
+
+
+async def _correct_options(message: Message, scope: Scope) -> None:
+    """Name every method of an address: where two handlers share one, Litestar's answer knows only the first."""
+    if message["type"] == "http.response.start" and scope.get("method") == "OPTIONS":
+        methods = METHODS.get(scope["path_template"])
+        if methods is not None:
+            MutableScopeHeaders.from_message(message)["Allow"] = ", ".join(sorted(methods))

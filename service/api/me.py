@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from service.api.actions import Actions
 from service.api.bodies import instant, read_query
 from service.api.described import described
-from service.api.wire import PurposeWord
+from service.api.wire import Instant, PurposeWord
 from service.errors import BadCursorError
 from service.model.callers import CustomerCaller
 from service.model.ledger import Aborted, Checked, LookedUp
@@ -60,12 +60,12 @@ class HerFact(Struct, frozen=True, kw_only=True):
     value: Any
     provenance: Provenance
     source: str
-    as_of: datetime
+    as_of: Instant
     confidence: int
     """In percent."""
     derived_from: list[str]
     """The facts that it was inferred from, each as attribute#provenance@source."""
-    kept_until: datetime | None
+    kept_until: Instant | None
     usable: list[Usable]
 
     def __repr__(self) -> str:  # the value is hers
@@ -100,7 +100,7 @@ class Refused(Struct, frozen=True):
 class Use(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One time that somebody asked for her data, or looked at it."""
 
-    at: datetime
+    at: Instant
     kind: Literal["release", "check", "aborted", "look-up"]
     by: str
     entry: str

@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from service.api.actions import Actions
 from service.api.bodies import read_body
 from service.api.described import described
-from service.api.wire import HER, AttributeWord, CustomerWord, OneCustomer, PurposeWord, Who
+from service.api.wire import HER, AttributeWord, CustomerWord, Instant, OneCustomer, PurposeWord, Who
 from service.errors import (
     FactsChangedError,
     NotGrantedError,
@@ -44,7 +44,7 @@ class Value(Struct, frozen=True, kw_only=True):
     value: Any
     provenance: Provenance
     source: str
-    as_of: datetime
+    as_of: Instant
     confidence: int
     """In percent."""
 

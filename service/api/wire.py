@@ -4,6 +4,7 @@ Python's ``$`` also matches before a last newline, hence ``(?!\n)$`` in every pa
 """
 
 import re
+from datetime import datetime
 from typing import Annotated
 
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -12,6 +13,7 @@ from service.errors import UnknownCustomerError, UnknownNoticeError, WrongKindEr
 from service.model.identifiers import Identifier, identifier
 from service.model.words import IdentifierKind, PairwiseId
 
+Instant = Annotated[datetime, Meta(tz=True)]
 PAIRWISE = r"^byc_[a-z2-7]{26}(?!\n)$"
 HER = "byc_" + "n5xw23lfmfwgk3lbnzqxgzltoq"
 NUMBER = re.compile(r"[1-9][0-9]{0,5}")
@@ -74,7 +76,7 @@ Loyalty = Annotated[
 
 
 class Identifiers(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """By what a customer is found; its repr shows nothing."""
+    """By what a customer is found."""
 
     email: Email | UnsetType = UNSET
     phone: Phone | UnsetType = UNSET
@@ -85,7 +87,7 @@ class Identifiers(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True,
         written = ((kind, getattr(self, kind.value)) for kind in IdentifierKind)
         return [_normal(kind, text, f"{pointer}/{kind}") for kind, text in written if text is not UNSET]
 
-    def __repr__(self) -> str:
+    def __repr__(self) -> str:  # identifiers are hers
         return f"{type(self).__name__}()"
 
 

@@ -479,6 +479,13 @@ async def test_an_odd_language_is_never_a_fault(walker: Walker, query: str) -> N
     does_not_quote(response)
 
 
+@every_route
+async def test_options_names_every_method_of_the_address(walker: Walker, route: Route) -> None:
+    response = await walker.api.call("OPTIONS", walker.address(route), None)
+    methods = {"OPTIONS", *(each.method for each in WALK if each.path == route.path)}
+    assert (response.status_code, set(response.headers["allow"].split(", "))) == (204, methods)
+
+
 ODD_QUERIES = [
     "limit=05",
     "limit=5.0",

@@ -1,0 +1,30 @@
+"""A served process: what crosses a real socket, with every header that a server adds."""
+
+from collections.abc import Iterator
+
+import pytest
+from msgspec import Struct
+
+from tests.conftest import Api, Person, Template
+from tests.test_cli import await_status, free_port, serving, shell_with
+
+
+class Served(Struct, frozen=True):
+    """Where it listens, and who may ask: the shop by its key, Abbie by her token."""
+
+    url: str
+    key: str
+    token: str
+    environment: dict[str, str]
+
+
+@pytest.fixture
+def served(database_url: str, template: Template, api: Api, abbie: Person) -> Iterator[Served]:
+    """The API, served."""
+    shell, port = shell_with(DATABASE_URL=database_url, KEYS=str(template.root_key_file)), free_port()
+    whom = ("--customer", f"email:{abbie.email}", "--reason", "a test", "--minutes", "600")
+    token = shell.run("customers", "token", *whom)
+    with serving(shell, port):
+        await_status(port, "/health/ready", 200)
+        key = api.api_keys["shop"]  # type: ignore[index]  # a service's id
+        yield Served(f"http://127.0.0.1:{port}", key, token, shell.environment)

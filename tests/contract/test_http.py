@@ -1,0 +1,78 @@
+"""The answers of each route by the word of httplint, which knows HTTP: RFC 9110, 9111 and their neighbours."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from httplint import HttpRequestLinter, HttpResponseLinter, levels
+
+from service.api.contract import FILES
+from tests.api.conftest import SAMPLES, WALK
+from tests.conftest import Person
+from tests.contract.conftest import Served
+
+SERIOUS = (levels.BAD, levels.WARN)
+
+
+def serious(response: httpx.Response) -> list[str]:
+    """Return what is wrong with an answer: errors, and warnings too, of which none has a reason to stand."""
+    request = HttpRequestLinter()
+    request.process_request_topline(response.request.method.encode(), str(response.request.url).encode(), b"1.1")
+    request.process_headers(response.request.headers.raw)
+    linter = HttpResponseLinter()
+    linter.request = request
+    linter.process_response_topline(b"1.1", str(response.status_code).encode(), response.reason_phrase.encode())
+    linter.process_headers(response.headers.raw)
+    linter.feed_content(response.content)
+    linter.finish_content(complete=True)
+    return [f"{note.level.name} {note.summary}" for note in linter.notes if note.level in SERIOUS]
+
+
+@pytest.fixture
+def client(served: Served) -> Iterator[httpx.Client]:
+    """A client of the served process, over a socket."""
+    with httpx.Client(base_url=served.url) as client:
+        yield client
+
+
+def answers(client: httpx.Client, served: Served, abbie: Person) -> Iterator[httpx.Response]:
+    """Yield of each route an answer to one who may, one who may not, a wrong body, a wrong method, and OPTIONS."""
+    for route in WALK:
+        token = served.token if route.described.caller == "customer" else served.key
+        path = route.path.format(customer=abbie.at_shop, purpose="personalise.recommendations", version="2")
+        headers = {"authorization": f"Bearer {token}"}
+        good = client.request(route.method, path, headers=headers, json=SAMPLES.get(route.name, [None])[0])
+        assert good.status_code == 200, good.text
+        yield good
+        yield client.request(route.method, path)
+        yield client.request(route.method, f"{path}?surprise=1", headers=headers, content=b"{")
+        yield client.put(path)
+        yield client.options(path)
+
+
+def test_http_has_no_fault_and_nobody_may_keep_what_is_personal(
+    client: httpx.Client, served: Served, abbie: Person
+) -> None:
+    statuses = set()
+    for answer in answers(client, served, abbie):
+        shown = f"{answer.request.method} {answer.url.path}: {answer.status_code} {answer.headers}"
+        assert serious(answer) == [], shown
+        assert answer.headers["cache-control"] == "no-store", shown
+        assert "set-cookie" not in answer.headers, shown
+        statuses.add(answer.status_code)
+    assert statuses >= {200, 204, 401, 405, 415, 422}
+
+
+def test_http_has_no_fault_in_the_pages_about_the_contract(client: httpx.Client) -> None:
+    known = {"if-none-match": client.get("/openapi.json").headers["etag"]}
+    pages = [client.get(path) for path in ("/openapi.json", "/docs", *(f"/docs/{name}" for name in FILES), "/nothing")]
+    pages.append(client.get("/openapi.json", headers=known))
+    assert [page.status_code for page in pages] == [200] * (2 + len(FILES)) + [404, 304]
+    for page in pages:
+        assert serious(page) == [], page.url.path
+
+
+def test_the_linter_sees_a_fault() -> None:
+    headers = {"cache-control": "no-store", "content-type": "text/html", "last-modified": "yesterday"}
+    faulty = httpx.Response(200, headers=headers, request=httpx.Request("GET", "http://byleave.test/"))
+    assert serious(faulty) != []
