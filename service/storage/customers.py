@@ -59,8 +59,7 @@ async def by_identifier(
 
 async def hold(connection: Connection, digests: Iterable[bytes]) -> None:
     """Until this transaction ends, nobody else claims these identifiers."""
-    for lane in sorted({digest[0] for digest in digests}):
-        await connection.execute(SQL["hold"], LANES, lane)
+    await connection.execute(SQL["hold"], LANES, sorted({digest[0] for digest in digests}))
 
 
 async def claims(

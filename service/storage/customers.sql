@@ -21,7 +21,7 @@ SELECT customer, kind, digest FROM identifier WHERE customer = ANY($1::uuid[]);
 -- name: hold
 -- Whoever claims or looks for identifiers in order to claim them goes one after the other, in 256 lanes so that a
 -- large batch holds at most 256 locks.
-SELECT pg_advisory_xact_lock($1, $2);
+SELECT pg_advisory_xact_lock($1, lane) FROM unnest($2::integer[]) AS lane;
 
 -- name: clock
 SELECT clock_timestamp();
