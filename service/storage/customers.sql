@@ -52,6 +52,12 @@ INSERT INTO customer_key (customer, id, epoch, wrapped) VALUES ($1, $2, $3, $4);
 -- name: key
 SELECT id, epoch, wrapped FROM customer_key WHERE customer = $1;
 
+-- name: restrictions_of
+SELECT customer, age_band, may_process, may_market, may_profile, may_share, observed_allowed, acquired_allowed,
+       inferred_allowed, demographic_allowed, mac_version, mac
+  FROM restrictions
+ WHERE customer = ANY($1::uuid[]);
+
 -- name: put_restrictions
 INSERT INTO restrictions (customer, age_band, may_process, may_market, may_profile, may_share, observed_allowed,
                           acquired_allowed, inferred_allowed, demographic_allowed, mac_version, mac)

@@ -36,7 +36,8 @@ from service.policy.engine import Policies
 from service.storage import customers
 from service.usecases.customers import Claim, contribute, enrol
 from service.usecases.imports import Means, Summary, import_customers, lines, rejects_into
-from tests.conftest import Template, own_database
+from tests.conftest import Api, Template, own_database
+from tests.conftest import Person as Enrolled
 
 MARKER = "xyzzyplugh"
 SHOP = read_columns(MAP.encode())
@@ -143,12 +144,12 @@ async def opened_facts(connection: Connection, key: OpenKey, id_: CustomerId) ->
         yield fact.attribute, fact.provenance, fact.source, unseal(key.key, fact.sealed, fact_labels(id_, fact))
 
 
-async def everything(means: Means) -> dict[str, list[str]]:
-    """Return every row of every table, as it is stored."""
+async def everything(means: Means, tables: tuple[str, ...] = TABLES) -> dict[str, list[str]]:
+    """Return every row of tables, as it is stored."""
     async with means.database.connection() as connection:
         return {
             table: sorted(row[0] for row in await connection.fetch(f"SELECT {table}::text FROM {table}"))  # noqa: S608  ours
-            for table in TABLES
+            for table in tables
         }
 
 
@@ -493,6 +494,90 @@ async def test_a_damaged_key_is_an_alarm_and_stops_nobody_else(means: Means) -> 
         summary, _ = await bring(means, sheet(*numbered(2)).replace(",1,", ",2,"))
     assert summary == Summary(read=2, updated=1, rejected=1)
     assert [each["event"] for each in logs] == ["alarm: a customer's key does not open"]
+
+
+# --- what an import never opens ------------------------------------------------------------------------------
+
+
+async def test_an_import_keeps_every_no_and_every_restriction(means: Means, api: Api, abbie: Enrolled) -> None:
+    purposes = (await api.call("GET", "/v1/purposes", "shop")).json()["purposes"]
+    for each in purposes:
+        if each["basis"] == "consent":
+            no = {"purpose": each["id"], "answer": "refused"}
+            await api.post(f"/v1/customers/{abbie.at_shop}/consents", "shop", no)
+    await restrict(means, Restrictions(age_band=AgeBand.ADULT, may_process=True))
+    kept = ("consent", "consent_event", "restrictions")
+    before = await everything(means, kept)
+    assert "refused" in str(before["consent"])
+    assert "given" not in str(before["consent"])
+    row = {"Customer no": "1", "E-Mail": "abbie@example.com", "First name": "Abbie", "Adult": "Y"}
+    for changes in ({}, {"First name": "Abby"}, {"Orders": "7"}):
+        summary, _ = await bring(means, sheet(row | changes))
+        assert summary.linked + summary.updated == 1
+        assert await everything(means, kept) == before
+    asked = {"customer": {"id": abbie.at_recommender}, "purpose": "personalise.recommendations", "channel": "web"}
+    answer = await api.post("/v1/releases", "recommender", asked | {"attributes": ["first_name", "orders_this_year"]})
+    assert (answer["decision"], answer["released"]) == ("deny", {})
+
+
+async def restrict(means: Means, limits: Restrictions) -> CustomerId:
+    """Let the only customer forbid what she forbids."""
+    async with means.database.connection() as connection:
+        id_: CustomerId = await connection.fetchval("SELECT id FROM customer")
+        await customers.put_restrictions(connection, means.keyring, id_, limits)
+    return id_
+
+
+async def test_a_later_row_makes_a_minor_and_no_row_makes_her_an_adult_again(means: Means) -> None:
+    row = {"Customer no": "1", "E-Mail": "a@example.com"}
+    said = [("", "unknown"), ("Y", "adult"), ("", "adult"), ("N", "minor"), ("Y", "minor"), ("", "minor")]
+    for cell, band in said:
+        await bring(means, sheet(row | {"Adult": cell}))
+        [ann] = await people(means)
+        assert ann.age_band == band
+    async with means.database.connection() as connection:
+        bodies = [row["body"] for row in await connection.fetch("SELECT body FROM entry ORDER BY position")]
+    assert [b'"restrictions":["age_band"]' in body for body in bodies].count(True) == 2
+
+
+async def test_a_row_of_which_only_the_age_band_is_new_is_an_update(means: Means) -> None:
+    await bring(means, sheet({"Customer no": "1", "Card": "CARD1", "Adult": "Y"}))
+    text = sheet({"Customer no": "1", "Card": "CARD1", "Adult": "N"})
+    assert (await bring(means, text))[0] == Summary(read=1, updated=1)
+    before = await everything(means)
+    assert (await bring(means, text))[0] == Summary(read=1, unchanged=1)
+    assert await everything(means) == before
+
+
+async def test_an_unknown_age_is_not_filled_by_a_system_that_may_not_record_a_yes(means: Means) -> None:
+    await bring(means, sheet({"Customer no": "1", "E-Mail": "a@example.com"}))
+    finance = read_columns(
+        b'service = "finance"\nsource_id = "Customer no"\nidentifiers = { email = "E-Mail" }\n'
+        b'age_band = { column = "Adult", adult = ["Y"], minor = ["N"] }'
+    )
+    for cell, band in (("Y", "unknown"), ("N", "minor")):
+        await bring(means, sheet({"Customer no": "9", "E-Mail": "a@example.com", "Adult": cell}), finance)
+        [ann] = await people(means)
+        assert ann.age_band == band
+
+
+@pytest.mark.parametrize("tampering", ["UPDATE restrictions SET inferred_allowed = true", "DELETE FROM restrictions"])
+@pytest.mark.parametrize("cell", ["Y", "N", ""])
+async def test_restrictions_that_were_tampered_with_never_get_our_mac(means: Means, tampering: str, cell: str) -> None:
+    await bring(means, sheet({"Customer no": "1", "First name": "Ann"}, {"Customer no": "2", "First name": "Bo"}))
+    async with means.database.connection() as connection:
+        await connection.execute(f"{tampering} WHERE customer = (SELECT customer FROM source_record LIMIT 1)")  # noqa: S608  ours
+    before = (await everything(means))["restrictions"]
+    changed = [{"Customer no": n, "First name": f"{n}!", "Adult": cell} for n in ("1", "2")]
+    summary, rejects = await bring(means, sheet(*changed))
+    after = (await everything(means))["restrictions"]
+    if cell:
+        assert summary == Summary(read=2, updated=1, rejected=1)
+        assert "does not carry our MAC" in rejects[0].reason
+        assert len(set(before) - set(after)) == 1, "the other customer's"
+    else:
+        assert summary == Summary(read=2, updated=2)
+        assert after == before
 
 
 # --- bad rows -------------------------------------------------------------------------------------------------
