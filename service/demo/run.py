@@ -21,7 +21,7 @@ from service.crypto.keyring import Keyring
 from service.database import Database, opened, reachable
 from service.demo import people, scenes
 from service.errors import OperatorError
-from service.importing import import_file, in_words
+from service.importing import Delivery, import_file
 from service.model.callers import OperatorCaller
 from service.model.identifiers import identifier
 from service.model.words import IdentifierKind, PurposeId
@@ -107,8 +107,8 @@ async def _customers(settings: Settings, database: Database, keyring: Keyring, i
     with TemporaryDirectory() as folder:
         file, columns = people.write_sample(Path(folder))
         means, rejects = Means(database, keyring, in_force, DEMO), settings.home / "customers.rejects.csv"
-        summary = await import_file(means, file, columns, rejects, console)
-    console.print(in_words(summary, rejects), soft_wrap=True)
+        outcome = await import_file(means, Delivery(file, columns, rejects), console)
+    console.print(outcome.in_words(), soft_wrap=True)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from io import TextIOWrapper
-from typing import BinaryIO, Literal, TextIO
+from typing import AnyStr, BinaryIO, Literal, TextIO
 from uuid import UUID
 
 from msgspec import Struct
@@ -20,15 +20,13 @@ from service.model.columns import Columns, Draft, draft, refuse_misfits
 from service.model.facts import Restrictions, restrictions_at_enrolment, with_age_band
 from service.model.identifiers import Identifier, recognised
 from service.model.ledger import Entry, Imported, entry
-from service.model.sheet import Reject, Row
+from service.model.sheet import LONGEST_LINE, Reject, Row
 from service.model.words import AgeBand, AttributeId, CustomerId, IdentifierKind, Provenance, ServiceId
 from service.policy.engine import Policies
 from service.storage import customers, facts, ledger, sources
 
 BATCH = 100
 """Rows of one transaction: it is over long before anybody who waits for it loses patience."""
-LONGEST_LINE = 1 << 20
-"""Characters after which a line is cut, so that a file without line breaks does not fill the memory."""
 KEYLESS = "this customer's key is gone, as after erasure, or does not open"
 UNPROVEN = "what this customer forbids is gone or does not carry our MAC, so her age band cannot be kept"
 
@@ -88,11 +86,24 @@ async def import_customers(
 
 
 def lines(file: BinaryIO, encoding: str) -> Iterator[str]:
-    """Read lines; bytes that are not of this encoding come out as surrogates, which no cell may have."""
+    """Read lines of text; bytes that are not of this encoding come out as surrogates, which no cell may have."""
     # A byte order mark may stand before UTF-8 whether or not the map says so.
     codec = "utf-8-sig" if encoding == "utf-8" else encoding
     text = TextIOWrapper(file, encoding=codec, errors="surrogateescape", newline="")
-    return iter(lambda: text.readline(LONGEST_LINE), "")
+    return _cut(text.readline, ("\n", "\r"))
+
+
+def byte_lines(file: BinaryIO) -> Iterator[bytes]:
+    """Read lines of bytes, which only a line feed ends."""
+    return _cut(file.readline, (b"\n",))
+
+
+def _cut(readline: Callable[[int], AnyStr], ends: tuple[AnyStr, ...]) -> Iterator[AnyStr]:
+    """Read lines; of one that is too long the first LONGEST_LINE, by which whoever reads it knows, and nothing more."""
+    while line := readline(LONGEST_LINE):
+        yield line
+        while len(line) == LONGEST_LINE and not line.endswith(ends):
+            line = readline(LONGEST_LINE)
 
 
 def rejects_into(file: TextIO) -> Callable[[Reject], None]:

@@ -13,7 +13,7 @@ from service.model.sheet import Reject, Row, rows
 COLUMNS = read_columns(b'service = "shop"\nsource_id = "No"\n[identifiers]\nemail = "E-Mail"')
 
 
-def read(text: str) -> list[tuple[int, list[str]] | tuple[int, str]]:
+def read(text: str) -> list[tuple[int, list[object]] | tuple[int, str]]:
     lines = io.StringIO(text, newline="")
     return [
         (each.line, list(each.cells.values())) if isinstance(each, Row) else (each.line, each.reason)
