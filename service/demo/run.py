@@ -104,11 +104,12 @@ async def _api_keys(settings: Settings, database: Database, keyring: Keyring, in
 
 async def _customers(settings: Settings, database: Database, keyring: Keyring, in_force: Policies) -> None:
     """Bring the sample company's customers in; those who are there stay as they are."""
+    means = Means(database, keyring, in_force, DEMO)
     with TemporaryDirectory() as folder:
-        file, columns = people.write_sample(Path(folder))
-        means, rejects = Means(database, keyring, in_force, DEMO), settings.home / "customers.rejects.csv"
-        outcome = await import_file(means, Delivery(file, columns, rejects), console)
-    console.print(outcome.in_words(), soft_wrap=True)
+        for file, columns in people.write_sample(Path(folder)):
+            rejects = settings.home / f"{file.name}.rejects.csv"
+            outcome = await import_file(means, Delivery(file, columns, rejects), console)
+            console.print(outcome.in_words(), soft_wrap=True)
 
 
 @contextmanager

@@ -22,21 +22,20 @@ def rows(lines: Iterable[bytes], columns: Columns, unseen: set[str]) -> Iterator
     paths = {heading: heading.split(".") for heading in columns.headings()}
     for number, line in enumerate(lines, start=1):
         text = line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line
-        if not text.strip():
+        too_long = len(line) >= LONGEST_LINE
+        if not (too_long or text.strip()):
             continue
-        said = _object(text)
+        said = TOO_LONG if too_long else _object(text)
         if isinstance(said, str):
             yield Reject(number, "", said)
             continue
         cells = {heading: cell for heading, path in paths.items() if (cell := _at(said, path)) is not None}
-        unseen -= cells.keys()
+        unseen.difference_update(cells)
         yield Row(number, cells)
 
 
 def _object(line: bytes) -> dict[str, object] | str:
     """Return the object that a line holds, or what is wrong with it."""
-    if len(line) >= LONGEST_LINE:
-        return TOO_LONG
     try:
         said = json.loads(line.decode(), object_pairs_hook=_once, parse_constant=_no_number)
     except UnicodeDecodeError:

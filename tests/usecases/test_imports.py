@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 from service.crypto.envelope import unseal
 from service.crypto.keyring import Keyring, Mac, OpenKey, fact_labels, restriction_parts
 from service.database import Connection, Database, opened
-from service.demo.people import MAP, sample
+from service.demo.people import MAP, MAP_OF_JSON, as_csv, as_json, many, sample, sample_of_json
 from service.errors import (
     DatabaseUnavailableError,
     ImportFileError,
@@ -26,8 +26,9 @@ from service.errors import (
     UnknownAttributeError,
     UnknownServiceError,
 )
+from service.model import jsonlines
 from service.model.callers import OperatorCaller, ServiceCaller
-from service.model.columns import Columns, read_columns
+from service.model.columns import Columns, Format, read_columns
 from service.model.facts import Restrictions, Sealed, SealedFact
 from service.model.identifiers import NORMALISATION, Identifier, identifier
 from service.model.sheet import Reject, Row, rows
@@ -41,6 +42,7 @@ from tests.conftest import Person as Enrolled
 
 MARKER = "xyzzyplugh"
 SHOP = read_columns(MAP.encode())
+NEW_SHOP = structs.replace(read_columns(MAP_OF_JSON.encode()), format=Format.JSONL)
 DATED = read_columns(MAP.replace("[age_band]", 'as_of = "Last change"\n[age_band]').encode())
 TABLES = (
     "customer",
@@ -183,6 +185,35 @@ async def test_the_sample_comes_in_as_it_should(means: Means) -> None:
     everybody = await people(means)
     assert Counter(each.age_band for each in everybody).keys() == {"adult", "minor", "unknown"}
     assert all((each.rows, each.entries) == (1, 1) for each in everybody)
+
+
+async def test_the_new_shops_sample_comes_in_too(means: Means) -> None:
+    await bring(means, sample())
+    summary, rejects = await bring_json(means, sample_of_json())
+    assert summary == Summary(read=506, created=499, unchanged=1, rejected=6, shared=4)
+    assert Counter((each.column, each.reason) for each in rejects) == {
+        ("contact.email", "expected an e-mail address"): 1,
+        ("orders", "expected a whole number from 0 to 10000"): 1,
+        ("born", "expected a whole number from 1900 to 2100"): 1,
+        ("genres.favourite", rejects[3].reason): 1,
+        ("id", "expected the other system's id, of at most 200 characters"): 1,
+        ("", "not JSON"): 1,
+    }
+    assert (await bring_json(means, sample_of_json()))[0] == Summary(read=506, unchanged=500, rejected=6)
+
+
+async def bring_json(means: Means, text: str) -> tuple[Summary, list[Reject]]:
+    rejects: list[Reject] = []
+    read = jsonlines.rows(text.encode().splitlines(), NEW_SHOP, set())
+    return await import_customers(means, NEW_SHOP, read, reject=rejects.append), rejects
+
+
+async def test_the_same_people_are_the_same_in_either_format(means: Means) -> None:
+    first, _ = await bring(means, "".join(as_csv(many(120))))
+    before = await everything(means)
+    second, _ = await bring_json(means, "".join(as_json(many(120))))
+    assert (first, second) == (Summary(read=120, created=120), Summary(read=120, unchanged=120))
+    assert await everything(means) == before
 
 
 async def test_abbie_is_there_with_everything(means: Means) -> None:
