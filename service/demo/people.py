@@ -201,7 +201,7 @@ def sample_of_json() -> str:
 
 
 def many(count: int) -> Iterator[list[str]]:
-    """Return the rows of a shop of any size, without a fault or a double."""
+    """Return the rows of a shop of any size, without a fault; one household is on one card."""
     return (list(person.values()) for person in _people(_Dice(SEED), count, faults={}))
 
 
