@@ -107,7 +107,10 @@ def migrate(settings: Settings) -> None:
 @click.option("--map", "columns", type=click.Path(path_type=Path), required=True, help="Which column is what.")
 @click.option("--rejects", type=click.Path(path_type=Path), help="Where rejected rows go (FILE.rejects.csv).")
 @click.option(
-    "--format", "format_", type=click.Choice([*Format]), help="Default: as the map or the ending says, else csv."
+    "--format",
+    "format_",
+    type=click.Choice([each.value for each in Format]),
+    help="Default: as the map or the ending says, else csv.",
 )
 @click.option("--strict", is_flag=True, help="Status 3 if any row was rejected.")
 @click.pass_obj

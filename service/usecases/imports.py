@@ -90,7 +90,12 @@ def lines(file: BinaryIO, encoding: str) -> Iterator[str]:
     # A byte order mark may stand before UTF-8 whether or not the map says so.
     codec = "utf-8-sig" if encoding == "utf-8" else encoding
     text = TextIOWrapper(file, encoding=codec, errors="surrogateescape", newline="")
-    return _cut(text.readline, ("\n", "\r"))
+    try:
+        yield from _cut(text.readline, ("\n", "\r"))
+    finally:
+        # Whoever opened the file closes it, not what was wrapped around it here.
+        if not file.closed:
+            text.detach()
 
 
 def byte_lines(file: BinaryIO) -> Iterator[bytes]:

@@ -5,18 +5,16 @@ import csv
 import io
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from typing import Any
 
 import asyncpg
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from msgspec import Struct, structs
+from msgspec import structs
 from structlog.testing import capture_logs
 
-from service.crypto.envelope import unseal
-from service.crypto.keyring import Keyring, Mac, OpenKey, fact_labels, restriction_parts
-from service.database import Connection, Database, opened
+from service.crypto.keyring import Keyring
+from service.database import Database, opened
 from service.demo.people import MAP, MAP_OF_JSON, as_csv, as_json, many, sample, sample_of_json
 from service.errors import (
     DatabaseUnavailableError,
@@ -29,16 +27,18 @@ from service.errors import (
 from service.model import jsonlines
 from service.model.callers import OperatorCaller, ServiceCaller
 from service.model.columns import Columns, Format, read_columns
-from service.model.facts import Restrictions, Sealed, SealedFact
-from service.model.identifiers import NORMALISATION, Identifier, identifier
+from service.model.facts import Restrictions
+from service.model.identifiers import Identifier, identifier
 from service.model.sheet import Reject, Row, rows
 from service.model.words import AgeBand, AttributeId, CustomerId, IdentifierKind, Provenance, ServiceId
 from service.policy.engine import Policies
 from service.storage import customers
 from service.usecases.customers import Claim, contribute, enrol
 from service.usecases.imports import Means, Summary, import_customers, lines, rejects_into
+from tests import opening
 from tests.conftest import Api, Template, own_database
 from tests.conftest import Person as Enrolled
+from tests.opening import person
 
 MARKER = "xyzzyplugh"
 SHOP = read_columns(MAP.encode())
@@ -55,16 +55,6 @@ TABLES = (
     "consent",
     "pairwise",
 )
-
-
-class Person(Struct, frozen=True):
-    """A customer with everything opened, without what is different in each database."""
-
-    identifiers: frozenset[tuple[str, str]]
-    facts: frozenset[tuple[str, str, str, bytes]]
-    age_band: str
-    rows: int
-    entries: int
 
 
 @pytest.fixture
@@ -104,46 +94,9 @@ async def bring(
     return summary, rejects
 
 
-async def people(means: Means) -> list[Person]:
+async def people(means: Means) -> list[opening.Person]:
     """Open everything that is stored."""
-    async with means.database.connection() as connection:
-        ids = [row["id"] for row in await connection.fetch("SELECT id FROM customer ORDER BY enrolled_at, id")]
-        return [await person(connection, means.keyring, id_) for id_ in ids]
-
-
-async def person(connection: Connection, keyring: Keyring, id_: CustomerId) -> Person:
-    key = await customers.open_key(connection, keyring, id_)
-    limits = await connection.fetchrow("SELECT * FROM restrictions WHERE customer = $1", id_)
-    assert limits is not None, "nobody is without restrictions"
-    restrictions = Restrictions(**{name: limits[name] for name in Restrictions.__struct_fields__})
-    assert keyring.authentic(Mac(limits["mac_version"], limits["mac"]), restriction_parts(id_, restrictions))
-    return Person(
-        frozenset([each async for each in opened_identifiers(connection, key, id_)]),
-        frozenset([each async for each in opened_facts(connection, key, id_)]),
-        limits["age_band"],
-        await connection.fetchval("SELECT count(*) FROM source_record WHERE customer = $1", id_),
-        await connection.fetchval("SELECT count(*) FROM entry WHERE customer = $1", id_),
-    )
-
-
-async def opened_identifiers(connection: Connection, key: OpenKey, id_: CustomerId) -> Any:
-    for row in await connection.fetch("SELECT * FROM identifier WHERE customer = $1", id_):
-        labels = ["identifier", id_, row["kind"], row["digest"], NORMALISATION, key.id]
-        yield row["kind"], unseal(key.key, Sealed(row["sealed"]), labels).decode()
-
-
-async def opened_facts(connection: Connection, key: OpenKey, id_: CustomerId) -> Any:
-    for row in await connection.fetch("SELECT * FROM fact WHERE customer = $1", id_):
-        columns = (
-            row["attribute"],
-            Provenance(row["provenance"]),
-            row["source"],
-            row["as_of"],
-            row["revision"],
-            row["key"],
-        )
-        fact = SealedFact(*columns, Sealed(row["sealed"]))
-        yield fact.attribute, fact.provenance, fact.source, unseal(key.key, fact.sealed, fact_labels(id_, fact))
+    return await opening.people(means.database, means.keyring)
 
 
 async def everything(means: Means, tables: tuple[str, ...] = TABLES) -> dict[str, list[str]]:
@@ -299,7 +252,7 @@ async def blocked_by(holder: "asyncpg.Connection[asyncpg.Record]") -> int:
     """Wait until somebody waits for this connection, and return who."""
     while True:
         found: int | None = await holder.fetchval(
-            "SELECT pid FROM pg_stat_activity WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+            "SELECT pid FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
         )
         if found is not None:
             return found
