@@ -19,12 +19,12 @@ from service.database import Database, opened, reachable
 from service.demo.run import demo as run_demo
 from service.demo.run import reset as reset_demo
 from service.errors import PolicyError, ServiceError
-from service.importing import import_file, in_words
+from service.importing import Delivery, Outcome, import_file
 from service.model.callers import OperatorCaller
+from service.model.columns import Format
 from service.model.identifiers import Identifier, identifier
 from service.model.words import AttributeId, IdentifierKind, PurposeId, ServiceId
-from service.policy.diff import changes
-from service.policy.diff import in_words as in_words_of_changes
+from service.policy.diff import changes, in_words
 from service.policy.engine import Policies
 from service.policy.schema import write_schema
 from service.process import log_as_json
@@ -34,7 +34,7 @@ from service.schema import shipped
 from service.serving import serve as serve_http
 from service.settings import Settings, read_settings
 from service.usecases import access, explanations, keys, policies
-from service.usecases.imports import Means, Summary
+from service.usecases.imports import Means
 from service.worker.run import work
 
 Result = TypeVar("Result")
@@ -42,6 +42,8 @@ console = Console()
 PUBLISHED = "published"
 DIFFERENT = 3
 """The status of a difference; 1 is a refusal, and click's own for wrong usage is 2."""
+REJECTED = 3
+"""The status of an import with --strict of which not every row landed."""
 REASON = click.option("--reason", required=True, help="Why you look at this person; it is kept in her ledger.")
 WHO = click.option("--customer", "customer", required=True, help="email:..., phone:... or loyalty:...")
 
@@ -109,17 +111,31 @@ def migrate(settings: Settings) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--map", "columns", type=click.Path(path_type=Path), required=True, help="Which column is what.")
 @click.option("--rejects", type=click.Path(path_type=Path), help="Where rejected rows go (FILE.rejects.csv).")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice([each.value for each in Format]),
+    help="Default: as the map or the ending says, else csv.",
+)
+@click.option("--strict", is_flag=True, help="Status 3 if any row was rejected.")
 @click.pass_obj
-def import_(settings: Settings, file: Path, columns: Path, rejects: Path | None) -> None:
-    """Bring customers in from a CSV export; run it again and nothing happens twice."""
-    refused = rejects or file.with_suffix(".rejects.csv")
+def import_(
+    settings: Settings, file: Path, columns: Path, rejects: Path | None, format_: str | None, *, strict: bool
+) -> None:
+    """Bring customers in from CSV or JSON Lines ("-" is standard input); run it again and nothing happens twice.
 
-    async def bring(database: Database, keyring: Keyring) -> Summary:
+    Good rows land, and each bad one goes to the rejects with its line and the reason: that is status 0 too, unless
+    --strict. Status 1: it was refused or broke off. What had landed stays, and running it again brings the rest.
+    """
+    delivery = Delivery(file, columns, rejects, Format(format_) if format_ else None)
+
+    async def bring(database: Database, keyring: Keyring) -> Outcome:
         in_force = await policies.Library(database).current()
-        means = Means(database, keyring, in_force, operator())
-        return await import_file(means, file, columns, refused, console)
+        return await import_file(Means(database, keyring, in_force, operator()), delivery, Console(stderr=True))
 
-    console.print(in_words(with_keys(settings, bring), refused), markup=False)
+    outcome = with_keys(settings, bring)
+    console.print(outcome.in_words(), markup=False, soft_wrap=True)
+    sys.exit(REJECTED if strict and outcome.summary.rejected else 0)
 
 
 @cli.command()
@@ -192,7 +208,7 @@ def policies_diff(settings: Settings, before: str, after: str) -> None:
     The status is 0 when both answer alike, 3 when they do not, 1 when one of them cannot be used.
     """
     found = changes(_policies_at(settings, before).code, _policies_at(settings, after).code)
-    for line in in_words_of_changes(found):
+    for line in in_words(found):
         click.echo(line)
     sys.exit(DIFFERENT if found else 0)
 

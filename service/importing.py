@@ -1,53 +1,129 @@
 """An import as an operator runs it: files in, a progress bar, a file with the rejected rows."""
 
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import BinaryIO
 
+from msgspec import Struct, structs
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from service.errors import ImportFileError
-from service.model.columns import read_columns
-from service.model.sheet import rows
-from service.usecases.imports import Means, Summary, import_customers, lines, rejects_into
+from service.model import jsonlines, sheet
+from service.model.columns import Columns, Format, read_columns
+from service.usecases.imports import Means, Summary, byte_lines, import_customers, lines, rejects_into
+
+STANDARD_INPUT = Path("-")
+ENDINGS = {".jsonl": Format.JSONL, ".ndjson": Format.JSONL}
+"""Any other ending is CSV."""
 
 
-async def import_file(means: Means, file: Path, columns: Path, rejects: Path, console: Console) -> Summary:
-    """Bring the customers of a CSV file in; raises ImportFileError for files that cannot be read or written."""
-    with _readable(), file.open("rb") as source, rejects.open("w", encoding="utf-8", newline="") as refused:
-        read = read_columns(columns.read_bytes())  # noqa: ASYNC240  as above
-        with _bar(console) as bar:
-            task = bar.add_task(f"Importing {file.name}", total=None)
-            return await import_customers(
-                means,
-                read,
-                rows(lines(source, read.encoding), read),
-                reject=rejects_into(refused),
-                progress=lambda summary: bar.update(task, completed=summary.read),
-            )
+class Delivery(Struct, frozen=True):
+    """What is to come in, by which map, and where the rejected rows go."""
+
+    file: Path
+    columns: Path
+    rejects: Path | None = None
+    """None: beside the file."""
+    format: Format | None = None
+    """None: as the map says, or the file's ending."""
+
+    @property
+    def rejected(self) -> Path:
+        """Where the rejected rows go."""
+        if self.rejects is not None:
+            return self.rejects
+        if self.file == STANDARD_INPUT:
+            raise ImportFileError("rows from standard input have no file beside which rejects could go: say --rejects")
+        return self.file.with_name(f"{self.file.name}.rejects.csv")
+
+    def read_map(self) -> Columns:
+        """Return the column map with the format that holds."""
+        with _named(self.columns):
+            read = read_columns(self.columns.read_bytes())
+        ending = ENDINGS.get(self.file.suffix.lower(), Format.CSV)
+        return structs.replace(read, format=self.format or read.format or ending)
 
 
-def in_words(summary: Summary, rejects: Path) -> str:
-    """Say in one line what became of the rows."""
-    counts = ", ".join(f"{getattr(summary, name)} {name}" for name in ("created", "updated", "linked", "unchanged"))
-    said = f"{summary.read} rows: {counts}, {summary.rejected} rejected"
-    if summary.rejected:
-        said += f" (see {rejects})"
-    if summary.shared:
-        said += f"; {summary.shared} identifiers are shared by several customers and find nobody"
-    return said
+class Outcome(Struct, frozen=True):
+    """What became of a delivery."""
+
+    summary: Summary
+    rejected: Path
+    unseen: list[str]
+    """Columns of the map for which no row had anything."""
+
+    def in_words(self) -> str:
+        """Say what became of the rows."""
+        counts = ((name, getattr(self.summary, name)) for name in ("created", "updated", "linked", "unchanged"))
+        said = f"{self.summary.read} rows: {', '.join(f'{count} {name}' for name, count in counts)}"
+        said += f", {self.summary.rejected} rejected"
+        if self.summary.rejected:
+            said += f" (see {self.rejected})"
+        if self.summary.shared:
+            said += f"; {self.summary.shared} identifiers are shared by several customers and find nobody"
+        if self.unseen:
+            said += f"; no row has {', '.join(self.unseen)}, which the column map names"
+        return said
+
+
+async def import_file(means: Means, delivery: Delivery, console: Console) -> Outcome:
+    """Bring the customers of a file in; raises ImportFileError for files that cannot be read or written."""
+    columns, rejected = delivery.read_map(), delivery.rejected
+    _refuse_overwriting(delivery, rejected)
+    unseen = set(columns.headings())
+    with (
+        _opened(delivery.file) as source,
+        _named(rejected),
+        rejected.open("w", encoding="utf-8", newline="") as refused,
+        _bar(console) as bar,
+    ):
+        task = bar.add_task(f"Importing {delivery.file.name}", total=None)
+        summary = await import_customers(
+            means,
+            columns,
+            _rows(source, delivery.file, columns, unseen),
+            reject=rejects_into(refused),
+            progress=lambda summary: bar.update(task, completed=summary.read),
+        )
+    return Outcome(summary, rejected, sorted(unseen) if summary.read > summary.rejected else [])
+
+
+def _rows(source: BinaryIO, file: Path, columns: Columns, unseen: set[str]) -> Iterator[sheet.Row | sheet.Reject]:
+    with _named(file):
+        if columns.format is Format.JSONL:
+            yield from jsonlines.rows(byte_lines(source), columns, unseen)
+        else:
+            # CSV that lacks a column is refused as a whole.
+            unseen.clear()
+            yield from sheet.rows(lines(source, columns.encoding), columns)
 
 
 @contextmanager
-def _readable() -> Iterator[None]:
+def _opened(file: Path) -> Iterator[BinaryIO]:
+    with _named(file), nullcontext(sys.stdin.buffer) if file == STANDARD_INPUT else file.open("rb") as source:
+        yield source
+
+
+@contextmanager
+def _named(file: Path) -> Iterator[None]:
+    """Say in one line, with the name of the file, what the operating system has against it."""
     try:
         yield
     except OSError as error:
-        raise ImportFileError(f"{error.filename}: {error.strerror}") from None
+        name = "standard input" if file == STANDARD_INPUT else file
+        raise ImportFileError(f"{name}: {error.strerror}") from None
+
+
+def _refuse_overwriting(delivery: Delivery, rejected: Path) -> None:
+    """Refuse to write the rejects over what is read."""
+    for read in (delivery.file, delivery.columns):
+        if rejected.exists() and read.exists() and rejected.samefile(read):
+            raise ImportFileError(f"{rejected}: the rejects would overwrite what is read")
 
 
 def _bar(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
-    )
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)

@@ -32,11 +32,12 @@ class Shell(Struct, frozen=True):
 
     environment: dict[str, str]
 
-    def run(self, *words: str, status: int = 0, **changes: str) -> str:
+    def run(self, *words: str, status: int = 0, stdin: str = "", **changes: str) -> str:
         """Run ``byleave`` with these words; returns what it printed."""
         done = subprocess.run(
             [sys.executable, "-m", "service", *words],
             env=self.environment | changes,
+            input=stdin,
             capture_output=True,
             text=True,
             check=False,

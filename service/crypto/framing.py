@@ -16,7 +16,8 @@ def framed(parts: Iterable[Part]) -> bytes:
 
 
 def _frame(part: Part) -> bytes:
-    tag, data = _bytes(part)
+    # Most parts are words; an enumeration's member is not of this very type.
+    tag, data = (b"s", part.encode()) if type(part) is str else _bytes(part)
     return tag + len(data).to_bytes(4) + data
 
 

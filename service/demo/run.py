@@ -21,7 +21,7 @@ from service.crypto.keyring import Keyring
 from service.database import Database, opened, reachable
 from service.demo import people, scenes
 from service.errors import OperatorError
-from service.importing import import_file, in_words
+from service.importing import Delivery, import_file
 from service.model.callers import OperatorCaller
 from service.model.identifiers import identifier
 from service.model.words import IdentifierKind, PurposeId
@@ -104,11 +104,12 @@ async def _api_keys(settings: Settings, database: Database, keyring: Keyring, in
 
 async def _customers(settings: Settings, database: Database, keyring: Keyring, in_force: Policies) -> None:
     """Bring the sample company's customers in; those who are there stay as they are."""
+    means = Means(database, keyring, in_force, DEMO)
     with TemporaryDirectory() as folder:
-        file, columns = people.write_sample(Path(folder))
-        means, rejects = Means(database, keyring, in_force, DEMO), settings.home / "customers.rejects.csv"
-        summary = await import_file(means, file, columns, rejects, console)
-    console.print(in_words(summary, rejects), soft_wrap=True)
+        for file, columns in people.write_sample(Path(folder)):
+            rejects = settings.home / f"{file.name}.rejects.csv"
+            outcome = await import_file(means, Delivery(file, columns, rejects), console)
+            console.print(outcome.in_words(), soft_wrap=True)
 
 
 @contextmanager

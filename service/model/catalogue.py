@@ -129,6 +129,11 @@ class Service(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         """Whether this service may say such a fact, so that no service can call its guesses volunteered."""
         return provenance in self.contributes.get(attribute, ())
 
+    @property
+    def may_open(self) -> bool:
+        """Whether its word may open what is closed: it is trusted to record a yes."""
+        return bool(self.records)
+
 
 class Notice(Struct, frozen=True, kw_only=True):
     """The text a person was shown for a purpose."""

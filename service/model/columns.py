@@ -1,6 +1,6 @@
 """The column map: which column of another system's export is which identifier or attribute here.
 
-Pure: rows come in as text, drafts or reasons go out. Files, rights and the database are not here.
+Pure: rows come in, drafts or reasons go out. Files, rights and the database are not here.
 """
 
 import re
@@ -8,7 +8,8 @@ import tomllib
 import unicodedata
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
-from typing import Annotated, Any, Literal, TypeVar
+from enum import StrEnum
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 import phonenumbers
@@ -38,6 +39,13 @@ EXPECTED = {
     IdentifierKind.PHONE: "a phone number; without a country code the map needs a region",
     IdentifierKind.LOYALTY: "a loyalty number of 4 to 32 letters and digits",
 }
+
+
+class Format(StrEnum):
+    """How another system writes rows."""
+
+    CSV = "csv"
+    JSONL = "jsonl"
 
 
 class IdentifierColumns(Struct, frozen=True, forbid_unknown_fields=True):
@@ -78,9 +86,15 @@ class AgeColumn(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Columns(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A column map. ``service`` is whose right to contribute counts, and the source of the facts."""
+    """A column map. ``service`` is whose right to contribute counts, and the source of the facts.
+
+    In JSON Lines a column is a path into the object (``contact.email``); ``encoding``, ``delimiter`` and ``split``
+    are for CSV alone.
+    """
 
     service: ServiceId
+    format: Format | None = None
+    """None: as the file's ending says."""
     source_id: Heading
     region: Annotated[str, Meta(pattern=r"^[A-Z]{2}$")] | None = None
     encoding: Literal["utf-8-sig", "utf-8", "cp1252", "iso-8859-1", "iso-8859-15"] = "utf-8-sig"
@@ -149,20 +163,26 @@ def read_columns(data: bytes) -> Columns:
 
 
 def refuse_misfits(columns: Columns, attributes: Attributes) -> None:
-    """Raise ImportFileError where the map does not fit the catalogue: lists need ``split``, nothing else has it."""
+    """Raise ImportFileError where the map does not fit: in CSV lists need ``split``, and nothing else ever has it."""
     for name, each in columns.attributes.items():
-        if (each.split is not None) != (attributes[name].kind is ValueKind.TEXTS):
-            how = "is for lists only" if each.split else "is missing: what separates the values of the list"
-            raise ImportFileError(f"the column map: attributes.{name}.split {how}")
+        is_list = attributes[name].kind is ValueKind.TEXTS
+        if each.split and not is_list:
+            raise ImportFileError(f"the column map: attributes.{name}.split is for lists only")
+        if is_list and not each.split and columns.format is not Format.JSONL:
+            raise ImportFileError(
+                f"the column map: attributes.{name}.split is missing: what separates the values of the list"
+            )
+    if columns.format is Format.JSONL and not columns.encoding.startswith("utf-8"):
+        raise ImportFileError("the column map: encoding: JSON Lines is always UTF-8")
 
 
-def draft(columns: Columns, attributes: Attributes, row: Mapping[str, str], now: datetime) -> Draft | list[Reason]:
+def draft(columns: Columns, attributes: Attributes, row: Mapping[str, object], now: datetime) -> Draft | list[Reason]:
     """Return what a row says, or every reason why it cannot be used; empty cells say nothing."""
-    cells = {heading: _cleaned(row.get(heading, "")) for heading in columns.headings()}
-    reasons = [Reason(heading, "text in the encoding of the map") for heading, cell in cells.items() if cell is None]
+    cells = {heading: cell for heading in columns.headings() if (cell := row.get(heading)) is not None}
+    reasons = [Reason(heading, "text in the encoding of the map") for heading, cell in cells.items() if _broken(cell)]
     if reasons:
         return reasons
-    read = _Reading({heading: cell for heading, cell in cells.items() if cell}, [])
+    read = _Reading({heading: tidy for heading, cell in cells.items() if (tidy := _tidied(cell)) != ""}, [])
     drafted = Draft(
         source_id=read.source_id(columns.source_id),
         identifiers=tuple(read.identifiers(columns)),
@@ -176,45 +196,54 @@ def draft(columns: Columns, attributes: Attributes, row: Mapping[str, str], now:
 class _Reading(Struct):
     """A row being read: its cells that are not empty, and the reasons collected so far."""
 
-    cells: dict[str, str]
+    cells: dict[str, object]
     reasons: list[Reason]
 
     def __repr__(self) -> str:  # the cells are hers
         return f"_Reading({len(self.reasons)} reasons)"
 
     def source_id(self, column: str) -> str:
-        written = self.cells.get(column, "")
-        if not 0 < len(written) <= SOURCE_ID_LENGTH:
-            self.reasons.append(Reason(column, f"the other system's id, of at most {SOURCE_ID_LENGTH} characters"))
-        return written
+        cell = self.cells.get(column, "")
+        # To many systems an id is a number; to none is it true or false.
+        written = str(cell) if type(cell) is int else cell
+        if isinstance(written, str) and 0 < len(written) <= SOURCE_ID_LENGTH:
+            return written
+        self.reasons.append(Reason(column, f"the other system's id, of at most {SOURCE_ID_LENGTH} characters"))
+        return ""
 
     def identifiers(self, columns: Columns) -> Iterator[Identifier]:
         for kind, column in columns.identifiers.items():
             if column not in self.cells:
                 continue
             try:
-                yield identifier(kind, self.cells[column], region=columns.region)
-            except ServiceError:
+                yield identifier(kind, _text(self.cells[column]), region=columns.region)
+            except (ServiceError, ValueError):
                 self.reasons.append(Reason(column, EXPECTED[kind]))
 
     def facts(self, columns: Columns, attributes: Attributes) -> Iterator[Stated]:
         for name, each in sorted(columns.attributes.items()):
             try:
-                value = _value(attributes[name], each.split, self.cells.get(each.column))
+                value = self._value(columns, attributes[name], each)
                 if value is not None:
                     canonical = attributes[name].canonical(msgspec.json.encode(value))
                     yield Stated(name, each.provenance, canonical)
-            except (ValueError, KeyError, msgspec.ValidationError):
+            except (ValueError, KeyError, OverflowError, msgspec.ValidationError):
                 self.reasons.append(Reason(each.column, _expected(attributes[name])))
 
     def age_band(self, column: AgeColumn | None) -> AgeBand:
-        return column.band(self.cells.get(column.column, "")) if column else AgeBand.UNKNOWN
+        cell = self.cells.get(column.column) if column else None
+        if column is None or cell is None:
+            return AgeBand.UNKNOWN
+        if isinstance(cell, str | int):
+            return column.band(cell if isinstance(cell, str) else str(cell).lower())
+        self.reasons.append(Reason(column.column, "a word of the map, or another"))
+        return AgeBand.UNKNOWN
 
     def as_of(self, column: str | None, now: datetime) -> datetime | None:
         if column is None or column not in self.cells:
             return None
         try:
-            at = _instant(self.cells[column])
+            at = _instant(_text(self.cells[column]))
         except (ValueError, OverflowError):
             self.reasons.append(Reason(column, "a date or date-time such as 2026-12-31 or 2026-12-31T23:59:00Z"))
             return None
@@ -222,24 +251,64 @@ class _Reading(Struct):
             self.reasons.append(Reason(column, "a date that is not in the future"))
         return at
 
+    def _value(self, columns: Columns, attribute: Attribute, column: AttributeColumn) -> object:
+        """Return what a cell means, None for nothing; raises ValueError or KeyError."""
+        cell = self.cells.get(column.column)
+        if cell is None:
+            return None
+        if columns.format is Format.JSONL:
+            return _of_its_kind(attribute, cell)
+        return _read(attribute, column.split, _text(cell))
 
-def _cleaned(cell: str) -> str | None:
-    """Return a cell in one form of Unicode, with one kind of line break, or None when it is not text."""
-    if NOT_TEXT.search(cell):
-        return None
+
+def _broken(cell: object) -> bool:
+    """Whether what should be text, or texts, is none."""
+    texts = cell if isinstance(cell, list) else [cell]
+    return any(isinstance(each, str) and NOT_TEXT.search(each) for each in texts)
+
+
+def _tidied(cell: object) -> object:
+    """Return text, or texts, in one form of Unicode, with one kind of line break, and everything else as it is."""
+    # One level deep and no deeper: what lies below is of no kind that an attribute has.
+    return [_tidy(each) for each in cell] if isinstance(cell, list) else _tidy(cell)
+
+
+def _tidy(cell: object) -> object:
+    if not isinstance(cell, str):
+        return cell
     return unicodedata.normalize("NFC", cell).replace("\r\n", "\n").replace("\r", "\n").strip()
 
 
-def _value(attribute: Attribute, split: str | None, cell: str | None) -> Any:  # noqa: ANN401  whatever JSON holds
-    """Return what a cell means for an attribute, None for nothing; raises ValueError or KeyError."""
-    if cell is None:
-        return None
+def _text(cell: object) -> str:
+    """Return a cell that is text; raises ValueError for whatever else JSON can hold."""
+    if not isinstance(cell, str):
+        raise ValueError  # noqa: TRY004  wrong input, not a wrong call
+    return cell
+
+
+def _of_its_kind(attribute: Attribute, cell: object) -> object:
+    """Return what a JSON value means: strictly of the attribute's own kind, as in the API; raises ValueError."""
+    match attribute.kind:
+        case ValueKind.TEXT:
+            return _word(attribute, _text(cell))
+        case ValueKind.TEXTS if isinstance(cell, list):
+            return _words(attribute, [_text(each) for each in cell])
+        case ValueKind.INTEGER if type(cell) is int:
+            return cell
+        case ValueKind.BOOLEAN if type(cell) is bool:
+            return cell
+        case ValueKind.DATE:
+            return date.fromisoformat(_text(cell)).isoformat()
+    raise ValueError
+
+
+def _read(attribute: Attribute, split: str | None, cell: str) -> object:
+    """Return what the text of a cell means for an attribute; raises ValueError or KeyError."""
     match attribute.kind:
         case ValueKind.TEXT:
             return _word(attribute, cell)
         case ValueKind.TEXTS:
-            parts = [part.strip() for part in (cell.split(split) if split else [cell])]
-            return list(dict.fromkeys(_word(attribute, part) for part in parts if part)) or None
+            return _words(attribute, [part.strip() for part in (cell.split(split) if split else [cell])])
         case ValueKind.INTEGER:
             if not INTEGER.match(cell):
                 raise ValueError
@@ -248,6 +317,11 @@ def _value(attribute: Attribute, split: str | None, cell: str | None) -> Any:  #
             return YES_OR_NO[cell.casefold()]
         case ValueKind.DATE:
             return date.fromisoformat(cell).isoformat()
+
+
+def _words(attribute: Attribute, parts: list[str]) -> list[str] | None:
+    """Return each value of a list once, None for none."""
+    return list(dict.fromkeys(_word(attribute, part) for part in parts if part)) or None
 
 
 def _word(attribute: Attribute, text: str) -> str:

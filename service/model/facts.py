@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from service.model.words import (
     AgeBand,
@@ -98,6 +98,16 @@ def restrictions_at_enrolment(age_band: AgeBand) -> Restrictions:
         may_share=True,
         observed_allowed=True,
     )
+
+
+def with_age_band(limits: Restrictions, said: AgeBand, *, may_open: bool) -> Restrictions:
+    """What holds for a customer who is known, once somebody says her age band.
+
+    Whoever says ``minor`` is believed, and no later word undoes it. ``adult`` opens more, so it fills an ``unknown``
+    only, and only as the word of a service that may open (see the catalogue); it changes nothing else.
+    """
+    fills = said is AgeBand.ADULT and limits.age_band is AgeBand.UNKNOWN and may_open
+    return structs.replace(limits, age_band=said) if fills or said is AgeBand.MINOR else limits
 
 
 class CustomerKey(Struct, frozen=True):

@@ -55,10 +55,11 @@ class Answered(Act, frozen=True, omit_defaults=True, tag="consent"):
 
 
 class Enrolled(Act, frozen=True, omit_defaults=True, tag="enrol"):
-    """A customer was enrolled, or recognised by her identifiers."""
+    """A customer was enrolled, or recognised by her identifiers; ``restrictions`` names those that changed."""
 
     identifiers: list[str]
     new: bool
+    restrictions: list[str] = []
 
 
 class Contributed(Act, frozen=True, omit_defaults=True, tag="contribute"):
@@ -68,11 +69,12 @@ class Contributed(Act, frozen=True, omit_defaults=True, tag="contribute"):
 
 
 class Imported(Act, frozen=True, omit_defaults=True, tag="import"):
-    """A customer came in, or was brought up to date, from a file."""
+    """A customer came in, or was brought up to date, from a file; ``restrictions`` names those that changed."""
 
     identifiers: list[str]
     facts: list[str]
     new: bool
+    restrictions: list[str] = []
 
 
 class Outlived(Act, frozen=True, omit_defaults=True, tag="retention"):

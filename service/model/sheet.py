@@ -1,4 +1,4 @@
-"""A file of rows as another system exports it: from lines of text to numbered rows, or to what is wrong with them.
+"""CSV as another system exports it: from lines of text to numbered rows, or to what is wrong with them.
 
 Pure: lines come in, from wherever. A fault never stops the file, and never quotes it.
 """
@@ -12,12 +12,16 @@ from msgspec import Struct
 from service.errors import ImportFileError
 from service.model.columns import Columns
 
+LONGEST_LINE = 1 << 20
+"""A line of this length is too long, and was cut: a file without line breaks does not fill the memory."""
+TOO_LONG = f"a line shorter than {LONGEST_LINE} expected"
+
 
 class Row(Struct, frozen=True):
-    """A row by its headings; its repr hides the cells."""
+    """A row by its headings; its repr hides the cells. What is not text is what JSON has besides."""
 
     line: int
-    cells: Mapping[str, str]
+    cells: Mapping[str, object]
 
     def __repr__(self) -> str:
         return f"Row({self.line})"
@@ -90,6 +94,8 @@ def _next(source: _Lines, delimiter: str) -> _Record | None:
 
 
 def _fault(record: _Record, headings: list[str]) -> str | None:
+    if any(len(line) >= LONGEST_LINE for line in record.lines):
+        return TOO_LONG
     if record.cells is None:
         return "broken quoting"
     if len(record.cells) != len(headings):

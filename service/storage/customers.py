@@ -14,7 +14,7 @@ from service.database import Connection, Record
 from service.errors import IntegrityError, UnknownCustomerError
 from service.model.facts import CustomerKey, Restrictions, Sealed
 from service.model.identifiers import NORMALISATION, Identifier
-from service.model.words import CustomerId, IdentifierKind, PairwiseId, ServiceId
+from service.model.words import AgeBand, CustomerId, IdentifierKind, PairwiseId, ServiceId
 from service.storage.statements import statements
 
 SQL = statements(__file__)
@@ -59,8 +59,7 @@ async def by_identifier(
 
 async def hold(connection: Connection, digests: Iterable[bytes]) -> None:
     """Until this transaction ends, nobody else claims these identifiers."""
-    for lane in sorted({digest[0] for digest in digests}):
-        await connection.execute(SQL["hold"], LANES, lane)
+    await connection.execute(SQL["hold"], LANES, sorted({digest[0] for digest in digests}))
 
 
 async def claims(
@@ -174,11 +173,34 @@ async def create_all(
     """Create customers with these restrictions, each with a key of her own; returns the keys, open."""
     made = {customer: keyring.new_customer_key(customer) for customer in limits}
     keys = [(customer, key.id, key.epoch, key.wrapped.data) for customer, (key, _) in made.items()]
-    forbidden = [_restrictions_row(keyring, customer, each) for customer, each in limits.items()]
     await connection.executemany(SQL["create"], [(customer, random_number(FIRST_VERSION)) for customer in limits])
     await connection.executemany(SQL["put_key"], keys)
-    await connection.executemany(SQL["put_restrictions"], forbidden)
+    await put_all_restrictions(connection, keyring, limits)
     return {customer: key for customer, (_, key) in made.items()}
+
+
+async def restrictions_of(
+    connection: Connection, keyring: Keyring, customers: Iterable[CustomerId]
+) -> dict[CustomerId, Restrictions]:
+    """Return what customers forbid; one whose row is gone, or does not carry our MAC, is left out.
+
+    Whoever rewrites restrictions starts from here, so that what was tampered with never gets a MAC of ours.
+    """
+    found: dict[CustomerId, Restrictions] = {}
+    for row in await connection.fetch(SQL["restrictions_of"], list(customers)):
+        flags = {name: row[name] for name in Restrictions.__struct_fields__}
+        limits = Restrictions(**flags | {"age_band": AgeBand(row["age_band"])})
+        if _ours(keyring, row, restriction_parts(row["customer"], limits)):
+            found[row["customer"]] = limits
+    return found
+
+
+async def put_all_restrictions(
+    connection: Connection, keyring: Keyring, limits: Mapping[CustomerId, Restrictions]
+) -> None:
+    """Store what customers forbid, under our MAC."""
+    rows = [_restrictions_row(keyring, customer, each) for customer, each in limits.items()]
+    await connection.executemany(SQL["put_restrictions"], rows)
 
 
 async def put_identifiers(
@@ -204,8 +226,8 @@ def _identifier_row(keyring: Keyring, customer: CustomerId, key: OpenKey, found_
 
 
 def _ours(keyring: Keyring, row: Record, parts: list[Part]) -> bool:
-    """Whether a row carries our MAC: whom an id or an identifier leads to is ours to say, not the database's."""
+    """Whether a row carries our MAC: whom an id leads to, and what she forbids, is not the database's to say."""
     ours = keyring.authentic(Mac(row["mac_version"], row["mac"]), parts)
     if not ours:
-        log.error("alarm: what leads to a customer does not carry our MAC", what=parts[0])
+        log.error("alarm: a row of a customer does not carry our MAC", what=parts[0])
     return ours

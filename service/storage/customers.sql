@@ -21,7 +21,7 @@ SELECT customer, kind, digest FROM identifier WHERE customer = ANY($1::uuid[]);
 -- name: hold
 -- Whoever claims or looks for identifiers in order to claim them goes one after the other, in 256 lanes so that a
 -- large batch holds at most 256 locks.
-SELECT pg_advisory_xact_lock($1, $2);
+SELECT pg_advisory_xact_lock($1, lane) FROM unnest($2::integer[]) AS lane;
 
 -- name: clock
 SELECT clock_timestamp();
@@ -51,6 +51,12 @@ INSERT INTO customer_key (customer, id, epoch, wrapped) VALUES ($1, $2, $3, $4);
 
 -- name: key
 SELECT id, epoch, wrapped FROM customer_key WHERE customer = $1;
+
+-- name: restrictions_of
+SELECT customer, age_band, may_process, may_market, may_profile, may_share, observed_allowed, acquired_allowed,
+       inferred_allowed, demographic_allowed, mac_version, mac
+  FROM restrictions
+ WHERE customer = ANY($1::uuid[]);
 
 -- name: put_restrictions
 INSERT INTO restrictions (customer, age_band, may_process, may_market, may_profile, may_share, observed_allowed,

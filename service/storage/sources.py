@@ -64,8 +64,8 @@ async def put_all(connection: Connection, source: ServiceId, rows: Iterable[tupl
 
 
 def _parts(source: ServiceId, draft: Draft) -> list[Part]:
-    """Return all that a row says, as far as it has an effect: the age band counts only when a customer is made."""
+    """Return all that a row says."""
     identifiers: list[Part] = [part for each in draft.identifiers for part in (each.kind, each.value)]
     facts: list[Part] = [part for each in draft.facts for part in (each.attribute, each.provenance, each.value)]
-    head: list[Part] = ["source-record", source, draft.source_id, draft.as_of]
+    head: list[Part] = ["source-record", source, draft.source_id, draft.as_of, draft.age_band]
     return [*head, len(identifiers), *identifiers, len(facts), *facts]

@@ -12,6 +12,7 @@ from service.crypto.random import random_bytes
 from service.database import Connection, Database
 from service.errors import (
     IdentifierTakenError,
+    IntegrityError,
     NotGrantedError,
     UnknownAttributeError,
     UnknownCustomerError,
@@ -19,7 +20,7 @@ from service.errors import (
     WrongKindError,
 )
 from service.model.callers import ServiceCaller
-from service.model.facts import CERTAIN, fact_name, restrictions_at_enrolment
+from service.model.facts import CERTAIN, fact_name, restrictions_at_enrolment, with_age_band
 from service.model.identifiers import Identifier, recognised
 from service.model.ledger import Contributed, Enrolled, entry
 from service.model.words import AgeBand, AttributeId, CustomerId, EntryId, IdentifierKind, PairwiseId, Provenance
@@ -77,9 +78,11 @@ async def enrol(
 ) -> Changed:
     """Enrol a customer, or recognise her by her identifiers; answers the same in both cases.
 
+    Of one who is known, a ``minor`` tightens what holds and an ``adult`` hardly ever opens it: see ``with_age_band``.
     Raises IdentifierTakenError when the identifiers lead to several customers: two people are never merged silently.
     """
-    if caller.service not in policies.catalogue.services:
+    service = policies.catalogue.services.get(caller.service)
+    if service is None:
         raise NotGrantedError("this service is no longer in the catalogue")
     asked = {(each.kind, keyring.index_of(each)) for each in found_by}
     async with database.transaction() as connection:
@@ -88,10 +91,15 @@ async def enrol(
         new = customer is None
         customer, key = await _customer(connection, keyring, customer, age_band)
         change = await customers.bump(connection, customer)
+        changed = not new and await _aged(connection, keyring, customer, age_band, may_open=service.may_open)
         for each in found_by:
             await customers.put_identifier(connection, keyring, customer, key, each)
         pairwise = await customers.pairwise_id(connection, keyring, customer, caller.service)
-        act = Enrolled(identifiers=sorted({each.kind for each in found_by}), new=new)
+        act = Enrolled(
+            identifiers=sorted({each.kind for each in found_by}),
+            new=new,
+            restrictions=["age_band"] if changed else [],
+        )
         id_ = ledger.new_entry_id(change.now)
         await ledger.append(connection, entry(id_, customer, caller, change.now, act))
     return Changed(pairwise, change.version, id_)
@@ -179,6 +187,21 @@ async def _customer(
     key = await customers.create(connection, keyring, customer)
     await customers.put_restrictions(connection, keyring, customer, restrictions_at_enrolment(age_band))
     return customer, key
+
+
+async def _aged(
+    connection: Connection, keyring: Keyring, customer: CustomerId, said: AgeBand, *, may_open: bool
+) -> bool:
+    """Let somebody's word on a customer's age have its effect; returns whether it had one."""
+    if said is AgeBand.UNKNOWN:
+        return False
+    held = (await customers.restrictions_of(connection, keyring, [customer])).get(customer)
+    if held is None:
+        raise IntegrityError("a customer's restrictions are gone or do not carry our MAC")
+    limits = with_age_band(held, said, may_open=may_open)
+    if limits != held:
+        await customers.put_restrictions(connection, keyring, customer, limits)
+    return limits != held
 
 
 def _checked(policies: Policies, caller: ServiceCaller, index: int, claim: Claim) -> bytes:

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from io import TextIOWrapper
-from typing import BinaryIO, Literal, TextIO
+from typing import AnyStr, BinaryIO, Literal, TextIO
 from uuid import UUID
 
 from msgspec import Struct
@@ -17,19 +17,18 @@ from service.errors import NotGrantedError, UnknownAttributeError, UnknownServic
 from service.model.callers import Caller
 from service.model.catalogue import Catalogue
 from service.model.columns import Columns, Draft, draft, refuse_misfits
-from service.model.facts import restrictions_at_enrolment
+from service.model.facts import Restrictions, restrictions_at_enrolment, with_age_band
 from service.model.identifiers import Identifier, recognised
 from service.model.ledger import Entry, Imported, entry
-from service.model.sheet import Reject, Row
-from service.model.words import AttributeId, CustomerId, IdentifierKind, Provenance, ServiceId
+from service.model.sheet import LONGEST_LINE, Reject, Row
+from service.model.words import AgeBand, AttributeId, CustomerId, IdentifierKind, Provenance, ServiceId
 from service.policy.engine import Policies
 from service.storage import customers, facts, ledger, sources
 
 BATCH = 100
 """Rows of one transaction: it is over long before anybody who waits for it loses patience."""
-LONGEST_LINE = 1 << 20
-"""Characters after which a line is cut, so that a file without line breaks does not fill the memory."""
 KEYLESS = "this customer's key is gone, as after erasure, or does not open"
+UNPROVEN = "what this customer forbids is gone or does not carry our MAC, so her age band cannot be kept"
 
 Outcome = Literal["created", "updated", "linked", "unchanged", "rejected"]
 Found = tuple[IdentifierKind, bytes]
@@ -87,11 +86,29 @@ async def import_customers(
 
 
 def lines(file: BinaryIO, encoding: str) -> Iterator[str]:
-    """Read lines; bytes that are not of this encoding come out as surrogates, which no cell may have."""
+    """Read lines of text; bytes that are not of this encoding come out as surrogates, which no cell may have."""
     # A byte order mark may stand before UTF-8 whether or not the map says so.
     codec = "utf-8-sig" if encoding == "utf-8" else encoding
     text = TextIOWrapper(file, encoding=codec, errors="surrogateescape", newline="")
-    return iter(lambda: text.readline(LONGEST_LINE), "")
+    try:
+        yield from _cut(text.readline, ("\n", "\r"))
+    finally:
+        # Whoever opened the file closes it, not what was wrapped around it here.
+        if not file.closed:
+            text.detach()
+
+
+def byte_lines(file: BinaryIO) -> Iterator[bytes]:
+    """Read lines of bytes, which only a line feed ends."""
+    return _cut(file.readline, (b"\n",))
+
+
+def _cut(readline: Callable[[int], AnyStr], ends: tuple[AnyStr, ...]) -> Iterator[AnyStr]:
+    """Read lines; of one that is too long the first LONGEST_LINE, by which whoever reads it knows, and nothing more."""
+    while line := readline(LONGEST_LINE):
+        yield line
+        while len(line) == LONGEST_LINE and not line.endswith(ends):
+            line = readline(LONGEST_LINE)
 
 
 def rejects_into(file: TextIO) -> Callable[[Reject], None]:
@@ -128,6 +145,8 @@ class _Landing(Struct, frozen=True):
     """Hers; one who is new has none yet."""
     identifiers: Mapping[Found, Identifier] = {}
     news: tuple[facts.NewFact, ...] = ()
+    limits: Restrictions | None = None
+    """What holds for her from now on, where the row changes it or she is new."""
     shared: int = 0
     refused: str = ""
 
@@ -252,6 +271,8 @@ class _Ground(Struct, frozen=True):
     recorded: set[CustomerId]
     hers: set[tuple[CustomerId, IdentifierKind, bytes]]
     keys: dict[CustomerId, OpenKey]
+    limits: dict[CustomerId, Restrictions]
+    """What holds for them, as far as it carries our MAC."""
     dates: dict[tuple[CustomerId, AttributeId, Provenance], datetime]
     now: datetime
 
@@ -274,6 +295,7 @@ async def _ground(connection: Connection, run: _Run, group: list[_Arrival]) -> _
         recorded=await sources.recorded(connection, source, concerned),
         hers=await customers.identifiers_of(connection, concerned),
         keys=await customers.open_keys(connection, run.means.keyring, concerned),
+        limits=await customers.restrictions_of(connection, run.means.keyring, concerned),
         dates=await facts.dates(connection, concerned, source),
         now=await customers.clock(connection),
     )
@@ -311,18 +333,33 @@ def _landing(run: _Run, ground: _Ground, arrival: _Arrival, customer: CustomerId
     key = ground.keys.get(customer)
     if key is None and outcome != "created":
         return _Landing(arrival, customer, "rejected", refused=KEYLESS)
+    before, said = ground.known.get(arrival.digest), arrival.draft.age_band
+    if before and _said(run, before, arrival.draft):
+        return _Landing(arrival, customer, "unchanged")
+    if outcome != "created" and said is not AgeBand.UNKNOWN and customer not in ground.limits:
+        return _Landing(arrival, customer, "rejected", refused=UNPROVEN)
+    held = ground.limits.get(customer)
+    limits = restrictions_at_enrolment(said) if outcome == "created" else _aged(run, held, said)
     news = _news(run.columns.service, ground, arrival, customer)
     new = {found: each for found, each in arrival.found_by.items() if (customer, *found) not in ground.hers}
-    before = ground.known.get(arrival.digest)
-    if before and (_said(run, before, arrival.draft) or not (news or new)):
+    if before and not (news or new or limits):
         return _Landing(arrival, customer, "unchanged")
     shared = len(new.keys() & ground.claims.keys())
-    return _Landing(arrival, customer, outcome, key, identifiers=new, news=news, shared=shared)
+    return _Landing(arrival, customer, outcome, key, identifiers=new, news=news, limits=limits, shared=shared)
 
 
 def _said(run: _Run, before: sources.Known, read: Draft) -> bool:
     """Whether this system said this before, or something of a later time."""
     return before.newer_than(read) or before.same(run.means.keyring, run.columns.service, read)
+
+
+def _aged(run: _Run, held: Restrictions | None, said: AgeBand) -> Restrictions | None:
+    """Return what holds once a row says an age band, None for no change. What is not proven is never rewritten."""
+    if held is None:
+        return None
+    service = run.means.policies.catalogue.services[run.columns.service]
+    limits = with_age_band(held, said, may_open=service.may_open)
+    return None if limits == held else limits
 
 
 def _news(source: ServiceId, ground: _Ground, arrival: _Arrival, customer: CustomerId) -> tuple[facts.NewFact, ...]:
@@ -338,11 +375,13 @@ def _news(source: ServiceId, ground: _Ground, arrival: _Arrival, customer: Custo
 async def _write(connection: Connection, run: _Run, now: datetime, landings: list[_Landing]) -> None:
     """Write what rows add, with one entry for each customer."""
     keyring, source = run.means.keyring, run.columns.service
-    born = {each.customer: each.arrival.draft.age_band for each in landings if each.outcome == "created"}
-    limits = {customer: restrictions_at_enrolment(band) for customer, band in born.items()}
     keys = {each.customer: each.key for each in landings if each.key}
-    keys |= await customers.create_all(connection, keyring, limits)
-    versions = await customers.bump_all(connection, [each.customer for each in landings if each.key])
+    limits = {each.customer: each.limits for each in landings if each.limits}
+    born = {customer: each for customer, each in limits.items() if customer not in keys}
+    changed = {customer: each for customer, each in limits.items() if customer in keys}
+    versions = await customers.bump_all(connection, keys)
+    await customers.put_all_restrictions(connection, keyring, changed)
+    keys |= await customers.create_all(connection, keyring, born)
     await customers.put_identifiers(
         connection,
         keyring,
@@ -366,5 +405,6 @@ def _entry(run: _Run, now: datetime, landing: _Landing) -> Entry:
         identifiers=sorted({kind for kind, _ in landing.identifiers}),
         facts=sorted(f"{each.attribute}#{each.provenance}" for each in landing.news),
         new=landing.outcome == "created",
+        restrictions=["age_band"] if landing.key and landing.limits else [],
     )
     return entry(ledger.new_entry_id(now), landing.customer, run.means.caller, now, act)

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from service.errors import ImportFileError
 from service.model.catalogue import Attribute, ValueKind
-from service.model.columns import Columns, Draft, Reason, draft, read_columns, refuse_misfits
+from service.model.columns import AgeColumn, Columns, Draft, Format, Reason, draft, read_columns, refuse_misfits
 from service.model.identifiers import Identifier
 from service.model.words import AgeBand, AttributeId, IdentifierKind, Provenance
 
@@ -222,3 +223,103 @@ def test_split_is_for_lists_and_lists_need_it(change: tuple[bytes, bytes], named
 def test_every_column_is_named_once() -> None:
     assert isinstance(COLUMNS, Columns)
     assert len(COLUMNS.headings()) == len(set(COLUMNS.headings())) == 12
+
+
+# --- JSON Lines ---
+
+OF_JSON = structs.replace(COLUMNS, format=Format.JSONL)
+
+
+OBJECT: dict[str, object] = {}
+
+
+def read_json(**cells: object) -> Draft | list[Reason]:
+    return draft(OF_JSON, ATTRIBUTES, {"No": 7} | {name.replace("_", "-"): cell for name, cell in cells.items()}, NOW)
+
+
+def test_what_json_says_is_what_csv_says() -> None:
+    in_json = read_json(
+        E_Mail=" Abbie@Example.COM ",
+        Name="Abbie ",
+        Genres=["crime", "Science fiction", "", "crime"],
+        Born=1985,
+        Paperless=True,
+        Joined="2020-02-29",
+        Tier="GOLD",
+        Adult="Y",
+        Changed="2026-10-01",
+    )
+    in_csv = read(
+        E_Mail=" Abbie@Example.COM ",
+        Name="Abbie ",
+        Genres="crime; Science fiction;;crime",
+        Born="1985",
+        Paperless="Yes",
+        Joined="2020-02-29",
+        Tier="GOLD",
+        Adult="Y",
+        Changed="2026-10-01",
+    )
+    assert isinstance(in_json, Draft)
+    assert in_json == in_csv
+
+
+@pytest.mark.parametrize(
+    ("column", "cell"),
+    [
+        *[("No", cell) for cell in (True, 1.5, [1], OBJECT, 10**250)],
+        *[("E_Mail", cell) for cell in (1, True, ["a@example.com"], OBJECT)],
+        *[("Phone", cell) for cell in (447700900123, OBJECT)],
+        *[("Name", cell) for cell in (1, False, ["Abbie"], OBJECT, [[["Abbie"]]])],
+        *[("Genres", cell) for cell in ("crime; travel", 1, OBJECT, [1], [["crime"]], [None], ["gardening"])],
+        *[("Born", cell) for cell in ("1985", 1985.0, True, 1066, 10**30, [1985], OBJECT)],
+        *[("Paperless", cell) for cell in ("yes", 1, OBJECT)],
+        *[("Joined", cell) for cell in (20200229, "x", OBJECT)],
+        *[("Changed", cell) for cell in (1790000000, OBJECT, "x")],
+        *[("Adult", cell) for cell in (OBJECT, ["Y"], 1.5)],
+    ],
+)
+def test_json_of_the_wrong_kind_is_refused_by_its_column(column: str, cell: object) -> None:
+    said = read_json(**{column: cell})
+    assert isinstance(said, list)
+    assert [each.column for each in said] == [column.replace("_", "-")]
+
+
+@pytest.mark.parametrize("cell", ["a\0b", "\ud800", ["crime", "\udfff"]])
+def test_json_that_holds_no_text_is_refused(cell: object) -> None:
+    assert read_json(Genres=cell) == [Reason("Genres", "text in the encoding of the map")]
+
+
+def test_nesting_of_any_depth_is_refused_and_no_more() -> None:
+    deep: object = "crime"
+    for _ in range(900):
+        deep = [deep]
+    assert isinstance(read_json(Genres=deep), list)
+
+
+@pytest.mark.parametrize(("cell", "band"), [(True, "adult"), (False, "minor"), (1, "adult"), (0, "unknown")])
+def test_true_false_and_numbers_are_words_of_an_age_band(cell: object, band: str) -> None:
+    columns = structs.replace(OF_JSON, age_band=AgeColumn("Adult", adult=("true", "1"), minor=("false",)))
+    said = draft(columns, ATTRIBUTES, {"No": 7, "Adult": cell}, NOW)
+    assert isinstance(said, Draft)
+    assert said.age_band == band
+
+
+def test_a_map_of_json_needs_no_split_and_no_encoding_but_utf_8() -> None:
+    refuse_misfits(read_columns(b'format = "jsonl"\n' + MAP.replace(b', split = ";"', b"")), ATTRIBUTES)
+    refuse_misfits(OF_JSON, ATTRIBUTES)
+    with pytest.raises(ImportFileError, match="UTF-8"):
+        refuse_misfits(read_columns(b'format = "jsonl"\nencoding = "cp1252"\n' + MAP), ATTRIBUTES)
+
+
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=5,
+)
+
+
+@given(st.dictionaries(st.sampled_from(COLUMNS.headings()), JSON))
+def test_whatever_json_a_row_holds_it_becomes_a_draft_or_reasons(row: dict[str, object]) -> None:
+    said = draft(OF_JSON, ATTRIBUTES, row, NOW)
+    assert isinstance(said, Draft) or (said and {each.column for each in said} <= set(COLUMNS.headings()))

@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 
 from service.errors import ImportFileError
 from service.model.columns import read_columns
-from service.model.sheet import Reject, Row, rows
+from service.model.sheet import LONGEST_LINE, TOO_LONG, Reject, Row, rows
+from service.usecases.imports import lines
 
 COLUMNS = read_columns(b'service = "shop"\nsource_id = "No"\n[identifiers]\nemail = "E-Mail"')
 
 
-def read(text: str) -> list[tuple[int, list[str]] | tuple[int, str]]:
+def read(text: str) -> list[tuple[int, list[object]] | tuple[int, str]]:
     lines = io.StringIO(text, newline="")
     return [
         (each.line, list(each.cells.values())) if isinstance(each, Row) else (each.line, each.reason)
@@ -54,6 +55,18 @@ def test_a_quote_that_swallows_more_than_a_cell_may_hold_costs_one_row_only() ->
     assert arrived[0] == (2, "broken quoting")
     assert len(arrived) == 40_001
     assert arrived[-1] == (40_002, ["39999", "b"])
+
+
+def test_a_line_that_is_too_long_costs_itself_only_and_is_never_cut_in_two() -> None:
+    data = b"No,E-Mail\n" + b"x" * LONGEST_LINE + b"\n2,b\n3," + b"y" * LONGEST_LINE + b"\n4,d@example.com\n\n5,e\n"
+    arrived = rows(lines(io.BytesIO(data), "utf-8"), COLUMNS)
+    assert [each if isinstance(each, Reject) else each.line for each in arrived] == [
+        Reject(2, "", TOO_LONG),
+        3,
+        Reject(4, "", TOO_LONG),
+        5,
+        7,
+    ]
 
 
 def test_the_delimiter_is_that_of_the_map() -> None:

@@ -5,19 +5,17 @@ import csv
 import io
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from typing import Any
 
 import asyncpg
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from msgspec import Struct, structs
+from msgspec import structs
 from structlog.testing import capture_logs
 
-from service.crypto.envelope import unseal
-from service.crypto.keyring import Keyring, Mac, OpenKey, fact_labels, restriction_parts
-from service.database import Connection, Database, opened
-from service.demo.people import MAP, sample
+from service.crypto.keyring import Keyring
+from service.database import Database, opened
+from service.demo.people import MAP, MAP_OF_JSON, as_csv, as_json, many, sample, sample_of_json
 from service.errors import (
     DatabaseUnavailableError,
     ImportFileError,
@@ -26,20 +24,25 @@ from service.errors import (
     UnknownAttributeError,
     UnknownServiceError,
 )
+from service.model import jsonlines
 from service.model.callers import OperatorCaller, ServiceCaller
-from service.model.columns import Columns, read_columns
-from service.model.facts import Restrictions, Sealed, SealedFact
-from service.model.identifiers import NORMALISATION, Identifier, identifier
+from service.model.columns import Columns, Format, read_columns
+from service.model.facts import Restrictions
+from service.model.identifiers import Identifier, identifier
 from service.model.sheet import Reject, Row, rows
 from service.model.words import AgeBand, AttributeId, CustomerId, IdentifierKind, Provenance, ServiceId
 from service.policy.engine import Policies
 from service.storage import customers
 from service.usecases.customers import Claim, contribute, enrol
 from service.usecases.imports import Means, Summary, import_customers, lines, rejects_into
-from tests.conftest import Template, own_database
+from tests import opening
+from tests.conftest import Api, Template, own_database
+from tests.conftest import Person as Enrolled
+from tests.opening import person
 
 MARKER = "xyzzyplugh"
 SHOP = read_columns(MAP.encode())
+NEW_SHOP = structs.replace(read_columns(MAP_OF_JSON.encode()), format=Format.JSONL)
 DATED = read_columns(MAP.replace("[age_band]", 'as_of = "Last change"\n[age_band]').encode())
 TABLES = (
     "customer",
@@ -52,16 +55,6 @@ TABLES = (
     "consent",
     "pairwise",
 )
-
-
-class Person(Struct, frozen=True):
-    """A customer with everything opened, without what is different in each database."""
-
-    identifiers: frozenset[tuple[str, str]]
-    facts: frozenset[tuple[str, str, str, bytes]]
-    age_band: str
-    rows: int
-    entries: int
 
 
 @pytest.fixture
@@ -101,54 +94,17 @@ async def bring(
     return summary, rejects
 
 
-async def people(means: Means) -> list[Person]:
+async def people(means: Means) -> list[opening.Person]:
     """Open everything that is stored."""
-    async with means.database.connection() as connection:
-        ids = [row["id"] for row in await connection.fetch("SELECT id FROM customer ORDER BY enrolled_at, id")]
-        return [await person(connection, means.keyring, id_) for id_ in ids]
+    return await opening.people(means.database, means.keyring)
 
 
-async def person(connection: Connection, keyring: Keyring, id_: CustomerId) -> Person:
-    key = await customers.open_key(connection, keyring, id_)
-    limits = await connection.fetchrow("SELECT * FROM restrictions WHERE customer = $1", id_)
-    assert limits is not None, "nobody is without restrictions"
-    restrictions = Restrictions(**{name: limits[name] for name in Restrictions.__struct_fields__})
-    assert keyring.authentic(Mac(limits["mac_version"], limits["mac"]), restriction_parts(id_, restrictions))
-    return Person(
-        frozenset([each async for each in opened_identifiers(connection, key, id_)]),
-        frozenset([each async for each in opened_facts(connection, key, id_)]),
-        limits["age_band"],
-        await connection.fetchval("SELECT count(*) FROM source_record WHERE customer = $1", id_),
-        await connection.fetchval("SELECT count(*) FROM entry WHERE customer = $1", id_),
-    )
-
-
-async def opened_identifiers(connection: Connection, key: OpenKey, id_: CustomerId) -> Any:
-    for row in await connection.fetch("SELECT * FROM identifier WHERE customer = $1", id_):
-        labels = ["identifier", id_, row["kind"], row["digest"], NORMALISATION, key.id]
-        yield row["kind"], unseal(key.key, Sealed(row["sealed"]), labels).decode()
-
-
-async def opened_facts(connection: Connection, key: OpenKey, id_: CustomerId) -> Any:
-    for row in await connection.fetch("SELECT * FROM fact WHERE customer = $1", id_):
-        columns = (
-            row["attribute"],
-            Provenance(row["provenance"]),
-            row["source"],
-            row["as_of"],
-            row["revision"],
-            row["key"],
-        )
-        fact = SealedFact(*columns, Sealed(row["sealed"]))
-        yield fact.attribute, fact.provenance, fact.source, unseal(key.key, fact.sealed, fact_labels(id_, fact))
-
-
-async def everything(means: Means) -> dict[str, list[str]]:
-    """Return every row of every table, as it is stored."""
+async def everything(means: Means, tables: tuple[str, ...] = TABLES) -> dict[str, list[str]]:
+    """Return every row of tables, as it is stored."""
     async with means.database.connection() as connection:
         return {
             table: sorted(row[0] for row in await connection.fetch(f"SELECT {table}::text FROM {table}"))  # noqa: S608  ours
-            for table in TABLES
+            for table in tables
         }
 
 
@@ -182,6 +138,35 @@ async def test_the_sample_comes_in_as_it_should(means: Means) -> None:
     everybody = await people(means)
     assert Counter(each.age_band for each in everybody).keys() == {"adult", "minor", "unknown"}
     assert all((each.rows, each.entries) == (1, 1) for each in everybody)
+
+
+async def test_the_new_shops_sample_comes_in_too(means: Means) -> None:
+    await bring(means, sample())
+    summary, rejects = await bring_json(means, sample_of_json())
+    assert summary == Summary(read=506, created=499, unchanged=1, rejected=6, shared=4)
+    assert Counter((each.column, each.reason) for each in rejects) == {
+        ("contact.email", "expected an e-mail address"): 1,
+        ("orders", "expected a whole number from 0 to 10000"): 1,
+        ("born", "expected a whole number from 1900 to 2100"): 1,
+        ("genres.favourite", rejects[3].reason): 1,
+        ("id", "expected the other system's id, of at most 200 characters"): 1,
+        ("", "not JSON"): 1,
+    }
+    assert (await bring_json(means, sample_of_json()))[0] == Summary(read=506, unchanged=500, rejected=6)
+
+
+async def bring_json(means: Means, text: str) -> tuple[Summary, list[Reject]]:
+    rejects: list[Reject] = []
+    read = jsonlines.rows(text.encode().splitlines(), NEW_SHOP, set())
+    return await import_customers(means, NEW_SHOP, read, reject=rejects.append), rejects
+
+
+async def test_the_same_people_are_the_same_in_either_format(means: Means) -> None:
+    first, _ = await bring(means, "".join(as_csv(many(120))))
+    before = await everything(means)
+    second, _ = await bring_json(means, "".join(as_json(many(120))))
+    assert (first, second) == (Summary(read=120, created=120), Summary(read=120, unchanged=120))
+    assert await everything(means) == before
 
 
 async def test_abbie_is_there_with_everything(means: Means) -> None:
@@ -267,7 +252,7 @@ async def blocked_by(holder: "asyncpg.Connection[asyncpg.Record]") -> int:
     """Wait until somebody waits for this connection, and return who."""
     while True:
         found: int | None = await holder.fetchval(
-            "SELECT pid FROM pg_stat_activity WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+            "SELECT pid FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
         )
         if found is not None:
             return found
@@ -493,6 +478,90 @@ async def test_a_damaged_key_is_an_alarm_and_stops_nobody_else(means: Means) -> 
         summary, _ = await bring(means, sheet(*numbered(2)).replace(",1,", ",2,"))
     assert summary == Summary(read=2, updated=1, rejected=1)
     assert [each["event"] for each in logs] == ["alarm: a customer's key does not open"]
+
+
+# --- what an import never opens ------------------------------------------------------------------------------
+
+
+async def test_an_import_keeps_every_no_and_every_restriction(means: Means, api: Api, abbie: Enrolled) -> None:
+    purposes = (await api.call("GET", "/v1/purposes", "shop")).json()["purposes"]
+    for each in purposes:
+        if each["basis"] == "consent":
+            no = {"purpose": each["id"], "answer": "refused"}
+            await api.post(f"/v1/customers/{abbie.at_shop}/consents", "shop", no)
+    await restrict(means, Restrictions(age_band=AgeBand.ADULT, may_process=True))
+    kept = ("consent", "consent_event", "restrictions")
+    before = await everything(means, kept)
+    assert "refused" in str(before["consent"])
+    assert "given" not in str(before["consent"])
+    row = {"Customer no": "1", "E-Mail": "abbie@example.com", "First name": "Abbie", "Adult": "Y"}
+    for changes in ({}, {"First name": "Abby"}, {"Orders": "7"}):
+        summary, _ = await bring(means, sheet(row | changes))
+        assert summary.linked + summary.updated == 1
+        assert await everything(means, kept) == before
+    asked = {"customer": {"id": abbie.at_recommender}, "purpose": "personalise.recommendations", "channel": "web"}
+    answer = await api.post("/v1/releases", "recommender", asked | {"attributes": ["first_name", "orders_this_year"]})
+    assert (answer["decision"], answer["released"]) == ("deny", {})
+
+
+async def restrict(means: Means, limits: Restrictions) -> CustomerId:
+    """Let the only customer forbid what she forbids."""
+    async with means.database.connection() as connection:
+        id_: CustomerId = await connection.fetchval("SELECT id FROM customer")
+        await customers.put_restrictions(connection, means.keyring, id_, limits)
+    return id_
+
+
+async def test_a_later_row_makes_a_minor_and_no_row_makes_her_an_adult_again(means: Means) -> None:
+    row = {"Customer no": "1", "E-Mail": "a@example.com"}
+    said = [("", "unknown"), ("Y", "adult"), ("", "adult"), ("N", "minor"), ("Y", "minor"), ("", "minor")]
+    for cell, band in said:
+        await bring(means, sheet(row | {"Adult": cell}))
+        [ann] = await people(means)
+        assert ann.age_band == band
+    async with means.database.connection() as connection:
+        bodies = [row["body"] for row in await connection.fetch("SELECT body FROM entry ORDER BY position")]
+    assert [b'"restrictions":["age_band"]' in body for body in bodies].count(True) == 2
+
+
+async def test_a_row_of_which_only_the_age_band_is_new_is_an_update(means: Means) -> None:
+    await bring(means, sheet({"Customer no": "1", "Card": "CARD1", "Adult": "Y"}))
+    text = sheet({"Customer no": "1", "Card": "CARD1", "Adult": "N"})
+    assert (await bring(means, text))[0] == Summary(read=1, updated=1)
+    before = await everything(means)
+    assert (await bring(means, text))[0] == Summary(read=1, unchanged=1)
+    assert await everything(means) == before
+
+
+async def test_an_unknown_age_is_not_filled_by_a_system_that_may_not_record_a_yes(means: Means) -> None:
+    await bring(means, sheet({"Customer no": "1", "E-Mail": "a@example.com"}))
+    finance = read_columns(
+        b'service = "finance"\nsource_id = "Customer no"\nidentifiers = { email = "E-Mail" }\n'
+        b'age_band = { column = "Adult", adult = ["Y"], minor = ["N"] }'
+    )
+    for cell, band in (("Y", "unknown"), ("N", "minor")):
+        await bring(means, sheet({"Customer no": "9", "E-Mail": "a@example.com", "Adult": cell}), finance)
+        [ann] = await people(means)
+        assert ann.age_band == band
+
+
+@pytest.mark.parametrize("tampering", ["UPDATE restrictions SET inferred_allowed = true", "DELETE FROM restrictions"])
+@pytest.mark.parametrize("cell", ["Y", "N", ""])
+async def test_restrictions_that_were_tampered_with_never_get_our_mac(means: Means, tampering: str, cell: str) -> None:
+    await bring(means, sheet({"Customer no": "1", "First name": "Ann"}, {"Customer no": "2", "First name": "Bo"}))
+    async with means.database.connection() as connection:
+        await connection.execute(f"{tampering} WHERE customer = (SELECT customer FROM source_record LIMIT 1)")  # noqa: S608  ours
+    before = (await everything(means))["restrictions"]
+    changed = [{"Customer no": n, "First name": f"{n}!", "Adult": cell} for n in ("1", "2")]
+    summary, rejects = await bring(means, sheet(*changed))
+    after = (await everything(means))["restrictions"]
+    if cell:
+        assert summary == Summary(read=2, updated=1, rejected=1)
+        assert "does not carry our MAC" in rejects[0].reason
+        assert len(set(before) - set(after)) == 1, "the other customer's"
+    else:
+        assert summary == Summary(read=2, updated=2)
+        assert after == before
 
 
 # --- bad rows -------------------------------------------------------------------------------------------------

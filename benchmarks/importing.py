@@ -1,0 +1,90 @@
+"""``make bench-import``: rows a second, processor time and memory of a real ``byleave import``.
+
+PostgreSQL's processor time is its own affair and stays outside. Memory is the peak of the importing process; what it
+takes more for ten times the rows is what is not streamed.
+"""
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from msgspec import Struct
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import company
+from service.database import opened
+from service.demo.people import MAP, MAP_OF_JSON, as_csv, as_json, many
+from service.embedded import reset, running
+from service.rootkey import make_root_key
+from service.schema import migrate, shipped
+from service.usecases import keys, policies
+
+ROWS = (10_000, 100_000)
+console = Console(highlight=False)
+
+
+class Run(Struct, frozen=True):
+    """What one import took: seconds, seconds of processor, mebibytes at most; and what it said."""
+
+    seconds: float
+    processor: float
+    peak: float
+    said: str
+
+
+def main(rows: Sequence[int]) -> None:
+    """Measure and print."""
+    table = Table("", "rows", "rows/s", "rows/s of processor", "peak MiB", box=None, padding=(0, 2))
+    for kind in ("csv", "jsonl"):
+        for count in rows:
+            with TemporaryDirectory() as home, running(Path(home)) as url:
+                environment = asyncio.run(_furnished(url, Path(home)))
+                run = imported(environment, Path(home), kind, count)
+            reset(Path(home))
+            of_processor = f"{count / run.processor:.0f}"
+            table.add_row(kind, f"{count}", f"{count / run.seconds:.0f}", of_processor, f"{run.peak:.0f}")
+            console.print(run.said, soft_wrap=True)
+    console.print(table)
+    console.print(
+        "Interpreter start included, processor time of PostgreSQL not; every customer is new.", soft_wrap=True
+    )
+
+
+def imported(environment: Mapping[str, str], folder: Path, kind: str, count: int) -> Run:
+    """Import so many made-up customers in a process of its own; raises CalledProcessError where it fails."""
+    export, column_map, said = folder / f"{count}.{kind}", folder / f"{kind}.toml", folder / "said"
+    write, words = (as_csv, MAP) if kind == "csv" else (as_json, MAP_OF_JSON)
+    with export.open("w", encoding="utf-8", newline="") as file:
+        file.writelines(write(many(count)))
+    column_map.write_text(words, encoding="utf-8")
+    command = [sys.executable, "-m", "service", "import", str(export), "--map", str(column_map)]
+    began = time.perf_counter()
+    with said.open("w") as output:
+        process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.DEVNULL)  # noqa: S603  ours
+    _, status, used = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - began
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return Run(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, said.read_text().strip())
+
+
+async def _furnished(url: str, home: Path) -> dict[str, str]:
+    """Set the company up; returns the settings of whoever is to import into it."""
+    await asyncio.to_thread(migrate, url)
+    root = make_root_key(home / "root.key")
+    async with opened(url) as database:
+        await keys.make(database, root, company.OPERATOR)
+        keyring = await keys.open_keys(database, root)
+        await policies.publish(database, keyring, company.OPERATOR, shipped("policies"))
+    return {**os.environ, "BYLEAVE_DATABASE_URL": url, "BYLEAVE_HOME": str(home)}  # noqa: TID251  handed on
+
+
+if __name__ == "__main__":
+    main([int(word) for word in sys.argv[1:]] or ROWS)
