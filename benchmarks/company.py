@@ -87,5 +87,5 @@ async def bring_in(database: Database, keyring: Keyring, policies: Policies, cou
                 policy_version=policies.version,
                 entry=EntryId("none"),
             )
-            yes = standing_after(None, answer, policies.catalogue.purposes[PURPOSE])
+            yes = standing_after(None, answer, None)
             await consents.put_yes(connection, keyring, customer, yes)

@@ -136,14 +136,16 @@ class House:
     ) -> Callable[[Database], Awaitable[consents.Acknowledged]]:
         """Bind the recording of an answer to what it needs: a no needs no key."""
         if not said.status.valid:
-            policies = await self.library.current()
-            return lambda database: consents.record_no(database, policies, caller, said)
+            policies, found = await self.library.current(), await self.keys.or_none()
+            return lambda database: consents.record_no(database, found, policies, caller, said)
         keyring = await self.keys()
         proven = await self._proven_policies(keyring)
         return lambda database: consents.record_yes(database, keyring, proven, caller, said)
 
     async def _read_consents(self, caller: Caller, customer: PairwiseId | None) -> consents.Record:
-        return await consents.read(self.database, await self.library.current(), caller, customer)
+        return await consents.read(
+            self.database, await self.keys.or_none(), await self.library.current(), caller, customer
+        )
 
     async def _known(self, caller: CustomerCaller) -> list[hers.Known]:
         keyring = await self._keys_for(caller)

@@ -27,7 +27,7 @@ from service.model.words import AttributeId, IdentifierKind, PurposeId, ServiceI
 from service.policy.diff import changes, in_words
 from service.policy.engine import Policies
 from service.policy.schema import write_schema
-from service.process import log_as_json
+from service.process import harden, log_as_json
 from service.rootkey import make_root_key, read_root_key
 from service.schema import migrate as migrate_schema
 from service.schema import shipped
@@ -306,6 +306,7 @@ def with_database(settings: Settings, action: Callable[[Database], Awaitable[Res
 
 def with_keys(settings: Settings, action: Callable[[Database, Keyring], Awaitable[Result]]) -> Result:
     """Do something with the database and its keys."""
+    harden()
 
     async def act(database: Database) -> Result:
         return await action(database, await keys.open_keys(database, read_root_key(settings.root_key_file)))
@@ -315,7 +316,11 @@ def with_keys(settings: Settings, action: Callable[[Database, Keyring], Awaitabl
 
 def operator(reason: str = "") -> OperatorCaller:
     """Return who sits at the command line: the account that the operating system vouches for."""
-    return OperatorCaller(pwd.getpwuid(getuid()).pw_name, reason)
+    try:
+        account = pwd.getpwuid(getuid()).pw_name
+    except KeyError:  # as in most containers
+        account = f"uid-{getuid()}"
+    return OperatorCaller(account, reason)
 
 
 def _policies_at(settings: Settings, place: str) -> Policies:

@@ -49,6 +49,10 @@ class Database:
                 server_settings={
                     "application_name": "byleave",
                     "timezone": "UTC",
+                    # Durability is asked of nobody: an acknowledged no survives (P4).
+                    "synchronous_commit": "on",
+                    # A process that froze in a transaction must not hold a customer's no back for long.
+                    "idle_in_transaction_session_timeout": "3000",
                     "statement_timeout": str(round(PATIENCE * 1000)),
                 },
             )

@@ -116,6 +116,7 @@ async def _customers(settings: Settings, database: Database, keyring: Keyring, i
 def _serving(settings: Settings, url: str) -> Iterator["subprocess.Popen[bytes]"]:
     """Serve in a process of its own that ends with this one."""
     leave_to_children(url)
+    (settings.home / "serve.log").touch(mode=0o600)
     with (settings.home / "serve.log").open("wb") as log:
         server = subprocess.Popen(
             [sys.executable, "-m", "service", "serve"],

@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
-from service.model.catalogue import Purpose
 from service.model.facts import Standing
 from service.model.words import Channel, EntryId, Method, PolicyVersion, PurposeId, Status
 
@@ -26,7 +25,7 @@ class Answer(Struct, frozen=True):
     entry: EntryId
 
 
-def standing_after(before: Standing | None, answer: Answer, purpose: Purpose) -> Standing:
+def standing_after(before: Standing | None, answer: Answer, expires_days: int | None) -> Standing:
     """Return what stands once this answer is recorded.
 
     Times of capture come from clocks that are not ours. So a yes that claims to be older than a recorded no
@@ -36,7 +35,7 @@ def standing_after(before: Standing | None, answer: Answer, purpose: Purpose) ->
         return _standing(answer, decided_at=answer.recorded_at, expires_at=None)
     if before is not None and answer.given_at <= before.decided_at:
         return before
-    return _standing(answer, decided_at=answer.given_at, expires_at=_expiry(answer, purpose))
+    return _standing(answer, decided_at=answer.given_at, expires_at=_expiry(answer, expires_days))
 
 
 def _standing(answer: Answer, *, decided_at: datetime, expires_at: datetime | None) -> Standing:
@@ -51,6 +50,5 @@ def _standing(answer: Answer, *, decided_at: datetime, expires_at: datetime | No
     )
 
 
-def _expiry(answer: Answer, purpose: Purpose) -> datetime | None:
-    days = purpose.consent_expires_days
+def _expiry(answer: Answer, days: int | None) -> datetime | None:
     return None if days is None else answer.given_at + timedelta(days=days)

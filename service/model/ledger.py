@@ -51,7 +51,6 @@ class Answered(Act, frozen=True, omit_defaults=True, tag="consent"):
     explicit: bool
     method: str
     given_at: str
-    recorded_for: str = ""
 
 
 class Enrolled(Act, frozen=True, omit_defaults=True, tag="enrol"):

@@ -7,6 +7,8 @@ from msgspec import Struct
 from service.crypto.credentials import Credential, credential_parts, token_parts
 from service.crypto.keyring import Keyring, Mac
 from service.database import Connection
+from service.errors import UnauthenticatedError
+from service.model.callers import Caller, ServiceCaller
 from service.model.words import CustomerId, ServiceId
 from service.storage.statements import statements
 
@@ -53,6 +55,15 @@ async def hold(connection: Connection, service: ServiceId) -> None:
     await connection.execute(SQL["hold"], CORNER, service)
 
 
+async def refuse_ended(connection: Connection, caller: Caller) -> None:
+    """Raise UnauthenticatedError for a service whose API key was ended since it was let in.
+
+    A request may take its time to arrive; what counts is the moment at which it is acted on.
+    """
+    if isinstance(caller, ServiceCaller) and not await connection.fetchval(SQL["is_live"], caller.key):
+        raise UnauthenticatedError
+
+
 async def live(connection: Connection, service: ServiceId) -> list[str]:
     """Return the ids of a service's working keys, oldest first."""
     return [row["id"] for row in await connection.fetch(SQL["live"], service)]
@@ -81,3 +92,8 @@ async def put_token(
     """Store a customer's token under our MAC."""
     mac = keyring.mac(token_parts(customer, made.digest, expires_at))
     await connection.execute(SQL["put_token"], made.digest, customer, expires_at, mac.version, mac.digest)
+
+
+async def forget_tokens(connection: Connection) -> None:
+    """Forget the tokens whose time has run."""
+    await connection.execute(SQL["forget_tokens"])

@@ -1,6 +1,9 @@
 -- name: credential
 SELECT service, digest, mac_version, mac FROM credential WHERE id = $1 AND revoked_at IS NULL;
 
+-- name: is_live
+SELECT EXISTS (SELECT FROM credential WHERE id = $1 AND revoked_at IS NULL);
+
 -- name: live
 -- The keys of a service that still work, oldest first.
 SELECT id, created_at FROM credential WHERE service = $1 AND revoked_at IS NULL ORDER BY created_at, id;
@@ -20,6 +23,9 @@ SELECT pg_advisory_xact_lock($1, hashtext($2));
 
 -- name: put_token
 INSERT INTO customer_token (digest, customer, expires_at, mac_version, mac) VALUES ($1, $2, $3, $4, $5);
+
+-- name: forget_tokens
+DELETE FROM customer_token WHERE expires_at <= clock_timestamp();
 
 -- name: token
 SELECT customer, expires_at, mac_version, mac

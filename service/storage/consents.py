@@ -43,6 +43,11 @@ async def standing(
     return None if row is None else _standing(row)
 
 
+async def channels_of(connection: Connection, customer: CustomerId, purpose: PurposeId) -> list[Channel]:
+    """Return the channels on which a customer ever answered for a purpose."""
+    return [Channel(row["channel"]) for row in await connection.fetch(SQL["channels_of"], customer, purpose)]
+
+
 async def all_standing(
     connection: Connection, customer: CustomerId, purposes: Iterable[PurposeId]
 ) -> list[tuple[Standing, Status]]:

@@ -9,6 +9,10 @@ SELECT purpose, channel, status, notice, explicit, decided_at, expires_at
   FROM consent
  WHERE customer = $1 AND purpose = $2 AND channel = $3;
 
+-- name: channels_of
+-- The channels on which this customer ever answered for a purpose.
+SELECT channel FROM consent WHERE customer = $1 AND purpose = $2 ORDER BY channel;
+
 -- name: all_standing
 -- What this customer answered last, for each of these purposes on each channel.
 SELECT purpose, channel, status, notice, explicit, decided_at, expires_at, clock_timestamp() AS now

@@ -1,7 +1,8 @@
 """Customers: their keys, their restrictions, by what they are found, and how each service knows them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import structlog
 from msgspec import Struct
@@ -18,7 +19,6 @@ from service.model.words import AgeBand, CustomerId, IdentifierKind, PairwiseId,
 from service.storage.statements import statements
 
 SQL = statements(__file__)
-log = structlog.get_logger()
 FIRST_VERSION = 2**40
 """Below this; what is left of 64 bits is more than anybody's changes."""
 LANES = 0x0B1E  # our corner of the advisory locks
@@ -129,7 +129,21 @@ async def pairwise_id(connection: Connection, keyring: Keyring, customer: Custom
     made = PairwiseId(f"byc_{random_word(16)}")
     mac = keyring.mac(pairwise_parts(customer, service, made))
     await connection.execute(SQL["put_pairwise"], customer, service, made, mac.version, mac.digest)
-    return PairwiseId(await connection.fetchval(SQL["pairwise"], customer, service))
+    row = await connection.fetchrow(SQL["pairwise"], customer, service)
+    found = own_id(keyring, customer, service, None if row is None else tuple(row.values()))
+    if found is None:
+        raise IntegrityError("an id that was just made is gone")
+    return found
+
+
+def own_id(keyring: Keyring, customer: CustomerId, service: ServiceId, row: Sequence[Any] | None) -> PairwiseId | None:
+    """Return a service's id of a customer from its row; raises IntegrityError for one that is not ours."""
+    if row is None:
+        return None
+    id_, version, digest = row
+    if not keyring.authentic(Mac(version, digest), pairwise_parts(customer, service, id_)):
+        raise IntegrityError("a service's id of a customer does not carry our MAC")
+    return PairwiseId(id_)
 
 
 # --- many customers at once: the same statements, sent together ---

@@ -78,4 +78,4 @@ INSERT INTO pairwise (customer, service, id, mac_version, mac) VALUES ($1, $2, $
     ON CONFLICT (customer, service) DO NOTHING;
 
 -- name: pairwise
-SELECT id FROM pairwise WHERE customer = $1 AND service = $2;
+SELECT id, mac_version, mac FROM pairwise WHERE customer = $1 AND service = $2;

@@ -34,6 +34,7 @@ from service.model.words import (
     PurposeId,
     Status,
 )
+from service.storage.customers import own_id
 from service.storage.publications import authentic_publication
 from service.storage.statements import statements
 
@@ -107,7 +108,7 @@ async def read(
     return Snapshot(
         facts=facts,
         publication=authentic_publication(keyring, row["publication"]),
-        pairwise=row["pairwise"],
+        pairwise=None if found is None else own_id(keyring, found, asked.service, row["pairwise"]),
         key=_key(row["customer_key"]),
     )
 

@@ -10,7 +10,7 @@ SELECT clock_timestamp() AS now,
        (SELECT row(k.id, k.epoch, k.wrapped)
           FROM customer_key k
          WHERE k.customer = c.id) AS customer_key,
-       (SELECT w.id
+       (SELECT row(w.id, w.mac_version, w.mac)
           FROM pairwise w
          WHERE w.customer = c.id AND w.service = $2) AS pairwise,
        (SELECT row(r.mac_version, r.mac, r.age_band, r.may_process, r.may_market, r.may_profile, r.may_share,
@@ -21,10 +21,13 @@ SELECT clock_timestamp() AS now,
                    s.expires_at)
           FROM consent s
          WHERE s.customer = c.id AND s.purpose = $3 AND s.channel = $4) AS standing,
-       ARRAY(SELECT row(f.attribute, f.provenance, f.source, f.as_of, f.revision, f.key, f.sealed,
-                       f.confidence, f.derived_from)
+       -- Of each attribute and provenance the newest: nothing but its date tells one from another in a decision.
+       ARRAY(SELECT DISTINCT ON (f.attribute, f.provenance)
+                    row(f.attribute, f.provenance, f.source, f.as_of, f.revision, f.key, f.sealed,
+                        f.confidence, f.derived_from)
                FROM fact f
-              WHERE f.customer = c.id AND f.attribute = ANY($5::text[])) AS facts
+              WHERE f.customer = c.id AND f.attribute = ANY($5::text[])
+              ORDER BY f.attribute, f.provenance, f.as_of DESC, f.source) AS facts
   FROM (SELECT $1::uuid AS id) AS asked
   LEFT JOIN customer c ON c.id = asked.id;
 

@@ -15,6 +15,14 @@ from service.storage.statements import statements
 SQL = statements(__file__)
 
 
+class Ground(Struct, frozen=True):
+    """What a decision was made on: the customer's version, the publication in force, the credential that asked."""
+
+    version: int
+    publication: int
+    credential: str
+
+
 def new_entry_id(at: datetime) -> EntryId:
     """Return an id for an entry made at this instant."""
     return EntryId(sortable_id("ent", at))
@@ -31,8 +39,8 @@ async def append_all(connection: Connection, entries: Iterable[Entry]) -> None:
     await connection.executemany(SQL["append"], rows)
 
 
-async def append_if_unchanged(connection: Connection, entry: Entry, version: int) -> None:
-    """Append an entry about a customer who is still at this version, or raise FactsChangedError."""
+async def append_if_unchanged(connection: Connection, entry: Entry, ground: Ground) -> None:
+    """Append an entry if what it was decided on still holds, or raise FactsChangedError."""
     status = await connection.execute(
         SQL["append_if_unchanged"],
         entry.id,
@@ -41,7 +49,9 @@ async def append_if_unchanged(connection: Connection, entry: Entry, version: int
         entry.actor,
         entry.at,
         entry.body,
-        version,
+        ground.version,
+        ground.publication,
+        ground.credential,
     )
     if status != "INSERT 0 1":
         raise FactsChangedError

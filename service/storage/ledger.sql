@@ -6,8 +6,15 @@ VALUES ($1, $2, $3, $4, $5, $6);
 -- Enter a release only if the facts it was decided on still hold. FOR SHARE waits for a change of this customer
 -- that is under way and then looks at the row as that change left it, because the version is on the locked row
 -- itself. (A foreign key's FOR KEY SHARE would not wait; a version on another row would be read from before.)
+-- What is not hers, the policies in force and the credential, is looked at once more in the same statement.
 WITH unchanged AS (
-    SELECT id FROM customer WHERE id = $2 AND version = $7 FOR SHARE
+    SELECT id
+      FROM customer
+     WHERE id = $2
+       AND version = $7
+       AND $8 = (SELECT max(sequence) FROM publication)
+       AND EXISTS (SELECT FROM credential WHERE id = $9 AND revoked_at IS NULL)
+       FOR SHARE
 )
 INSERT INTO entry (id, customer, kind, actor, at, body)
 SELECT $1, id, $3, $4, $5, $6

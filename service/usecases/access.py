@@ -103,3 +103,9 @@ async def _end(connection: Connection, caller: OperatorCaller, service: ServiceI
 async def _enter(connection: Connection, caller: OperatorCaller, act: CredentialChanged) -> None:
     now = await customers.clock(connection)
     await ledger.append(connection, entry(ledger.new_entry_id(now), None, caller, now, act))
+
+
+async def forget_old_tokens(database: Database) -> None:
+    """Forget the customer tokens whose time has run."""
+    async with database.transaction() as connection:
+        await access.forget_tokens(connection)

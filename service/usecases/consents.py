@@ -1,6 +1,6 @@
 """Recording and reading what customers consented to."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from msgspec import Struct
@@ -36,7 +36,7 @@ from service.model.words import (
     Status,
 )
 from service.policy.engine import Policies
-from service.storage import consents, customers, ledger
+from service.storage import access, consents, customers, ledger
 
 CLOCKS_DIFFER = timedelta(minutes=5)
 """By how much another system's clock may be ahead of ours."""
@@ -75,11 +75,17 @@ class Record(Struct, frozen=True):
     history: list[Answer]
 
 
-async def record_no(database: Database, policies: Policies, caller: Caller, said: Said) -> Acknowledged:
-    """Record a refusal or withdrawal: from anybody who may come in, at once, and without any key of ours."""
-    purpose = _consent_purpose(policies.catalogue, said.purpose)
-    channels = purpose.channels if said.channel is None else (_offered(purpose, said.channel),)
-    return await _record(database, None, policies, caller, said, channels)
+async def record_no(
+    database: Database, keyring: Keyring | None, policies: Policies, caller: Caller, said: Said
+) -> Acknowledged:
+    """Record a refusal or withdrawal: from anybody who may come in, at once.
+
+    It works without a keyring. With one, whom the caller means is proven, so that nobody at the database can turn
+    her no into somebody else's.
+    """
+    if keyring is not None:
+        _refuse_unproven(caller)
+    return await _record(database, keyring, policies, caller, said)
 
 
 async def record_yes(
@@ -89,16 +95,20 @@ async def record_yes(
     purpose = _consent_purpose(policies.catalogue, said.purpose)
     if said.channel is None:
         raise MissingFieldError("a yes is for one channel", pointer="/channel")
+    _offered(purpose, said.channel)
+    _refuse_unproven(caller)
     _refuse_recorder(policies.catalogue, caller, said.purpose)
     _refuse_outdated(policies.catalogue, said)
-    return await _record(database, keyring, policies, caller, said, (_offered(purpose, said.channel),))
+    return await _record(database, keyring, policies, caller, said)
 
 
-async def read(database: Database, policies: Policies, caller: Caller, customer: PairwiseId | None) -> Record:
+async def read(
+    database: Database, keyring: Keyring | None, policies: Policies, caller: Caller, customer: PairwiseId | None
+) -> Record:
     """Return what stands and its history: all of it to the customer, to a service as far as its purposes go."""
     purposes = _visible(policies.catalogue, caller)
     async with database.connection() as connection:
-        found = await _find(connection, None, caller, customer)
+        found = await _find(connection, keyring, caller, customer)
         return Record(
             await consents.all_standing(connection, found, purposes),
             await consents.history(connection, found, purposes, PAGE),
@@ -106,40 +116,58 @@ async def read(database: Database, policies: Policies, caller: Caller, customer:
 
 
 async def _record(
-    database: Database,
-    keyring: Keyring | None,
-    policies: Policies,
-    caller: Caller,
-    said: Said,
-    channels: Iterable[Channel],
+    database: Database, keyring: Keyring | None, policies: Policies, caller: Caller, said: Said
 ) -> Acknowledged:
-    purpose = policies.catalogue.purposes[said.purpose]
     async with database.transaction() as connection:
+        if said.status.valid:
+            await access.refuse_ended(connection, caller)
         customer = await _find(connection, keyring, caller, said.customer)
         change = await customers.bump(connection, customer)
+        channels = await _channels(connection, policies.catalogue, customer, said)
         id_ = ledger.new_entry_id(change.now)
         standing = []
         for channel in channels:
             answer = _answer(said, channel, change.now, caller, policies.version, id_)
-            standing.append(await _stand(connection, keyring, customer, answer, purpose))
+            standing.append(await _stand(connection, keyring, customer, answer, policies.catalogue))
         await ledger.append(connection, entry(id_, customer, caller, change.now, _act(said, standing, change.now)))
-    return Acknowledged([(each.channel, each.status_at(change.now)) for each in standing], change.version, id_)
+    now = change.now
+    return Acknowledged([(each.channel, each.status_at(now)) for each in standing], change.version, id_)
+
+
+async def _channels(
+    connection: Connection, catalogue: Catalogue, customer: CustomerId, said: Said
+) -> Sequence[Channel]:
+    """Return the channels that an answer is for: a no also reaches a yes on a channel that is offered no more."""
+    offered = catalogue.purposes[said.purpose].channels if said.purpose in catalogue.purposes else ()
+    stands = () if said.status.valid else await consents.channels_of(connection, customer, said.purpose)
+    if not stands:
+        _consent_purpose(catalogue, said.purpose)
+    if said.channel is None:
+        return [*offered, *(channel for channel in stands if channel not in offered)]
+    if said.channel not in {*offered, *stands}:
+        raise UnknownChannelError(pointer="/channel")
+    return (said.channel,)
 
 
 async def _stand(
-    connection: Connection, keyring: Keyring | None, customer: CustomerId, answer: Answer, purpose: Purpose
+    connection: Connection, keyring: Keyring | None, customer: CustomerId, answer: Answer, catalogue: Catalogue
 ) -> Standing:
     """Keep an answer, and let it stand if it is the one that counts."""
     await consents.record(connection, customer, answer)
     before = await consents.standing(connection, customer, answer.purpose, answer.channel)
-    after = standing_after(before, answer, purpose)
+    after = standing_after(before, answer, _expiry_days(catalogue, answer.purpose))
     if after == before:
         return after
-    if keyring is None:
-        await consents.put_no(connection, customer, after)
-    else:
+    if after.status.valid and keyring is not None:
         await consents.put_yes(connection, keyring, customer, after)
+    else:
+        await consents.put_no(connection, customer, after)
     return after
+
+
+def _expiry_days(catalogue: Catalogue, purpose: PurposeId) -> int | None:
+    found = catalogue.purposes.get(purpose)
+    return None if found is None else found.consent_expires_days
 
 
 def _act(said: Said, standing: list[Standing], now: datetime) -> Answered:
@@ -182,9 +210,12 @@ def _offered(purpose: Purpose, channel: Channel) -> Channel:
     return channel
 
 
-def _refuse_recorder(catalogue: Catalogue, caller: Caller, purpose: PurposeId) -> None:
+def _refuse_unproven(caller: Caller) -> None:
     if isinstance(caller, ServiceCaller | CustomerCaller) and not caller.proven:
         raise UnauthenticatedError
+
+
+def _refuse_recorder(catalogue: Catalogue, caller: Caller, purpose: PurposeId) -> None:
     if not isinstance(caller, ServiceCaller):
         return
     service = catalogue.services.get(caller.service)

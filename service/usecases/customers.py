@@ -25,7 +25,7 @@ from service.model.identifiers import Identifier, recognised
 from service.model.ledger import Contributed, Enrolled, entry
 from service.model.words import AgeBand, AttributeId, CustomerId, EntryId, IdentifierKind, PairwiseId, Provenance
 from service.policy.engine import Policies
-from service.storage import customers, facts, ledger
+from service.storage import access, customers, facts, ledger
 
 CLOCKS_DIFFER = timedelta(minutes=5)
 """By how much another system's clock may be ahead of ours."""
@@ -86,6 +86,7 @@ async def enrol(
         raise NotGrantedError("this service is no longer in the catalogue")
     asked = {(each.kind, keyring.index_of(each)) for each in found_by}
     async with database.transaction() as connection:
+        await access.refuse_ended(connection, caller)
         await customers.hold(connection, [digest for _, digest in asked])
         customer = await _recognised(connection, keyring, asked)
         new = customer is None
@@ -116,6 +117,7 @@ async def contribute(
     """Store facts about a customer, sealed, as far as this service may say them."""
     values = [_checked(policies, caller, index, claim) for index, claim in enumerate(claims)]
     async with database.transaction() as connection:
+        await access.refuse_ended(connection, caller)
         found = await customers.by_pairwise(connection, keyring, caller.service, customer)
         if found is None:
             raise UnknownCustomerError

@@ -41,7 +41,7 @@ from service.model.words import (
 )
 from service.policy.decide import decide
 from service.policy.engine import ENGINE_ERROR, Policies
-from service.storage import customers, facts, ledger
+from service.storage import access, customers, facts, ledger
 
 ATTEMPTS = 3
 """How often a request is decided when its facts change meanwhile."""
@@ -123,6 +123,7 @@ async def _decide(gate: Gate, caller: ServiceCaller, wanted: Wanted) -> Decided:
     since, asked = gate.monotonic(), Asked(caller.service, wanted.purpose, wanted.channel)
     async with gate.database.connection() as connection:
         customer = await _find(connection, gate.keyring, caller, wanted.customer)
+        await access.refuse_ended(connection, caller)
         snapshot = await facts.read(connection, gate.keyring, customer, asked, wanted.attributes)
     policies = await gate.policies_at(snapshot.publication.version)
     _refuse_what_no_policy_judges(policies, asked, wanted.attributes)
@@ -163,7 +164,8 @@ async def _enter(
         if about.customer is None:
             await ledger.append(connection, line)
             return line, None
-        await ledger.append_if_unchanged(connection, line, about.version)
+        ground = ledger.Ground(about.version, decided.snapshot.publication.sequence, caller.key)
+        await ledger.append_if_unchanged(connection, line, ground)
         if decided.snapshot.pairwise is None and decided.decision.permits:
             return line, await customers.pairwise_id(connection, gate.keyring, about.customer, caller.service)
     return line, decided.snapshot.pairwise

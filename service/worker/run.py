@@ -8,6 +8,7 @@ import structlog
 from service.database import Database
 from service.errors import ServiceError
 from service.policy.engine import Policies
+from service.usecases.access import forget_old_tokens
 from service.usecases.once import forget_old_keys
 from service.usecases.retention import end_outlived_facts
 
@@ -29,6 +30,7 @@ async def _round(database: Database, policies: Callable[[], Awaitable[Policies]]
     try:
         ended = await end_outlived_facts(database, await policies())
         await forget_old_keys(database)
+        await forget_old_tokens(database)
     except ServiceError as error:
         # The next round tries again: nothing that has run its time is released meanwhile.
         log.error("alarm: retention could not be enforced", code=error.code, detail=error.detail)  # noqa: TRY400  no traceback

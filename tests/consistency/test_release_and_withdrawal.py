@@ -32,10 +32,9 @@ from service.model.words import (
 from service.policy.engine import Policies
 from service.storage import consents, customers, ledger
 from service.usecases.releases import Gate, Wanted, release
-from tests.conftest import OPERATOR, Api, Person
+from tests.conftest import OPERATOR, Api, Person, Template
 
 PURPOSE = PurposeId("personalise.recommendations")
-RECOMMENDER = ServiceCaller(ServiceId("recommender"), "a-key", proven=True)
 BLOCKED = "SELECT count(*) FROM pg_stat_activity WHERE datname = $1 AND cardinality(pg_blocking_pids(pid)) > 0"
 BODIES = "SELECT kind, convert_from(body, 'UTF8') AS body FROM entry WHERE customer = $1 ORDER BY position"
 
@@ -77,7 +76,7 @@ async def withdrawing(url: str, customer: CustomerId, policies: Policies) -> Asy
             policy_version=PolicyVersion(policies.version),
             entry=line,
         )
-        await consents.put_no(connection, customer, standing_after(None, answer, policies.catalogue.purposes[PURPOSE]))
+        await consents.put_no(connection, customer, standing_after(None, answer, None))
         act = Answered(PURPOSE, [Channel.WEB], Status.WITHDRAWN, 0, explicit=False, method=Method.PHONE, given_at="")
         await ledger.append(connection, entry(line, customer, OPERATOR, change.now, act))
         yield
@@ -127,8 +126,8 @@ async def test_a_withdrawal_waits_for_a_release_that_is_being_entered_and_comes_
     entered, go_on = asyncio.Event(), asyncio.Event()
     really = ledger.append_if_unchanged
 
-    async def slowly(connection: Connection, line: Entry, version: int) -> None:
-        await really(connection, line, version)
+    async def slowly(connection: Connection, line: Entry, ground: ledger.Ground) -> None:
+        await really(connection, line, ground)
         entered.set()
         await go_on.wait()
 
@@ -164,7 +163,7 @@ async def test_without_the_lock_a_release_would_follow_a_withdrawal_in_the_ledge
 
 
 async def test_a_customer_who_keeps_changing_is_decided_three_times_and_then_not_at_all(
-    abbie: Person, database: Database, keyring: Keyring, house: House
+    abbie: Person, database: Database, keyring: Keyring, house: House, template: Template
 ) -> None:
     customer = await customer_of(database, abbie)
     decided = 0
@@ -177,11 +176,14 @@ async def test_a_customer_who_keeps_changing_is_decided_three_times_and_then_not
         return await house.library.at(version)
 
     gate = Gate(database, keyring, changing, time.monotonic)
+    caller = ServiceCaller(
+        ServiceId("recommender"), template.api_keys[ServiceId("recommender")].split("_")[1], proven=True
+    )
     wanted = Wanted(
         PairwiseId(abbie.at_recommender), PURPOSE, Channel.WEB, (AttributeId("first_name"),), hand_over=True
     )
     with pytest.raises(FactsChangedError):
-        await release(gate, RECOMMENDER, wanted)
+        await release(gate, caller, wanted)
     assert decided == 3
     assert await outcomes(database, customer) == ["consent"]
 

@@ -74,7 +74,8 @@ class Desk(Struct, frozen=True):
         said = Said(status=status, channel=channel, **(words | more))
         if status.valid:
             return await consents.record_yes(self.database, self.keyring, self.policies, caller, said)
-        return await consents.record_no(self.database, self.policies, caller, said)
+        keyring = self.keyring if getattr(caller, "proven", True) else None
+        return await consents.record_no(self.database, keyring, self.policies, caller, said)
 
     async def stands(self) -> dict[Channel, Status]:
         """Return what stands for recommendations."""
@@ -83,7 +84,7 @@ class Desk(Struct, frozen=True):
 
     async def record(self) -> consents.Record:
         """Return what she herself is shown."""
-        return await consents.read(self.database, self.policies, CustomerCaller(self.customer, proven=True), None)
+        return await consents.read(self.database, None, self.policies, CustomerCaller(self.customer, proven=True), None)
 
     async def rows(self) -> list[str]:
         """Return every row that says something about her."""
