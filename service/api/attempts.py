@@ -9,7 +9,7 @@ from service.errors import BadIdempotencyKeyError
 from service.model.attempts import Attempt
 from service.model.callers import Caller, CustomerCaller, actor
 
-STRING = re.compile(r'^"((?:[\x20-\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,255})"$')
+STRING = re.compile(r'^"((?:[\x20-\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,255})"(?!\n)$')
 """A structured-field string, RFC 9651 section 3.3.3."""
 
 

@@ -79,10 +79,6 @@ class Attribute(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         """How many days after its date a fact is out of date."""
         return self.retention_days if self.fresh_days is None else self.fresh_days
 
-    def keeps(self, as_of: datetime, now: datetime) -> bool:
-        """Whether a fact of this date may still be kept at an instant."""
-        return now - as_of < timedelta(days=self.retention_days)
-
     def fresh(self, as_of: datetime, now: datetime) -> bool:
         """Whether a fact of this date is still used at an instant."""
         return now - as_of < timedelta(days=self.used_days)

@@ -44,10 +44,8 @@ def _rule(
 ) -> tuple[Permit, tuple[Obligation, ...]] | Withheld:
     if attribute not in policies.catalogue.attributes:
         return Withheld(attribute, ENGINE_ERROR)
-    kept = policies.catalogue.attributes[attribute]
-    # A fact under a wrong heading would leave under a wrong name; one that has run its time only waits to be deleted.
-    hers = [fact for fact in facts.candidates(attribute) if fact.attribute == attribute]
-    candidates = [fact for fact in hers if kept.keeps(fact.as_of, facts.now)]
+    # A fact under a wrong heading would leave under a wrong name.
+    candidates = [fact for fact in facts.candidates(attribute) if fact.attribute == attribute]
     if facts.customer is None or not candidates:
         return _without_a_fact(policies, asked, attribute, facts)
     answers: list[Answer] = []

@@ -82,8 +82,9 @@ async def plant(api: Api, who: Planted) -> None:
 
 
 class Dump(Struct, frozen=True):
-    """What pg_dump wrote, followed by what its byte strings hold."""
+    """What pg_dump wrote, then the same followed by what its byte strings hold."""
 
+    written: bytes
     text: bytes
     folded: bytes
 
@@ -98,8 +99,9 @@ async def dumped(url: str) -> Dump:
     )
     text, _ = await process.communicate()
     assert process.returncode == 0
+    written = text
     text += b"\n".join([b"", *(bytes.fromhex(found.decode()) for found in BYTEA.findall(text))])
-    return Dump(text, text.decode("utf-8", "replace").casefold().encode())
+    return Dump(written, text, text.decode("utf-8", "replace").casefold().encode())
 
 
 def base64_forms(value: bytes) -> Iterator[bytes]:
@@ -129,12 +131,15 @@ def stands_in(dump: Dump, text: str) -> bool:
 
 
 def number_stands_in(dump: Dump, number: int) -> bool:
-    """Whether a number stands there by itself: as a part of longer digits it would be there by chance."""
+    """Whether a number stands there by itself: as a part of longer digits it would be there by chance.
+
+    Not looked for among random bytes, where four digits turn up by chance too.
+    """
     digits = str(number).encode()
     alone = (rb"%b", rb"\\\\x%b", rb"%b={0,2}")
     shapes = (digits, digits.hex().encode(), b64encode(digits).rstrip(b"="))
     return any(
-        re.search(rb"(?<![0-9A-Za-z.+/])" + form % shape + rb"(?![0-9A-Za-z+/])", dump.text)
+        re.search(rb"(?<![0-9A-Za-z.+/])" + form % shape + rb"(?![0-9A-Za-z+/])", dump.written)
         for form, shape in zip(alone, shapes, strict=True)
     )
 

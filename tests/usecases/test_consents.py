@@ -49,7 +49,8 @@ CHANNELS = (Channel.WEB, Channel.APP, Channel.EMAIL)
 IN_FORCE = 2
 NUMBERS = count()
 EXPIRES = timedelta(days=730)
-LIVE = "INSERT INTO credential (id, service, digest, mac_version, mac) VALUES ('key', 'shop', sha256(''), 1, '') ON CONFLICT DO NOTHING"
+LIVE = """INSERT INTO credential (id, service, digest, mac_version, mac) VALUES ('key', 'shop', sha256(''), 1, '')
+              ON CONFLICT DO NOTHING"""
 """The key that the callers of these tests name."""
 SHOP = ServiceCaller(ServiceId("shop"), "key", proven=True)
 
