@@ -81,9 +81,7 @@ async def _furnish(settings: Settings, database: Database, keyring: Keyring) -> 
     """Publish the catalogue, give every service a key and bring the sample customers in, as far as that is missing."""
     of_somebody = settings.database_url is not None and not _api_key_file(settings).exists()
     if of_somebody and await access.api_keys(database):
-        raise OperatorError(
-            "this database is in use; the demo wants one of its own"
-        )
+        raise OperatorError("this database is in use; the demo wants one of its own")
     await policies.publish(database, keyring, DEMO, settings.policies or shipped("policies"))
     in_force = await policies.Library(database).current()
     api_keys = await _api_keys(settings, database, keyring, in_force)
