@@ -13,10 +13,11 @@ import pytest
 from service.app import House
 from service.crypto.keyring import Keyring
 from service.database import Connection, Database
-from service.errors import FactsChangedError
+from service.errors import FactsChangedError, UnauthenticatedError
 from service.model.callers import ServiceCaller
 from service.model.consent import Answer, standing_after
 from service.model.decision import Outcome
+from service.model.facts import Publication, Standing
 from service.model.ledger import Answered, Entry, entry
 from service.model.words import (
     AttributeId,
@@ -30,10 +31,12 @@ from service.model.words import (
     Status,
 )
 from service.policy.engine import Policies
-from service.storage import consents, customers, ledger
+from service.storage import consents, customers, ledger, publications
+from service.usecases.access import revoke_api_keys
 from service.usecases.releases import Gate, Wanted, release
 from tests.conftest import OPERATOR, Api, Person, Template
 
+RECOMMENDER = ServiceId("recommender")
 PURPOSE = PurposeId("personalise.recommendations")
 BLOCKED = "SELECT count(*) FROM pg_stat_activity WHERE datname = $1 AND cardinality(pg_blocking_pids(pid)) > 0"
 BODIES = "SELECT kind, convert_from(body, 'UTF8') AS body FROM entry WHERE customer = $1 ORDER BY position"
@@ -207,3 +210,70 @@ async def test_after_an_acknowledged_withdrawal_no_release_is_permitted(api: Api
     await asyncio.gather(*askers)
     assert permitted, "nothing was released before either, so this shows nothing"
     assert max(permitted) < acknowledged[0]
+
+
+def asking(template: Template) -> ServiceCaller:
+    """Return the recommender as it was let in."""
+    return ServiceCaller(RECOMMENDER, template.api_keys[RECOMMENDER].split("_")[1], proven=True)
+
+
+def wanted_of(person: Person) -> Wanted:
+    """Return what the recommender wants of her."""
+    return Wanted(PairwiseId(person.at_recommender), PURPOSE, Channel.WEB, (AttributeId("first_name"),), hand_over=True)
+
+
+async def test_a_key_revoked_since_its_bearer_was_let_in_releases_nothing(
+    abbie: Person, database: Database, keyring: Keyring, house: House, template: Template
+) -> None:
+    """A request may take its time to arrive: what counts is the moment at which it is acted on."""
+    gate = Gate(database, keyring, house.library.at, time.monotonic)
+    caller = asking(template)
+    assert (await release(gate, caller, wanted_of(abbie))).decision.outcome is Outcome.PERMIT
+    await revoke_api_keys(database, OPERATOR, RECOMMENDER)
+    with pytest.raises(UnauthenticatedError):
+        await release(gate, caller, wanted_of(abbie))
+
+
+async def test_a_key_revoked_while_a_release_is_decided_releases_nothing(
+    abbie: Person, database: Database, keyring: Keyring, house: House, template: Template
+) -> None:
+    async def revoking(version: PolicyVersion) -> Policies:
+        await revoke_api_keys(database, OPERATOR, RECOMMENDER)
+        return await house.library.at(version)
+
+    with pytest.raises(UnauthenticatedError):
+        await release(Gate(database, keyring, revoking, time.monotonic), asking(template), wanted_of(abbie))
+    assert await outcomes(database, await customer_of(database, abbie)) == ["consent"]
+
+
+async def test_policies_published_while_a_release_is_decided_make_it_decide_again(
+    abbie: Person, database: Database, keyring: Keyring, house: House, template: Template
+) -> None:
+    decided = 0
+
+    async def publishing(version: PolicyVersion) -> Policies:
+        nonlocal decided
+        decided += 1
+        if decided == 1:
+            async with database.transaction() as connection:
+                files = await publications.bundle(connection, version)
+                await publications.publish(connection, keyring, Publication(2, version), files)
+        return await house.library.at(version)
+
+    answer = await release(Gate(database, keyring, publishing, time.monotonic), asking(template), wanted_of(abbie))
+    assert (answer.decision.outcome, decided) == (Outcome.PERMIT, 2)
+
+
+async def test_a_no_reaches_a_yes_on_a_channel_that_is_offered_no_more(
+    api: Api, abbie: Person, database: Database, keyring: Keyring
+) -> None:
+    customer = await customer_of(database, abbie)
+    async with database.transaction() as connection:
+        now = await customers.clock(connection)
+        await consents.put_yes(
+            connection, keyring, customer, Standing(PURPOSE, Channel.POST, Status.GIVEN, 2, False, now, None)
+        )
+    answer = await api.post(
+        f"/v1/customers/{abbie.at_shop}/consents", "shop", {"purpose": PURPOSE, "answer": "withdrawn"}
+    )
+    assert {each["channel"]: each["status"] for each in answer["standing"]}["post"] == "withdrawn"
