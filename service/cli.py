@@ -13,7 +13,6 @@ from rich.console import Console
 from rich.table import Table
 
 from service.api.document import document
-from service.app import House
 from service.crypto.keyring import Keyring
 from service.database import Database, opened, reachable
 from service.demo.run import demo as run_demo
@@ -331,7 +330,7 @@ def _policies_at(settings: Settings, place: str) -> Policies:
 
 def _new_api_key(settings: Settings, service: str) -> str:
     async def make(database: Database, keyring: Keyring) -> str:
-        in_force = await House(database, settings.root_key_file).library.current()
+        in_force = await policies.Library(database).current()
         made = await access.make_api_key(database, keyring, in_force, operator(), ServiceId(service))
         return made.text
 

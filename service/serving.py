@@ -22,6 +22,7 @@ from service.rootkey import read_root_key
 from service.schema import refuse_other_schema
 from service.settings import Settings, leave_to_children, read_settings
 from service.usecases.keys import open_keys
+from service.usecases.policies import Library
 
 log = structlog.get_logger()
 
@@ -66,7 +67,7 @@ async def _check(settings: Settings, url: str) -> None:
         async with opened(url) as database:
             await refuse_other_schema(database)
             await _prove_keys(settings, database)
-            await House(database, settings.root_key_file).library.current()
+            await Library(database).current()
     except DatabaseUnavailableError as error:
         raise OperatorError(f"the database cannot be reached: {error.detail}") from None
 

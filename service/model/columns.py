@@ -7,7 +7,7 @@ import re
 import tomllib
 import unicodedata
 from collections.abc import Iterator, Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Annotated, Literal, TypeVar
 
@@ -17,6 +17,7 @@ from msgspec import Meta, Struct
 
 from service.errors import ImportFileError, ServiceError
 from service.model.catalogue import Attribute, ValueKind
+from service.model.clocks import CLOCKS_DIFFER
 from service.model.identifiers import Identifier, identifier
 from service.model.words import AgeBand, AttributeId, IdentifierKind, Provenance, ServiceId
 
@@ -24,8 +25,6 @@ Heading = Annotated[str, Meta(min_length=1, max_length=200)]
 Attributes = Mapping[AttributeId, Attribute]
 Shape = TypeVar("Shape", bound=Struct)
 
-CLOCKS_DIFFER = timedelta(minutes=5)
-"""By how much another system's clock may be ahead of ours."""
 SOURCE_ID_LENGTH = 200
 # At most 18 digits, so that it fits 64 bits.
 INTEGER = re.compile(r"^[+-]?[0-9]{1,18}$")

@@ -135,3 +135,13 @@ def _standing(asked: Asked, facts: Facts) -> Standing | None:
 
 def _granted(use: Use | None, channel: Channel, attribute: AttributeId) -> bool:
     return use is not None and channel in use.channels and attribute in use.attributes
+
+
+def everybody(catalogue: Catalogue) -> list[Asked]:
+    """Return everything that any service may ask by its rights."""
+    return [
+        Asked(service, PurposeId(purpose), channel)
+        for service, rights in catalogue.services.items()
+        for purpose, use in rights.uses.items()
+        for channel in use.channels
+    ]

@@ -1,7 +1,7 @@
 """Recording and reading what customers consented to."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from msgspec import Struct
 
@@ -21,6 +21,7 @@ from service.errors import (
 )
 from service.model.callers import Caller, CustomerCaller, ServiceCaller, actor
 from service.model.catalogue import Catalogue, Purpose
+from service.model.clocks import CLOCKS_DIFFER
 from service.model.consent import Answer, standing_after
 from service.model.facts import Standing
 from service.model.ledger import Answered, entry
@@ -38,8 +39,6 @@ from service.model.words import (
 from service.policy.engine import Policies
 from service.storage import access, consents, customers, ledger
 
-CLOCKS_DIFFER = timedelta(minutes=5)
-"""By how much another system's clock may be ahead of ours."""
 PAGE = 100
 
 

@@ -1,7 +1,7 @@
 """Enrolling customers, and taking in facts about them."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -20,15 +20,13 @@ from service.errors import (
     WrongKindError,
 )
 from service.model.callers import ServiceCaller
+from service.model.clocks import CLOCKS_DIFFER
 from service.model.facts import CERTAIN, fact_name, restrictions_at_enrolment, with_age_band
 from service.model.identifiers import Identifier, recognised
 from service.model.ledger import Contributed, Enrolled, entry
 from service.model.words import AgeBand, AttributeId, CustomerId, EntryId, IdentifierKind, PairwiseId, Provenance
 from service.policy.engine import Policies
 from service.storage import access, customers, facts, ledger
-
-CLOCKS_DIFFER = timedelta(minutes=5)
-"""By how much another system's clock may be ahead of ours."""
 
 
 class Changed(Struct, frozen=True):

@@ -6,7 +6,7 @@ from service.errors import UnknownAttributeError, UnknownCustomerError, UnknownP
 from service.model.callers import OperatorCaller
 from service.model.identifiers import Identifier
 from service.model.ledger import LookedUp, entry
-from service.model.situation import Asked
+from service.model.situation import Asked, everybody
 from service.model.words import AttributeId, PurposeId
 from service.policy.engine import Policies
 from service.policy.explain import explain
@@ -43,9 +43,4 @@ def _everybody(policies: Policies, attribute: AttributeId, purpose: PurposeId) -
         raise UnknownPurposeError
     if attribute not in catalogue.attributes:
         raise UnknownAttributeError
-    return [
-        Asked(id_, purpose, channel)
-        for id_, service in catalogue.services.items()
-        if purpose in service.uses
-        for channel in service.uses[purpose].channels
-    ]
+    return [asked for asked in everybody(catalogue) if asked.purpose == purpose]

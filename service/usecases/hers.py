@@ -13,7 +13,7 @@ from service.errors import KeysUnavailableError
 from service.model.callers import CustomerCaller
 from service.model.facts import SealedFact, in_preference
 from service.model.ledger import Aborted, Checked, LookedUp, Released
-from service.model.situation import Asked
+from service.model.situation import everybody
 from service.model.words import Channel, EntryId, PurposeId, ServiceId
 from service.policy.decide import decide
 from service.policy.engine import Policies
@@ -99,18 +99,9 @@ def _usable(
 ) -> dict[tuple[ServiceId, PurposeId], tuple[Channel, ...]]:
     """Ask the decision of a release, for this one fact, of every service, purpose and channel."""
     found: dict[tuple[ServiceId, PurposeId], tuple[Channel, ...]] = {}
-    for asked in _everybody(policies):
+    for asked in everybody(policies.catalogue):
         alone = structs.replace(profile.facts_for(asked), facts={fact.attribute: (fact,)})
         if fact.attribute in policies.catalogue.attributes and decide(policies, asked, [fact.attribute], alone).permits:
             pair = asked.service, asked.purpose
             found[pair] = (*found.get(pair, ()), asked.channel)
     return found
-
-
-def _everybody(policies: Policies) -> list[Asked]:
-    return [
-        Asked(service, PurposeId(purpose), channel)
-        for service, rights in policies.catalogue.services.items()
-        for purpose, use in rights.uses.items()
-        for channel in use.channels
-    ]
