@@ -3,15 +3,17 @@
 from typing import Any
 from uuid import UUID
 
+from msgspec import structs
+
 from service.crypto.keyring import Keyring
 from service.crypto.random import random_bytes
 from service.database import Database
 from service.model.callers import OperatorCaller
 from service.model.consent import Answer, standing_after
-from service.model.facts import Restrictions
+from service.model.facts import FLAGS, Restrictions
 from service.model.identifiers import identifier
-from service.model.situation import BRIGHTEST
 from service.model.words import (
+    AgeBand,
     AttributeId,
     Channel,
     CustomerId,
@@ -60,7 +62,7 @@ def question(number: int, attributes: list[str]) -> dict[str, Any]:
 
 async def bring_in(database: Database, keyring: Keyring, policies: Policies, count: int) -> None:
     """Bring in customers for whom everything is allowed."""
-    open_to_all = Restrictions(**{name: getattr(BRIGHTEST, name) for name in Restrictions.__struct_fields__})
+    open_to_all = structs.replace(Restrictions(AgeBand.ADULT), **dict.fromkeys(FLAGS, True))
     notice = policies.catalogue.notice_in_force(PURPOSE)
     for number in range(count):
         customer = CustomerId(UUID(bytes=random_bytes(16), version=4))
@@ -87,5 +89,5 @@ async def bring_in(database: Database, keyring: Keyring, policies: Policies, cou
                 policy_version=policies.version,
                 entry=EntryId("none"),
             )
-            yes = standing_after(None, answer, None)
+            yes = standing_after(None, answer)
             await consents.put_yes(connection, keyring, customer, yes)

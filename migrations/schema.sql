@@ -4,6 +4,78 @@
 --
 
 --
+-- Name: announcement; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.announcement (
+    sequence bigint NOT NULL,
+    customer uuid NOT NULL,
+    kind text NOT NULL,
+    purpose text NOT NULL,
+    channel text NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT announcement_kind_check CHECK ((kind = 'renewal-due'::text))
+);
+
+--
+-- Name: TABLE announcement; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.announcement IS 'What a service should hear of: a consent that ends within 30 days.';
+
+--
+-- Name: announcement_sequence_seq; Type: SEQUENCE; Schema: public; Owner: -
+--
+
+ALTER TABLE public.announcement ALTER COLUMN sequence ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.announcement_sequence_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
+-- Name: choice_event; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.choice_event (
+    customer uuid NOT NULL,
+    sequence bigint NOT NULL,
+    choice text NOT NULL,
+    value text NOT NULL,
+    method text NOT NULL,
+    acting text NOT NULL,
+    actor text NOT NULL,
+    recorder text NOT NULL,
+    given_at timestamp with time zone NOT NULL,
+    recorded_at timestamp with time zone NOT NULL,
+    entry text NOT NULL,
+    CONSTRAINT choice_event_acting_check CHECK ((acting = ANY (ARRAY['herself'::text, 'staff'::text, 'guardian'::text, 'delegate'::text, 'controller'::text, 'worker'::text])))
+);
+
+--
+-- Name: TABLE choice_event; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.choice_event IS 'Every choice beyond single purposes, for ever appended and never changed.';
+
+--
+-- Name: choice_event_sequence_seq; Type: SEQUENCE; Schema: public; Owner: -
+--
+
+ALTER TABLE public.choice_event ALTER COLUMN sequence ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.choice_event_sequence_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
 -- Name: consent; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -44,7 +116,17 @@ CREATE TABLE public.consent_event (
     given_at timestamp with time zone NOT NULL,
     recorded_at timestamp with time zone NOT NULL,
     policy_version text NOT NULL,
-    entry text NOT NULL
+    entry text NOT NULL,
+    acting text DEFAULT 'herself'::text NOT NULL,
+    language text DEFAULT ''::text NOT NULL,
+    layout text DEFAULT ''::text NOT NULL,
+    digest text DEFAULT ''::text NOT NULL,
+    shown_at timestamp with time zone,
+    expires_at timestamp with time zone,
+    evidence_key text,
+    evidence bytea,
+    link uuid,
+    CONSTRAINT consent_event_acting_check CHECK ((acting = ANY (ARRAY['herself'::text, 'staff'::text, 'guardian'::text, 'delegate'::text, 'controller'::text, 'worker'::text])))
 );
 
 --
@@ -52,6 +134,24 @@ CREATE TABLE public.consent_event (
 --
 
 COMMENT ON TABLE public.consent_event IS 'Every answer, for ever appended and never changed.';
+
+--
+-- Name: COLUMN consent_event.digest; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.consent_event.digest IS 'SHA-256 of the notice as it was on the screen, hexadecimal.';
+
+--
+-- Name: COLUMN consent_event.evidence; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.consent_event.evidence IS 'Where the proof lies, sealed under her evidence key.';
+
+--
+-- Name: COLUMN consent_event.link; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.consent_event.link IS 'The merge through which a yes came here; it goes when that is undone.';
 
 --
 -- Name: consent_event_sequence_seq; Type: SEQUENCE; Schema: public; Owner: -
@@ -94,7 +194,8 @@ COMMENT ON TABLE public.credential IS 'API keys of services: the SHA-256 of each
 CREATE TABLE public.customer (
     id uuid NOT NULL,
     version bigint NOT NULL,
-    enrolled_at timestamp with time zone DEFAULT now() NOT NULL
+    enrolled_at timestamp with time zone DEFAULT now() NOT NULL,
+    changed_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL
 );
 
 --
@@ -102,6 +203,12 @@ CREATE TABLE public.customer (
 --
 
 COMMENT ON COLUMN public.customer.version IS 'Grows with every change; a release commits only if it did not.';
+
+--
+-- Name: COLUMN customer.changed_at; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.customer.changed_at IS 'When she changed last; it only grows, whatever the clock says.';
 
 --
 -- Name: customer_key; Type: TABLE; Schema: public; Owner: -
@@ -165,6 +272,23 @@ ALTER TABLE public.entry ALTER COLUMN "position" ADD GENERATED ALWAYS AS IDENTIT
     NO MAXVALUE
     CACHE 1
 );
+
+--
+-- Name: evidence_key; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.evidence_key (
+    customer uuid NOT NULL,
+    id text NOT NULL,
+    epoch integer NOT NULL,
+    wrapped bytea NOT NULL
+);
+
+--
+-- Name: TABLE evidence_key; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.evidence_key IS 'Seals what proves a consent. Outlives her profile, as long as she is shown.';
 
 --
 -- Name: fact; Type: TABLE; Schema: public; Owner: -
@@ -292,6 +416,12 @@ CREATE TABLE public.restrictions (
     demographic_allowed boolean NOT NULL,
     mac_version integer NOT NULL,
     mac bytea NOT NULL,
+    more_than_told boolean DEFAULT true NOT NULL,
+    objections text[] DEFAULT '{}'::text[] NOT NULL,
+    paused_until timestamp with time zone,
+    quiet_hours text DEFAULT ''::text NOT NULL,
+    linked uuid[] DEFAULT '{}'::uuid[] NOT NULL,
+    said_no text[] DEFAULT '{}'::text[] NOT NULL,
     CONSTRAINT restrictions_age_band_check CHECK ((age_band = ANY (ARRAY['adult'::text, 'minor'::text, 'unknown'::text])))
 );
 
@@ -300,6 +430,24 @@ CREATE TABLE public.restrictions (
 --
 
 COMMENT ON TABLE public.restrictions IS 'What she forbade beyond single purposes. A missing row is a refusal.';
+
+--
+-- Name: COLUMN restrictions.objections; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.restrictions.objections IS 'Purposes of a legitimate interest to which she objects.';
+
+--
+-- Name: COLUMN restrictions.linked; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.restrictions.linked IS 'Other customers who are the same person, as a merge says.';
+
+--
+-- Name: COLUMN restrictions.said_no; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.restrictions.said_no IS 'Said while no key was there: only takes away, so it needs no MAC.';
 
 --
 -- Name: source_record; Type: TABLE; Schema: public; Owner: -
@@ -330,7 +478,7 @@ CREATE TABLE public.wrapped_key (
     wrapped bytea NOT NULL,
     proof bytea NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT wrapped_key_role_check CHECK ((role = ANY (ARRAY['epoch'::text, 'index'::text, 'mac'::text]))),
+    CONSTRAINT wrapped_key_role_check CHECK ((role = ANY (ARRAY['epoch'::text, 'index'::text, 'mac'::text, 'receipt'::text]))),
     CONSTRAINT wrapped_key_version_check CHECK ((version > 0))
 );
 
@@ -339,6 +487,27 @@ CREATE TABLE public.wrapped_key (
 --
 
 COMMENT ON TABLE public.wrapped_key IS 'Service-wide keys, wrapped by the root key, which is never here.';
+
+--
+-- Name: announcement announcement_customer_purpose_channel_kind_expires_at_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.announcement
+    ADD CONSTRAINT announcement_customer_purpose_channel_kind_expires_at_key UNIQUE (customer, purpose, channel, kind, expires_at);
+
+--
+-- Name: announcement announcement_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.announcement
+    ADD CONSTRAINT announcement_pkey PRIMARY KEY (sequence);
+
+--
+-- Name: choice_event choice_event_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.choice_event
+    ADD CONSTRAINT choice_event_pkey PRIMARY KEY (customer, sequence);
 
 --
 -- Name: consent_event consent_event_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -395,6 +564,13 @@ ALTER TABLE ONLY public.entry
 
 ALTER TABLE ONLY public.entry
     ADD CONSTRAINT entry_pkey PRIMARY KEY ("position");
+
+--
+-- Name: evidence_key evidence_key_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.evidence_key
+    ADD CONSTRAINT evidence_key_pkey PRIMARY KEY (customer);
 
 --
 -- Name: fact fact_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -460,6 +636,36 @@ ALTER TABLE ONLY public.wrapped_key
     ADD CONSTRAINT wrapped_key_pkey PRIMARY KEY (role, version);
 
 --
+-- Name: announcement_by_purpose; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX announcement_by_purpose ON public.announcement USING btree (purpose, sequence);
+
+--
+-- Name: choice_event_by_entry; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX choice_event_by_entry ON public.choice_event USING btree (customer, entry);
+
+--
+-- Name: consent_by_expiry; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX consent_by_expiry ON public.consent USING btree (expires_at) WHERE (status = ANY (ARRAY['given'::text, 'renewed'::text]));
+
+--
+-- Name: consent_event_by_entry; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX consent_event_by_entry ON public.consent_event USING btree (customer, entry);
+
+--
+-- Name: consent_event_by_purpose; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX consent_event_by_purpose ON public.consent_event USING btree (customer, purpose, sequence);
+
+--
 -- Name: credential_by_service; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -496,6 +702,20 @@ CREATE INDEX identifier_by_digest ON public.identifier USING btree (kind, digest
 CREATE INDEX source_record_by_customer ON public.source_record USING btree (customer, source);
 
 --
+-- Name: announcement announcement_customer_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.announcement
+    ADD CONSTRAINT announcement_customer_fkey FOREIGN KEY (customer) REFERENCES public.customer(id);
+
+--
+-- Name: choice_event choice_event_customer_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.choice_event
+    ADD CONSTRAINT choice_event_customer_fkey FOREIGN KEY (customer) REFERENCES public.customer(id);
+
+--
 -- Name: consent consent_customer_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -522,6 +742,13 @@ ALTER TABLE ONLY public.customer_key
 
 ALTER TABLE ONLY public.customer_token
     ADD CONSTRAINT customer_token_customer_fkey FOREIGN KEY (customer) REFERENCES public.customer(id);
+
+--
+-- Name: evidence_key evidence_key_customer_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.evidence_key
+    ADD CONSTRAINT evidence_key_customer_fkey FOREIGN KEY (customer) REFERENCES public.customer(id);
 
 --
 -- Name: fact fact_customer_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -

@@ -7,7 +7,7 @@ from msgspec import Struct
 from service.crypto.envelope import unseal
 from service.crypto.keyring import Keyring, Mac, OpenKey, fact_labels, restriction_parts
 from service.database import Connection, Database
-from service.model.facts import Restrictions, Sealed, SealedFact
+from service.model.facts import Restrictions, Sealed, SealedFact, restrictions_from
 from service.model.identifiers import NORMALISATION
 from service.model.words import CustomerId, Provenance
 from service.storage import customers
@@ -34,7 +34,7 @@ async def person(connection: Connection, keyring: Keyring, id_: CustomerId) -> P
     key = await customers.open_key(connection, keyring, id_)
     limits = await connection.fetchrow("SELECT * FROM restrictions WHERE customer = $1", id_)
     assert limits is not None, "nobody is without restrictions"
-    restrictions = Restrictions(**{name: limits[name] for name in Restrictions.__struct_fields__})
+    restrictions = restrictions_from(*(limits[name] for name in Restrictions.__struct_fields__))
     assert keyring.authentic(Mac(limits["mac_version"], limits["mac"]), restriction_parts(id_, restrictions))
     return Person(
         frozenset([each async for each in opened_identifiers(connection, key, id_)]),

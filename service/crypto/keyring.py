@@ -6,7 +6,7 @@ keys are never tried in a loop.
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from msgspec import Struct
@@ -23,6 +23,18 @@ from service.model.words import CustomerId, IdentifierKind, PairwiseId, ServiceI
 
 Role = Literal["epoch", "index", "mac"]
 ROLES: tuple[Role, ...] = ("epoch", "index", "mac")
+FIRST_RESTRICTIONS = (
+    "age_band",
+    "may_process",
+    "may_market",
+    "may_profile",
+    "may_share",
+    "observed_allowed",
+    "acquired_allowed",
+    "inferred_allowed",
+    "demographic_allowed",
+)
+"""What a restrictions row said in the first release, and so what its MAC always covers, in this order."""
 
 
 class RootKey(Struct, frozen=True):
@@ -207,7 +219,28 @@ def standing_parts(customer: CustomerId, standing: Standing) -> list[Part]:
 
 def restriction_parts(customer: CustomerId, limits: Restrictions) -> list[Part]:
     """Return what the MAC of a restrictions row covers."""
-    return ["restrictions", customer, *(getattr(limits, name) for name in limits.__struct_fields__)]
+    first = [getattr(limits, name) for name in FIRST_RESTRICTIONS]
+    return ["restrictions", customer, *first, *_said_later(limits)]
+
+
+def _said_later(limits: Restrictions) -> Iterator[Part]:
+    """Yield what restrictions learned to say later, where they say it: without it a row means what it always meant."""
+    if not limits.more_than_told:
+        yield "more_than_told"
+    if limits.objections:
+        yield "objections"
+        yield len(limits.objections)
+        yield from limits.objections
+    if limits.paused_until is not None:
+        yield "paused_until"
+        yield limits.paused_until
+    if limits.quiet_hours:
+        yield "quiet_hours"
+        yield limits.quiet_hours
+    if limits.linked:
+        yield "linked"
+        yield len(limits.linked)
+        yield from limits.linked
 
 
 def pairwise_parts(customer: CustomerId, service: ServiceId, id_: PairwiseId) -> list[Part]:

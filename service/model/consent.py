@@ -1,15 +1,35 @@
 """Answers and what they change. A no holds as soon as it is recorded; a yes must come after the last no."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
+from uuid import UUID
 
 from msgspec import Struct
 
-from service.model.facts import Standing
-from service.model.words import Channel, EntryId, Method, PolicyVersion, PurposeId, Status
+from service.model.facts import Sealed, Standing
+from service.model.words import Acting, Channel, EntryId, Method, PolicyVersion, PurposeId, Status
+
+
+class Evidence(Struct, frozen=True):
+    """Where the proof of an answer lies, sealed under her evidence key."""
+
+    key: str
+    sealed: Sealed
+
+
+class Shown(Struct, frozen=True):
+    """What was on the screen when she answered: the notice by language, layout and SHA-256, and when."""
+
+    language: str
+    layout: str
+    digest: str
+    at: datetime
 
 
 class Answer(Struct, frozen=True):
-    """One answer, as it reached us: an event, kept for ever."""
+    """One answer, as it reached us: an event, kept for ever.
+
+    ``acting``: who spoke, ``actor``: which one of them, ``recorder``: the caller who told us.
+    """
 
     purpose: PurposeId
     channel: Channel
@@ -23,22 +43,30 @@ class Answer(Struct, frozen=True):
     recorder: str
     policy_version: PolicyVersion
     entry: EntryId
+    acting: Acting = Acting.HERSELF
+    expires_at: datetime | None = None
+    """When a yes ends, by the catalogue of that day."""
+    shown: Shown | None = None
+    """What we know she was shown, from a snapshot; without it, evidence says so."""
+    evidence: Evidence | None = None
+    link: UUID | None = None
+    """The merge through which a yes came here from the other side."""
 
 
-def standing_after(before: Standing | None, answer: Answer, expires_days: int | None) -> Standing:
+def standing_after(before: Standing | None, answer: Answer) -> Standing:
     """Return what stands once this answer is recorded.
 
     Times of capture come from clocks that are not ours. So a yes that claims to be older than a recorded no
     changes nothing, and a no always counts from the moment we recorded it.
     """
     if not answer.status.valid:
-        return _standing(answer, decided_at=answer.recorded_at, expires_at=None)
+        return _standing(answer, decided_at=answer.recorded_at)
     if before is not None and answer.given_at <= before.decided_at:
         return before
-    return _standing(answer, decided_at=answer.given_at, expires_at=_expiry(answer, expires_days))
+    return _standing(answer, decided_at=answer.given_at)
 
 
-def _standing(answer: Answer, *, decided_at: datetime, expires_at: datetime | None) -> Standing:
+def _standing(answer: Answer, *, decided_at: datetime) -> Standing:
     return Standing(
         purpose=answer.purpose,
         channel=answer.channel,
@@ -46,9 +74,5 @@ def _standing(answer: Answer, *, decided_at: datetime, expires_at: datetime | No
         notice=answer.notice,
         explicit=answer.explicit,
         decided_at=decided_at,
-        expires_at=expires_at,
+        expires_at=answer.expires_at if answer.status.valid else None,
     )
-
-
-def _expiry(answer: Answer, days: int | None) -> datetime | None:
-    return None if days is None else answer.given_at + timedelta(days=days)

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 from msgspec import Struct, structs
+from msgspec.structs import fields
 
 from service.model.words import (
     AgeBand,
@@ -86,6 +88,25 @@ class Restrictions(Struct, frozen=True):
     acquired_allowed: bool = False
     inferred_allowed: bool = False
     demographic_allowed: bool = False
+    more_than_told: bool = False
+    """Whether anything but what she told us may tailor at all."""
+    objections: tuple[PurposeId, ...] = ()
+    """Purposes of a legitimate interest to which she objects, sorted."""
+    paused_until: datetime | None = None
+    quiet_hours: str = ""
+    """``22:00-07:00 Europe/Berlin``, or empty."""
+    linked: tuple[CustomerId, ...] = ()
+    """Other customers who are the same person, sorted: what each of them refuses is refused."""
+
+
+def restrictions_from(age_band: str, *values: Any) -> Restrictions:  # noqa: ANN401  as a row has them
+    """Return restrictions from the values of a row, in the order of the fields."""
+    written: Any = [tuple(value) if isinstance(value, list) else value for value in values]
+    return Restrictions(AgeBand(age_band), *written)
+
+
+FLAGS = tuple(field.name for field in fields(Restrictions) if field.type is bool)
+"""The fields of restrictions that are yes or no, and refuse when they are no."""
 
 
 def restrictions_at_enrolment(age_band: AgeBand) -> Restrictions:
@@ -97,6 +118,7 @@ def restrictions_at_enrolment(age_band: AgeBand) -> Restrictions:
         may_profile=True,
         may_share=True,
         observed_allowed=True,
+        more_than_told=True,
     )
 
 

@@ -117,9 +117,9 @@ def situate(
         may_share=limits.may_share,
         age_band=limits.age_band,
         explicit=standing is not None and standing.explicit,
-        observed_allowed=limits.observed_allowed,
-        acquired_allowed=limits.acquired_allowed,
-        inferred_allowed=limits.inferred_allowed,
+        observed_allowed=limits.more_than_told and limits.observed_allowed,
+        acquired_allowed=limits.more_than_told and limits.acquired_allowed,
+        inferred_allowed=limits.more_than_told and limits.inferred_allowed,
         demographic_allowed=limits.demographic_allowed,
         fresh=fact is not None and catalogue.attributes[attribute].fresh(fact.as_of, facts.now),
     )

@@ -82,6 +82,18 @@ class Method(StrEnum):
     PAPER = "paper"
     COUNTER = "counter"
     IMPORT = "import"
+    BROWSER_SIGNAL = "browser-signal"
+
+
+class Acting(StrEnum):
+    """Who spoke for a customer; ``actor`` says which one of them."""
+
+    HERSELF = "herself"
+    STAFF = "staff"
+    GUARDIAN = "guardian"
+    DELEGATE = "delegate"
+    CONTROLLER = "controller"
+    WORKER = "worker"
 
 
 class AgeBand(StrEnum):

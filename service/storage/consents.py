@@ -4,11 +4,12 @@ from collections.abc import Iterable
 
 import msgspec
 from asyncpg import Record
+from msgspec import structs
 
 from service.crypto.keyring import Keyring, standing_parts
 from service.database import Connection
-from service.model.consent import Answer
-from service.model.facts import Standing
+from service.model.consent import Answer, Evidence, Shown
+from service.model.facts import Sealed, Standing
 from service.model.words import Channel, CustomerId, PurposeId, Status
 from service.storage.statements import statements
 
@@ -32,6 +33,11 @@ async def record(connection: Connection, customer: CustomerId, answer: Answer) -
         answer.recorded_at,
         answer.policy_version,
         answer.entry,
+        answer.acting,
+        answer.expires_at,
+        *_shown_values(answer.shown),
+        *((None, None) if answer.evidence is None else (answer.evidence.key, answer.evidence.sealed.data)),
+        answer.link,
     )
 
 
@@ -74,7 +80,18 @@ async def history(
 ) -> list[Answer]:
     """Return the latest answers, newest first."""
     rows = await connection.fetch(SQL["history"], customer, list(purposes), most)
-    return [msgspec.convert(dict(row), Answer) for row in rows]
+    return [_answer(row) for row in rows]
+
+
+def _answer(row: Record) -> Answer:
+    shown = Shown(row["language"], row["layout"], row["digest"], row["shown_at"]) if row["digest"] else None
+    evidence = Evidence(row["evidence_key"], Sealed(row["evidence"])) if row["evidence"] else None
+    said = {name: row[name] for name in Answer.__struct_fields__ if name not in {"shown", "evidence"}}
+    return structs.replace(msgspec.convert(said, Answer), shown=shown, evidence=evidence)
+
+
+def _shown_values(shown: Shown | None) -> tuple[object, ...]:
+    return ("", "", "", None) if shown is None else (shown.language, shown.layout, shown.digest, shown.at)
 
 
 def _standing(row: Record) -> Standing:

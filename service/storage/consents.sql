@@ -1,7 +1,8 @@
 -- name: record
 INSERT INTO consent_event (customer, purpose, channel, status, notice, explicit, method, recorder, actor, given_at,
-                           recorded_at, policy_version, entry)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13);
+                           recorded_at, policy_version, entry, acting, expires_at, language, layout, digest, shown_at,
+                           evidence_key, evidence, link)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22);
 
 -- name: standing
 -- What this customer answered last, for one purpose on one channel.
@@ -31,7 +32,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 -- name: history
 -- The latest answers of this customer for these purposes, newest first.
 SELECT purpose, channel, status, notice, explicit, method, actor, given_at, recorded_at, recorder, policy_version,
-       entry
+       entry, acting, expires_at, language, layout, digest, shown_at, evidence_key, evidence, link, sequence
   FROM consent_event
  WHERE customer = $1 AND purpose = ANY($2::text[])
  ORDER BY sequence DESC

@@ -13,9 +13,9 @@ from service.crypto.keyring import Keyring, Mac, OpenKey, claim_parts, pairwise_
 from service.crypto.random import random_number, random_word
 from service.database import Connection, Record
 from service.errors import IntegrityError, UnknownCustomerError
-from service.model.facts import CustomerKey, Restrictions, Sealed
+from service.model.facts import CustomerKey, Restrictions, Sealed, restrictions_from
 from service.model.identifiers import NORMALISATION, Identifier
-from service.model.words import AgeBand, CustomerId, IdentifierKind, PairwiseId, ServiceId
+from service.model.words import CustomerId, IdentifierKind, PairwiseId, ServiceId
 from service.storage.statements import statements
 
 SQL = statements(__file__)
@@ -202,8 +202,7 @@ async def restrictions_of(
     """
     found: dict[CustomerId, Restrictions] = {}
     for row in await connection.fetch(SQL["restrictions_of"], list(customers)):
-        flags = {name: row[name] for name in Restrictions.__struct_fields__}
-        limits = Restrictions(**flags | {"age_band": AgeBand(row["age_band"])})
+        limits = restrictions_from(*(row[name] for name in Restrictions.__struct_fields__))
         if _ours(keyring, row, restriction_parts(row["customer"], limits)):
             found[row["customer"]] = limits
     return found

@@ -29,7 +29,11 @@ SELECT clock_timestamp();
 -- name: bump
 -- Every change of what a decision rests on goes through here: it waits for the releases being entered and makes
 -- the ones that were decided before it decide again.
-UPDATE customer SET version = version + 1 WHERE id = $1 RETURNING version, clock_timestamp() AS now;
+-- Her instants only grow, so that what held at any of them can be said.
+UPDATE customer
+   SET version = version + 1, changed_at = greatest(clock_timestamp(), changed_at + interval '1 microsecond')
+ WHERE id = $1
+RETURNING version, changed_at AS now;
 
 -- name: line_up
 -- Holds off releases and changes of several customers. In the order of their ids, so that two who want the same
@@ -37,7 +41,10 @@ UPDATE customer SET version = version + 1 WHERE id = $1 RETURNING version, clock
 SELECT FROM customer WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE;
 
 -- name: bump_all
-UPDATE customer SET version = version + 1 WHERE id = ANY($1::uuid[]) RETURNING id, version;
+UPDATE customer
+   SET version = version + 1, changed_at = greatest(clock_timestamp(), changed_at + interval '1 microsecond')
+ WHERE id = ANY($1::uuid[])
+RETURNING id, version;
 
 -- name: keys
 SELECT customer, id, epoch, wrapped FROM customer_key WHERE customer = ANY($1::uuid[]);
@@ -54,19 +61,23 @@ SELECT id, epoch, wrapped FROM customer_key WHERE customer = $1;
 
 -- name: restrictions_of
 SELECT customer, age_band, may_process, may_market, may_profile, may_share, observed_allowed, acquired_allowed,
-       inferred_allowed, demographic_allowed, mac_version, mac
+       inferred_allowed, demographic_allowed, more_than_told, objections, paused_until, quiet_hours, linked,
+       mac_version, mac
   FROM restrictions
  WHERE customer = ANY($1::uuid[]);
 
 -- name: put_restrictions
 INSERT INTO restrictions (customer, age_band, may_process, may_market, may_profile, may_share, observed_allowed,
-                          acquired_allowed, inferred_allowed, demographic_allowed, mac_version, mac)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+                          acquired_allowed, inferred_allowed, demographic_allowed, more_than_told, objections,
+                          paused_until, quiet_hours, linked, mac_version, mac)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
     ON CONFLICT (customer) DO UPDATE
    SET age_band = excluded.age_band, may_process = excluded.may_process, may_market = excluded.may_market,
        may_profile = excluded.may_profile, may_share = excluded.may_share,
        observed_allowed = excluded.observed_allowed, acquired_allowed = excluded.acquired_allowed,
        inferred_allowed = excluded.inferred_allowed, demographic_allowed = excluded.demographic_allowed,
+       more_than_told = excluded.more_than_told, objections = excluded.objections,
+       paused_until = excluded.paused_until, quiet_hours = excluded.quiet_hours, linked = excluded.linked,
        mac_version = excluded.mac_version, mac = excluded.mac;
 
 -- name: put_identifier

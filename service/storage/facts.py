@@ -22,10 +22,10 @@ from service.model.facts import (
     SealedFact,
     Standing,
     fact_name,
+    restrictions_from,
 )
 from service.model.situation import Asked
 from service.model.words import (
-    AgeBand,
     AttributeId,
     Channel,
     CustomerId,
@@ -219,7 +219,7 @@ def _restrictions(keyring: Keyring, customer: CustomerId, row: Sequence[Any] | N
     if row is None:
         return None
     version, digest, age_band, *flags = row
-    limits = Restrictions(AgeBand(age_band), *flags)
+    limits = restrictions_from(age_band, *flags)
     if not _proven(keyring, version, digest, restriction_parts(customer, limits)):
         log.error("alarm: a restrictions row does not carry our MAC")
         return None

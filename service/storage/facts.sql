@@ -14,7 +14,8 @@ SELECT clock_timestamp() AS now,
           FROM pairwise w
          WHERE w.customer = c.id AND w.service = $2) AS pairwise,
        (SELECT row(r.mac_version, r.mac, r.age_band, r.may_process, r.may_market, r.may_profile, r.may_share,
-                   r.observed_allowed, r.acquired_allowed, r.inferred_allowed, r.demographic_allowed)
+                   r.observed_allowed, r.acquired_allowed, r.inferred_allowed, r.demographic_allowed, r.more_than_told,
+                   r.objections, r.paused_until, r.quiet_hours, r.linked)
           FROM restrictions r
          WHERE r.customer = c.id) AS restrictions,
        (SELECT row(s.mac_version, s.mac, s.purpose, s.channel, s.status, s.notice, s.explicit, s.decided_at,
@@ -73,7 +74,8 @@ SELECT clock_timestamp() AS now,
          LIMIT 1) AS publication,
        (SELECT row(k.id, k.epoch, k.wrapped) FROM customer_key k WHERE k.customer = c.id) AS customer_key,
        (SELECT row(r.mac_version, r.mac, r.age_band, r.may_process, r.may_market, r.may_profile, r.may_share,
-                   r.observed_allowed, r.acquired_allowed, r.inferred_allowed, r.demographic_allowed)
+                   r.observed_allowed, r.acquired_allowed, r.inferred_allowed, r.demographic_allowed, r.more_than_told,
+                   r.objections, r.paused_until, r.quiet_hours, r.linked)
           FROM restrictions r
          WHERE r.customer = c.id) AS restrictions,
        ARRAY(SELECT row(s.mac_version, s.mac, s.purpose, s.channel, s.status, s.notice, s.explicit, s.decided_at,

@@ -1,7 +1,7 @@
 """Recording and reading what customers consented to."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from msgspec import Struct
 
@@ -32,7 +32,6 @@ from service.model.words import (
     EntryId,
     Method,
     PairwiseId,
-    PolicyVersion,
     PurposeId,
     Status,
 )
@@ -126,8 +125,8 @@ async def _record(
         id_ = ledger.new_entry_id(change.now)
         standing = []
         for channel in channels:
-            answer = _answer(said, channel, change.now, caller, policies.version, id_)
-            standing.append(await _stand(connection, keyring, customer, answer, policies.catalogue))
+            answer = _answer(said, channel, change.now, caller, policies, id_)
+            standing.append(await _stand(connection, keyring, customer, answer))
         await ledger.append(connection, entry(id_, customer, caller, change.now, _act(said, standing, change.now)))
     now = change.now
     return Acknowledged([(each.channel, each.status_at(now)) for each in standing], change.version, id_)
@@ -148,13 +147,11 @@ async def _channels(
     return (said.channel,)
 
 
-async def _stand(
-    connection: Connection, keyring: Keyring | None, customer: CustomerId, answer: Answer, catalogue: Catalogue
-) -> Standing:
+async def _stand(connection: Connection, keyring: Keyring | None, customer: CustomerId, answer: Answer) -> Standing:
     """Keep an answer, and let it stand if it is the one that counts."""
     await consents.record(connection, customer, answer)
     before = await consents.standing(connection, customer, answer.purpose, answer.channel)
-    after = standing_after(before, answer, _expiry_days(catalogue, answer.purpose))
+    after = standing_after(before, answer)
     if after == before:
         return after
     if after.status.valid and keyring is not None:
@@ -164,9 +161,12 @@ async def _stand(
     return after
 
 
-def _expiry_days(catalogue: Catalogue, purpose: PurposeId) -> int | None:
-    found = catalogue.purposes.get(purpose)
-    return None if found is None else found.consent_expires_days
+def _expiry(catalogue: Catalogue, said: Said, given_at: datetime) -> datetime | None:
+    """Return when a yes ends that was given at an instant."""
+    purpose = catalogue.purposes.get(said.purpose)
+    if purpose is None or purpose.consent_expires_days is None or not said.status.valid:
+        return None
+    return given_at + timedelta(days=purpose.consent_expires_days)
 
 
 def _act(said: Said, standing: list[Standing], now: datetime) -> Answered:
@@ -241,9 +241,7 @@ def _visible(catalogue: Catalogue, caller: Caller) -> list[PurposeId]:
     return [id_ for id_ in asked_by_consent if id_ in mine]
 
 
-def _answer(
-    said: Said, channel: Channel, now: datetime, caller: Caller, version: PolicyVersion, id_: EntryId
-) -> Answer:
+def _answer(said: Said, channel: Channel, now: datetime, caller: Caller, policies: Policies, id_: EntryId) -> Answer:
     given_at = said.given_at or now
     if given_at > now + CLOCKS_DIFFER:
         raise WrongKindError("she cannot have answered in the future", pointer="/given_at")
@@ -258,6 +256,7 @@ def _answer(
         given_at=min(given_at, now),
         recorded_at=now,
         recorder=actor(caller),
-        policy_version=version,
+        policy_version=policies.version,
         entry=id_,
+        expires_at=_expiry(policies.catalogue, said, min(given_at, now)),
     )

@@ -9,10 +9,11 @@ from typing import Any
 
 import httpx
 import pytest
+from msgspec import structs
 
 from service.crypto.keyring import Keyring
 from service.database import Connection, Database
-from service.model.facts import Restrictions, Standing
+from service.model.facts import FLAGS, Restrictions, Standing
 from service.model.identifiers import identifier
 from service.model.words import (
     AgeBand,
@@ -250,8 +251,8 @@ async def any_destination(
 
 async def restrict(database: Database, keyring: Keyring, person: Person, *forbidden: str) -> None:
     """Allow an adult everything but what is named."""
-    allowed: dict[str, Any] = {name: name not in forbidden for name in Restrictions.__struct_fields__}
-    limits = Restrictions(**(allowed | {"age_band": AgeBand.ADULT}))
+    allowed = {name: name not in forbidden for name in FLAGS}
+    limits = structs.replace(Restrictions(AgeBand.ADULT), **allowed)
     async with database.transaction() as connection:
         await customers.put_restrictions(connection, keyring, await who(connection, person), limits)
 

@@ -79,7 +79,7 @@ async def withdrawing(url: str, customer: CustomerId, policies: Policies) -> Asy
             policy_version=PolicyVersion(policies.version),
             entry=line,
         )
-        await consents.put_no(connection, customer, standing_after(None, answer, None))
+        await consents.put_no(connection, customer, standing_after(None, answer))
         act = Answered(PURPOSE, [Channel.WEB], Status.WITHDRAWN, 0, explicit=False, method=Method.PHONE, given_at="")
         await ledger.append(connection, entry(line, customer, OPERATOR, change.now, act))
         yield

@@ -86,7 +86,7 @@ def test_an_identifier_of_today_opens_and_is_found(keyring: Keyring) -> None:
 
 def test_the_macs_of_today_are_known(keyring: Keyring) -> None:
     yes = Standing(PurposeId("p.q"), Channel.WEB, Status.GIVEN, 2, explicit=True, decided_at=AT, expires_at=None)
-    limits = Restrictions(AgeBand.ADULT, may_process=True)
+    limits = Restrictions(AgeBand.ADULT, may_process=True, more_than_told=True)
     assert keyring.authentic(Mac(1, of("mac_standing")), standing_parts(ANA, yes))
     assert keyring.authentic(Mac(1, of("mac_restrictions")), restriction_parts(ANA, limits))
 

@@ -26,7 +26,7 @@ from service.crypto.keyring import (
 )
 from service.errors import IntegrityError, KeysUnavailableError, WrongKeysError
 from service.model.decision import Permit
-from service.model.facts import Restrictions, Sealed, SealedFact, Standing
+from service.model.facts import FLAGS, Restrictions, Sealed, SealedFact, Standing
 from service.model.identifiers import Identifier, identifier
 from service.model.words import AgeBand, AttributeId, Channel, CustomerId, IdentifierKind, Provenance, PurposeId, Status
 
@@ -184,8 +184,16 @@ def test_every_part_of_the_restrictions_is_under_their_mac(keyring: Keyring) -> 
     mac = keyring.mac(restriction_parts(ANA, limits))
     assert keyring.authentic(mac, restriction_parts(ANA, limits))
     assert not keyring.authentic(mac, restriction_parts(BO, limits))
-    for name in Restrictions.__struct_fields__:
-        changed = structs.replace(limits, **{name: AgeBand.MINOR if name == "age_band" else True})
+    others = dict.fromkeys(FLAGS, True) | {
+        "age_band": AgeBand.MINOR,
+        "objections": (PurposeId("p.q"),),
+        "paused_until": NOW,
+        "quiet_hours": "22:00-07:00 UTC",
+        "linked": (BO,),
+    }
+    assert others.keys() == set(Restrictions.__struct_fields__)
+    for name, other in others.items():
+        changed = structs.replace(limits, **{name: other})
         assert not keyring.authentic(mac, restriction_parts(ANA, changed)), name
 
 

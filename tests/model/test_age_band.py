@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.model.facts import Restrictions, restrictions_at_enrolment, with_age_band
+from service.model.facts import FLAGS, Restrictions, restrictions_at_enrolment, with_age_band
 from service.model.words import AgeBand
 
 UNKNOWN, ADULT, MINOR = AgeBand.UNKNOWN, AgeBand.ADULT, AgeBand.MINOR
-LIMITS = st.builds(Restrictions, st.sampled_from(AgeBand), *[st.booleans()] * 8)
+LIMITS = st.builds(Restrictions, st.sampled_from(AgeBand), *[st.booleans()] * len(FLAGS))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from service.model.catalogue import Catalogue
-from service.model.facts import Facts, Restrictions
+from service.model.facts import FLAGS, Facts, Restrictions
 from service.model.situation import BRIGHTEST, FIELDS, Asked, Situation
 from service.model.words import AgeBand, AttributeId, Channel, PurposeId, ServiceId, Status
 from service.policy.bundle import Bundle
@@ -29,7 +29,7 @@ def values(name: str) -> st.SearchStrategy[Any]:
 
 
 SITUATIONS = st.builds(Situation, **{name: values(name) for name in FIELDS})
-RESTRICTIONS = st.builds(Restrictions, **{name: values(name) for name in Restrictions.__struct_fields__})
+RESTRICTIONS = st.builds(Restrictions, **{name: values(name) for name in ("age_band", *FLAGS)})
 
 
 def darker(name: str, value: object) -> list[object]:
@@ -151,7 +151,7 @@ def poorer(facts: Facts) -> Iterator[Facts]:
         yield structs.replace(facts, standing=structs.replace(facts.standing, explicit=False))
         yield structs.replace(facts, standing=structs.replace(facts.standing, notice=1))
     if facts.restrictions is not None:
-        for name in Restrictions.__struct_fields__:
+        for name in ("age_band", *FLAGS):
             for value in darker(name, getattr(facts.restrictions, name)):
                 less = structs.replace(facts.restrictions, **{name: value})
                 yield structs.replace(facts, restrictions=less)

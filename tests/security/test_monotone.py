@@ -12,6 +12,7 @@ from msgspec import Struct, structs
 
 from service.crypto.keyring import Keyring
 from service.database import Connection, Database
+from service.model import facts as facts_model
 from service.model.facts import Restrictions, Standing
 from service.model.words import AgeBand, AttributeId, Channel, CustomerId, Provenance, PurposeId, Status
 from service.storage import consents, customers, facts
@@ -70,7 +71,7 @@ ANSWERS = st.tuples(
         for (p, c), s in zip(ANSWERED, (Status.GIVEN, Status.RENEWED, Status.GIVEN), strict=True)
     )
 )
-FLAGS = {name: MOSTLY for name in Restrictions.__struct_fields__ if name != "age_band"}
+FLAGS = dict.fromkeys(facts_model.FLAGS, MOSTLY)
 AGES = st.sampled_from([AgeBand.ADULT, AgeBand.ADULT, AgeBand.MINOR])
 STATES = st.builds(
     State,
@@ -166,7 +167,7 @@ async def test_each_thing_there_is_can_make_a_difference(
     person = await enrol(api, "zephyrine@example.com", {})
     customer = await id_of(owner, person)
     yes = [standing(p, c, status=Status.GIVEN, notice=2, explicit=True) for p, c in ANSWERED]
-    limits = Restrictions(AgeBand.ADULT, *[True] * len(FLAGS))
+    limits = structs.replace(Restrictions(AgeBand.ADULT), **dict.fromkeys(FLAGS, True))
     richest = State(frozenset(VALUES), frozenset(yes), limits)
     await put(database, keyring, customer, richest)
     everything = await released(api, person.email)

@@ -7,17 +7,17 @@ from typing import Any
 import asyncpg
 import httpx
 import pytest
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from service.crypto.keyring import Keyring
 from service.database import Database
-from service.model.facts import Restrictions
+from service.model.facts import FLAGS, Restrictions
 from service.model.words import AgeBand, AttributeId, Provenance
 from service.storage import customers, facts
 from tests.conftest import Api, Person, allow, enrol
 from tests.security.conftest import Heard, ask, assert_aborted, assert_problem, id_of, last_acts
 
-EVERYTHING = Restrictions(AgeBand.ADULT, *[True] * (len(Restrictions.__struct_fields__) - 1))
+EVERYTHING = structs.replace(Restrictions(AgeBand.ADULT), **dict.fromkeys(FLAGS, True))
 SAID = (
     ("first_name", Provenance.VOLUNTEERED, "shop", b'"Zephyrine"'),
     ("favourite_genres", Provenance.VOLUNTEERED, "shop", b'["cookery"]'),

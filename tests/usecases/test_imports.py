@@ -500,7 +500,7 @@ async def test_an_import_keeps_every_no_and_every_restriction(means: Means, api:
         if each["basis"] == "consent":
             no = {"purpose": each["id"], "answer": "refused"}
             await api.post(f"/v1/customers/{abbie.at_shop}/consents", "shop", no)
-    await restrict(means, Restrictions(age_band=AgeBand.ADULT, may_process=True))
+    await restrict(means, Restrictions(age_band=AgeBand.ADULT, may_process=True, more_than_told=True))
     kept = ("consent", "consent_event", "restrictions")
     before = await everything(means, kept)
     assert "refused" in str(before["consent"])
