@@ -106,10 +106,10 @@ def restrictions_from(age_band: str, *values: Any) -> Restrictions:  # noqa: ANN
     return Restrictions(
         AgeBand(age_band),
         *said,
-        objections=tuple(objections),
-        paused_until=paused_until,
-        quiet_hours=quiet_hours,
-        linked=tuple(CustomerId(UUID(str(each))) for each in linked),
+        tuple(objections),
+        paused_until,
+        quiet_hours,
+        tuple(CustomerId(UUID(str(each))) for each in linked),
     )
 
 
