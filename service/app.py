@@ -28,7 +28,7 @@ from service.model.words import AgeBand, PairwiseId
 from service.policy.engine import Policies
 from service.rootkey import read_root_key
 from service.storage import publications
-from service.usecases import access, consents, customers, hers, releases
+from service.usecases import access, announcements, consents, customers, hers, releases
 from service.usecases.keys import open_keys
 from service.usecases.once import once
 from service.usecases.policies import Library
@@ -85,6 +85,7 @@ class House:
             record_consent=self._record_consent,
             read_consents=self._read_consents,
             consent_history=self._consent_history,
+            announced=self._announced,
             known=self._known,
             used=self._used,
             catalogue=self._catalogue,
@@ -153,6 +154,10 @@ class House:
     ) -> consents.History:
         keyring, policies = await self._keys_for(caller), await self.library.current()
         return await consents.history(self.database, keyring, policies, caller, customer, after=after, most=most)
+
+    async def _announced(self, caller: ServiceCaller, after: str | None, most: int) -> announcements.Announced:
+        keyring, policies = await self._keys_for(caller), await self.library.current()
+        return await announcements.announced(self.database, keyring, policies, caller, after, most)
 
     async def _known(self, caller: CustomerCaller) -> list[hers.Known]:
         keyring = await self._keys_for(caller)

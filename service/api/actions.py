@@ -12,6 +12,7 @@ from service.model.callers import Caller, CustomerCaller, ServiceCaller
 from service.model.catalogue import Catalogue
 from service.model.identifiers import Identifier
 from service.model.words import AgeBand, PairwiseId
+from service.usecases.announcements import Announced
 from service.usecases.consents import Acknowledged, History, Record, Said
 from service.usecases.customers import Changed, Claim
 from service.usecases.hers import Filter, Known, Uses
@@ -29,6 +30,7 @@ class Actions(Struct, frozen=True):
     record_consent: Callable[[Caller, Said, Attempt | None], Awaitable[Acknowledged]]
     read_consents: Callable[[Caller, PairwiseId | None], Awaitable[Record]]
     consent_history: Callable[[ServiceCaller | CustomerCaller, PairwiseId | None, str | None, int], Awaitable[History]]
+    announced: Callable[[ServiceCaller, str | None, int], Awaitable[Announced]]
     known: Callable[[CustomerCaller], Awaitable[list[Known]]]
     used: Callable[[CustomerCaller, Filter, str | None, int], Awaitable[Uses]]
     catalogue: Callable[[], Awaitable[Catalogue]]

@@ -10,7 +10,18 @@ from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import Message, Scope
 
-from service.api import callers, catalogue, consents, customers, health, me, problems, releases, withdrawals
+from service.api import (
+    announcements,
+    callers,
+    catalogue,
+    consents,
+    customers,
+    health,
+    me,
+    problems,
+    releases,
+    withdrawals,
+)
 from service.api.actions import Actions
 from service.api.bodies import LIMIT
 from service.errors import ServiceError
@@ -29,6 +40,7 @@ ROUTES = [
     consents.history_as_customer,
     withdrawals.withdraw,
     withdrawals.withdraw_as_customer,
+    announcements.announcements,
     me.facts,
     me.use,
     catalogue.purposes,

@@ -71,6 +71,16 @@ async def all_standing(
     return [(_standing(row), _standing(row).status_at(row["now"])) for row in rows]
 
 
+async def expired(connection: Connection, most: int) -> list[CustomerId]:
+    """Return customers of whom a consent has run its time."""
+    return [row["customer"] for row in await connection.fetch(SQL["expired"], most)]
+
+
+async def expired_of(connection: Connection, customer: CustomerId) -> list[Standing]:
+    """Return a customer's consents that have run their time."""
+    return [_standing(row) for row in await connection.fetch(SQL["expired_of"], customer)]
+
+
 async def put_no(connection: Connection, customer: CustomerId, no: Standing) -> None:
     """Let a no stand. It needs no key."""
     if no.status.valid:

@@ -21,6 +21,19 @@ SELECT purpose, channel, status, notice, explicit, decided_at, expires_at, clock
  WHERE customer = $1 AND purpose = ANY($2::text[])
  ORDER BY purpose, channel;
 
+-- name: expired
+-- Customers of whom a consent has run its time.
+SELECT DISTINCT customer
+  FROM consent
+ WHERE status IN ('given', 'renewed') AND expires_at <= clock_timestamp()
+ LIMIT $1;
+
+-- name: expired_of
+SELECT purpose, channel, status, notice, explicit, decided_at, expires_at
+  FROM consent
+ WHERE customer = $1 AND status IN ('given', 'renewed') AND expires_at <= clock_timestamp()
+ ORDER BY purpose, channel;
+
 -- name: put_standing
 INSERT INTO consent (customer, purpose, channel, status, notice, explicit, decided_at, expires_at, mac_version, mac)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)

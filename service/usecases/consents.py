@@ -395,9 +395,4 @@ def _refuse_outdated(catalogue: Catalogue, purpose: PurposeId, notice: int | Non
 
 
 def _visible(catalogue: Catalogue, caller: Caller) -> list[PurposeId]:
-    asked_by_consent = [id_ for id_, purpose in catalogue.purposes.items() if purpose.basis is Basis.CONSENT]
-    if not isinstance(caller, ServiceCaller):
-        return asked_by_consent
-    service = catalogue.services.get(caller.service)
-    mine: set[str] = set() if service is None else {*service.uses, *service.records}
-    return [id_ for id_ in asked_by_consent if id_ in mine]
+    return catalogue.consents_of(caller.service if isinstance(caller, ServiceCaller) else None)
