@@ -22,7 +22,7 @@ from service.importing import Delivery, Outcome, import_file
 from service.model.callers import OperatorCaller
 from service.model.columns import Format
 from service.model.identifiers import Identifier, identifier
-from service.model.words import AttributeId, IdentifierKind, PurposeId, ServiceId
+from service.model.words import Acting, AttributeId, Channel, IdentifierKind, Method, PurposeId, ServiceId, Status
 from service.policy.diff import changes, in_words
 from service.policy.engine import Policies
 from service.policy.schema import write_schema
@@ -32,7 +32,7 @@ from service.schema import migrate as migrate_schema
 from service.schema import shipped
 from service.serving import serve as serve_http
 from service.settings import Settings, read_settings
-from service.usecases import access, explanations, keys, policies
+from service.usecases import access, consents, explanations, keys, policies
 from service.usecases.imports import Means
 from service.worker.run import work
 
@@ -271,6 +271,54 @@ def services_list(settings: Settings) -> None:
         for each in with_database(settings, access.api_keys)
     ]
     _table(("service", "key", "made", "state"), rows)
+
+
+@cli.group("consents")
+def consents_() -> None:
+    """Consents that the company itself takes back."""
+
+
+@consents_.command("revoke")
+@WHO
+@click.option("--purpose", required=True)
+@click.option("--channel", type=click.Choice([each.value for each in Channel]), help="Default: every channel.")
+@REASON
+@click.pass_obj
+def consents_revoke(settings: Settings, customer: str, purpose: str, channel: str | None, reason: str) -> None:
+    """Stop relying on a customer's consent, from now on."""
+    caller, found_by = operator(reason), _identifier(customer)
+    said = consents.Said(
+        purpose=PurposeId(purpose),
+        status=Status.REVOKED,
+        method=Method.SYSTEM,
+        customer=found_by,
+        channel=None if channel is None else Channel(channel),
+        acting=Acting.CONTROLLER,
+        actor=caller.account,
+        reason=reason,
+    )
+
+    async def revoke(database: Database, keyring: Keyring) -> consents.Acknowledged:
+        return await consents.record_no(database, keyring, await policies.Library(database).current(), caller, said)
+
+    for each in with_keys(settings, revoke).standing:
+        click.echo(f"{each.purpose} on {each.channel}: {each.status}")
+
+
+@consents_.command("invalidate")
+@click.option("--purpose", required=True)
+@click.option("--notice", type=click.IntRange(1), required=True, help="The version of the notice that was wrong.")
+@REASON
+@click.pass_obj
+def consents_invalidate(settings: Settings, purpose: str, notice: int, reason: str) -> None:
+    """Take back every consent that rests on a notice that was wrong; run it again if it breaks off."""
+    caller = operator(reason)
+
+    async def invalidate(database: Database) -> int:
+        in_force = await policies.Library(database).current()
+        return await consents.invalidate(database, in_force, caller, PurposeId(purpose), notice)
+
+    click.echo(f"{with_database(settings, invalidate)} customers' consents are invalid now")
 
 
 @cli.group("customers")

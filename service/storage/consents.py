@@ -71,6 +71,19 @@ async def all_standing(
     return [(_standing(row), _standing(row).status_at(row["now"])) for row in rows]
 
 
+async def given_to(connection: Connection, purpose: PurposeId, notice: int, most: int) -> list[CustomerId]:
+    """Return customers whose consent to a purpose rests on one version of its notice."""
+    return [row["customer"] for row in await connection.fetch(SQL["given_to"], purpose, notice, most)]
+
+
+async def channels_given_to(
+    connection: Connection, customer: CustomerId, purpose: PurposeId, notice: int
+) -> list[Channel]:
+    """Return on which channels a customer's consent rests on one version of the notice."""
+    rows = await connection.fetch(SQL["channels_given_to"], customer, purpose, notice)
+    return [Channel(row["channel"]) for row in rows]
+
+
 async def expired(connection: Connection, most: int) -> list[CustomerId]:
     """Return customers of whom a consent has run its time."""
     return [row["customer"] for row in await connection.fetch(SQL["expired"], most)]
