@@ -28,7 +28,7 @@ from service.model.words import AgeBand, PairwiseId
 from service.policy.engine import Policies
 from service.rootkey import read_root_key
 from service.storage import publications
-from service.usecases import access, announcements, consents, customers, hers, releases
+from service.usecases import access, announcements, consents, customers, hers, past, releases
 from service.usecases.keys import open_keys
 from service.usecases.once import once
 from service.usecases.policies import Library
@@ -86,6 +86,7 @@ class House:
             read_consents=self._read_consents,
             consent_history=self._consent_history,
             announced=self._announced,
+            allowed=self._allowed,
             known=self._known,
             used=self._used,
             catalogue=self._catalogue,
@@ -158,6 +159,10 @@ class House:
     async def _announced(self, caller: ServiceCaller, after: str | None, most: int) -> announcements.Announced:
         keyring, policies = await self._keys_for(caller), await self.library.current()
         return await announcements.announced(self.database, keyring, policies, caller, after, most)
+
+    async def _allowed(self, caller: CustomerCaller, question: past.Question) -> past.Then:
+        await self._keys_for(caller)  # a credential that is not proven shows nobody her past
+        return await past.allowed_to_herself(self.database, self.library.at, caller, question)
 
     async def _known(self, caller: CustomerCaller) -> list[hers.Known]:
         keyring = await self._keys_for(caller)

@@ -4,6 +4,7 @@ import asyncio
 import pwd
 import sys
 from collections.abc import Awaitable, Callable, Iterable
+from datetime import datetime
 from os import getuid
 from pathlib import Path
 from typing import TypeVar
@@ -32,7 +33,7 @@ from service.schema import migrate as migrate_schema
 from service.schema import shipped
 from service.serving import serve as serve_http
 from service.settings import Settings, read_settings
-from service.usecases import access, consents, explanations, keys, policies
+from service.usecases import access, audits, consents, explanations, keys, past, policies
 from service.usecases.imports import Means
 from service.worker.run import work
 
@@ -340,6 +341,48 @@ def customers_token(settings: Settings, customer: str, minutes: int, reason: str
     click.echo(made.text)
 
 
+@customers_.command("allowed")
+@WHO
+@click.option("--at", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z"]), help="Default: now.")
+@click.option("--purpose", help="Default: every purpose.")
+@REASON
+@click.pass_obj
+def customers_allowed(settings: Settings, customer: str, at: datetime | None, purpose: str | None, reason: str) -> None:
+    """Say what was allowed of a customer at an instant (2026-03-03T10:00+01:00), and why."""
+    found_by = _identifier(customer)
+    question = past.Question(at=at, purpose=None if purpose is None else PurposeId(purpose))
+
+    async def look(database: Database, keyring: Keyring) -> past.Then:
+        library = policies.Library(database)
+        return await past.allowed(database, keyring, library.at, operator(reason), found_by, question)
+
+    then = with_keys(settings, look)
+    click.echo(f"At {then.at.isoformat()}, by policies {then.policies or 'that were not there yet'}:")
+    for each in then.allowed:
+        for line in _allowed(each):
+            click.echo(line)
+
+
+@cli.command()
+@click.option("--state", is_flag=True, required=True, help="Replay every customer's events and compare.")
+@click.pass_obj
+def verify(settings: Settings, *, state: bool) -> None:
+    """Prove that what stands is what was said; status 3 if something does not follow from what was recorded."""
+    del state  # so far all that can be verified; the word is asked for so that more can come
+
+    async def audit(database: Database, keyring: Keyring) -> tuple[int, int]:
+        looked, wrong = 0, 0
+        async for each in audits.audit_state(database, keyring):
+            looked, wrong = each.customers, wrong + len(each.differences)
+            for difference in each.differences:
+                click.echo(f"customer {difference.customer}: {difference.what}")
+        return looked, wrong
+
+    looked, wrong = with_keys(settings, audit)
+    click.echo(f"{looked} customers looked at; {wrong or 'no'} difference{'' if wrong == 1 else 's'}")
+    sys.exit(DIFFERENT if wrong else 0)
+
+
 def with_database(settings: Settings, action: Callable[[Database], Awaitable[Result]]) -> Result:
     """Do something with the database."""
 
@@ -368,6 +411,17 @@ def operator(reason: str = "") -> OperatorCaller:
     except KeyError:  # as in most containers
         account = f"uid-{getuid()}"
     return OperatorCaller(account, reason)
+
+
+def _allowed(allowed: past.Allowed) -> Iterable[str]:
+    asked, answered = allowed.asked, allowed.answered
+    consent = "" if answered is None else f"; she had answered: {answered.status}"
+    because = "" if answered is None or answered.entry is None else f" ({answered.entry})"
+    yield f"{asked.service} for {asked.purpose} on {asked.channel}{consent}{because}"
+    for permit in allowed.decision.permits:
+        yield f"  {permit.fact.attribute}: permitted"
+    for no in allowed.decision.withheld:
+        yield f"  {no.attribute}: {no.reason}{'' if no.policy is None else f' ({no.policy})'}"
 
 
 def _policies_at(settings: Settings, place: str) -> Policies:

@@ -16,6 +16,7 @@ from service.usecases.announcements import Announced
 from service.usecases.consents import Acknowledged, History, Record, Said
 from service.usecases.customers import Changed, Claim
 from service.usecases.hers import Filter, Known, Uses
+from service.usecases.past import Question, Then
 from service.usecases.releases import Answer, Wanted
 
 
@@ -31,6 +32,7 @@ class Actions(Struct, frozen=True):
     read_consents: Callable[[Caller, PairwiseId | None], Awaitable[Record]]
     consent_history: Callable[[ServiceCaller | CustomerCaller, PairwiseId | None, str | None, int], Awaitable[History]]
     announced: Callable[[ServiceCaller, str | None, int], Awaitable[Announced]]
+    allowed: Callable[[CustomerCaller, Question], Awaitable[Then]]
     known: Callable[[CustomerCaller], Awaitable[list[Known]]]
     used: Callable[[CustomerCaller, Filter, str | None, int], Awaitable[Uses]]
     catalogue: Callable[[], Awaitable[Catalogue]]

@@ -112,7 +112,7 @@ async def history(
 ) -> list[Event]:
     """Return the answers before a position, newest first."""
     rows = await connection.fetch(SQL["history"], customer, list(purposes), before, most)
-    return [Event(row["sequence"], _answer(row)) for row in rows]
+    return [Event(row["sequence"], answer_from(row)) for row in rows]
 
 
 async def evidence_key(connection: Connection, customer: CustomerId) -> CustomerKey | None:
@@ -126,7 +126,8 @@ async def put_evidence_key(connection: Connection, customer: CustomerId, key: Cu
     await connection.execute(SQL["put_evidence_key"], customer, key.id, key.epoch, key.wrapped.data)
 
 
-def _answer(row: Record) -> Answer:
+def answer_from(row: Record) -> Answer:
+    """Return an answer from its row."""
     shown = Shown(row["language"], row["layout"], row["digest"], row["shown_at"]) if row["digest"] else None
     evidence = Evidence(row["evidence_key"], Sealed(row["evidence"])) if row["evidence"] else None
     said = {name: row[name] for name in Answer.__struct_fields__ if name not in {"shown", "evidence"}}
