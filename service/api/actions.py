@@ -12,9 +12,12 @@ from service.model.callers import Caller, CustomerCaller, ServiceCaller
 from service.model.catalogue import Catalogue
 from service.model.identifiers import Identifier
 from service.model.words import AgeBand, PairwiseId
+from service.usecases import choices
+from service.usecases.choices import Choices, Taken
 from service.usecases.consents import Acknowledged, Record, Said
 from service.usecases.customers import Changed, Claim
 from service.usecases.hers import Filter, Known, Uses
+from service.usecases.preferences import Kept, Preferences, Wished
 from service.usecases.releases import Answer, Wanted
 
 
@@ -28,6 +31,10 @@ class Actions(Struct, frozen=True):
     contribute: Callable[[ServiceCaller, PairwiseId, Sequence[Claim], Attempt | None], Awaitable[Changed]]
     record_consent: Callable[[Caller, Said, Attempt | None], Awaitable[Acknowledged]]
     read_consents: Callable[[Caller, PairwiseId | None], Awaitable[Record]]
+    choose: Callable[[Caller, choices.Said, Attempt | None], Awaitable[Taken]]
+    read_choices: Callable[[CustomerCaller], Awaitable[Choices]]
+    read_preferences: Callable[[CustomerCaller], Awaitable[Preferences]]
+    keep_preferences: Callable[[CustomerCaller, Wished, frozenset[str], Attempt | None], Awaitable[Kept]]
     known: Callable[[CustomerCaller], Awaitable[list[Known]]]
     used: Callable[[CustomerCaller, Filter, str | None, int], Awaitable[Uses]]
     catalogue: Callable[[], Awaitable[Catalogue]]

@@ -1,18 +1,18 @@
 """``/v1/customers/{id}/consents`` for services, ``/v1/me/consents`` for the customer herself."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from litestar import Request, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
-from msgspec import Meta, Struct, structs
+from msgspec import Struct, structs
 
 from service.api.actions import Actions
 from service.api.attempts import attempt_of
 from service.api.bodies import instant, read_body
 from service.api.described import described
-from service.api.wire import Instant, NoticeNumber, PurposeWord, customer_in_path
+from service.api.wire import Instant, NoticeNumber, PurposeWord, Staff, customer_in_path
 from service.errors import (
     NotConsentBasedError,
     NotGrantedError,
@@ -26,7 +26,6 @@ from service.model.callers import CustomerCaller, ServiceCaller
 from service.model.words import Channel, Method, PurposeId, Status
 from service.usecases.consents import Acknowledged, Record, Said
 
-Staff = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}(?!\n)$")]
 A_YES_NAMES_CHANNEL_AND_NOTICE = {
     "if": {"properties": {"answer": {"const": "given"}}},
     "then": {

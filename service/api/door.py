@@ -10,7 +10,19 @@ from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import Message, Scope
 
-from service.api import callers, catalogue, consents, customers, health, me, problems, releases
+from service.api import (
+    callers,
+    catalogue,
+    choices,
+    consents,
+    customers,
+    health,
+    me,
+    preferences,
+    problems,
+    releases,
+    well_known,
+)
 from service.api.actions import Actions
 from service.api.bodies import LIMIT
 from service.errors import ServiceError
@@ -25,8 +37,14 @@ ROUTES = [
     consents.read,
     consents.answer_as_customer,
     consents.read_as_customer,
+    choices.record_choice,
+    choices.choose,
+    choices.read_choices,
+    preferences.read_preferences,
+    preferences.keep_preferences,
     me.facts,
     me.use,
+    well_known.gpc,
     catalogue.purposes,
     catalogue.notice,
     health.live,
