@@ -102,9 +102,9 @@ class Restrictions(Struct, frozen=True):
 
 def restrictions_from(age_band: str, *values: Any) -> Restrictions:  # noqa: ANN401  as a row has them
     """Return restrictions from the values of a row, in the order of the fields."""
-    said: list[Any]
     *said, linked = [tuple(value) if isinstance(value, list) else value for value in values]
-    return Restrictions(AgeBand(age_band), *said, tuple(CustomerId(UUID(str(each))) for each in linked))
+    written: Any = [*said, tuple(CustomerId(UUID(str(each))) for each in linked)]
+    return Restrictions(AgeBand(age_band), *written)
 
 
 FLAGS = tuple(field.name for field in fields(Restrictions) if field.type is bool)
