@@ -1,9 +1,10 @@
 """Answers and what they change. A no holds as soon as it is recorded; a yes must come after the last no."""
 
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from service.model.facts import Sealed, Standing
 from service.model.words import Acting, Channel, EntryId, Method, PolicyVersion, PurposeId, Status
@@ -57,16 +58,43 @@ def standing_after(before: Standing | None, answer: Answer) -> Standing:
     """Return what stands once this answer is recorded.
 
     Times of capture come from clocks that are not ours. So a yes that claims to be older than a recorded no
-    changes nothing, and a no always counts from the moment we recorded it.
+    changes nothing, and a no always counts from the moment we recorded it. To be asked, or to put off, undoes neither
+    a yes nor a no; and a yes that has run its time is no no of hers: one given before it ended still renews it.
     """
+    if answer.status is Status.EXPIRED:
+        return _ended(before, answer)
+    if answer.status.open:
+        return before if before is not None and not before.status.open else _standing(answer, answer.recorded_at)
     if not answer.status.valid:
-        return _standing(answer, decided_at=answer.recorded_at)
-    if before is not None and answer.given_at <= before.decided_at:
+        return _standing(answer, answer.recorded_at)
+    if before is not None and not before.status.open and answer.given_at <= before.decided_at:
         return before
-    return _standing(answer, decided_at=answer.given_at)
+    return _standing(answer, answer.given_at)
 
 
-def _standing(answer: Answer, *, decided_at: datetime) -> Standing:
+def replay(answers: Iterable[Answer], ended: Collection[UUID] = ()) -> dict[tuple[PurposeId, Channel], Standing]:
+    """Return what stands after these answers, in the order in which they were recorded.
+
+    ``ended``: merges that were undone; a yes that came through one of them is as if it had never been.
+    """
+    stands: dict[tuple[PurposeId, Channel], Standing] = {}
+    for answer in answers:
+        if answer.status.valid and answer.link in ended:
+            continue
+        spot = answer.purpose, answer.channel
+        stands[spot] = standing_after(stands.get(spot), answer)
+    return stands
+
+
+def _ended(before: Standing | None, answer: Answer) -> Standing:
+    """End a yes whose time has run by then; anything else stays as it is."""
+    if before is None:
+        return _standing(answer, answer.recorded_at)
+    runs_out = before.status.valid and before.expires_at is not None and before.expires_at <= answer.recorded_at
+    return structs.replace(before, status=Status.EXPIRED) if runs_out else before
+
+
+def _standing(answer: Answer, decided_at: datetime) -> Standing:
     return Standing(
         purpose=answer.purpose,
         channel=answer.channel,

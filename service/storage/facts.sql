@@ -13,9 +13,10 @@ SELECT clock_timestamp() AS now,
        (SELECT row(w.id, w.mac_version, w.mac)
           FROM pairwise w
          WHERE w.customer = c.id AND w.service = $2) AS pairwise,
+       -- Its uuid[] as text: a new connection of asyncpg's cannot read that type within a row.
        (SELECT row(r.mac_version, r.mac, r.age_band, r.may_process, r.may_market, r.may_profile, r.may_share,
                    r.observed_allowed, r.acquired_allowed, r.inferred_allowed, r.demographic_allowed, r.more_than_told,
-                   r.objections, r.paused_until, r.quiet_hours, r.linked)
+                   r.objections, r.paused_until, r.quiet_hours, r.linked::text[])
           FROM restrictions r
          WHERE r.customer = c.id) AS restrictions,
        (SELECT row(s.mac_version, s.mac, s.purpose, s.channel, s.status, s.notice, s.explicit, s.decided_at,
@@ -75,7 +76,7 @@ SELECT clock_timestamp() AS now,
        (SELECT row(k.id, k.epoch, k.wrapped) FROM customer_key k WHERE k.customer = c.id) AS customer_key,
        (SELECT row(r.mac_version, r.mac, r.age_band, r.may_process, r.may_market, r.may_profile, r.may_share,
                    r.observed_allowed, r.acquired_allowed, r.inferred_allowed, r.demographic_allowed, r.more_than_told,
-                   r.objections, r.paused_until, r.quiet_hours, r.linked)
+                   r.objections, r.paused_until, r.quiet_hours, r.linked::text[])
           FROM restrictions r
          WHERE r.customer = c.id) AS restrictions,
        ARRAY(SELECT row(s.mac_version, s.mac, s.purpose, s.channel, s.status, s.notice, s.explicit, s.decided_at,
