@@ -10,7 +10,7 @@ from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import Message, Scope
 
-from service.api import callers, catalogue, consents, customers, health, me, problems, releases
+from service.api import callers, catalogue, consents, customers, health, me, notices, problems, releases
 from service.api.actions import Actions
 from service.api.bodies import LIMIT
 from service.errors import ServiceError
@@ -25,6 +25,10 @@ ROUTES = [
     consents.read,
     consents.answer_as_customer,
     consents.read_as_customer,
+    notices.serve,
+    notices.serve_as_customer,
+    notices.prompts,
+    notices.prompts_as_customer,
     me.facts,
     me.use,
     catalogue.purposes,

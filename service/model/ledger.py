@@ -53,6 +53,17 @@ class Answered(Act, frozen=True, omit_defaults=True, tag="consent"):
     given_at: str
 
 
+class Served(Act, frozen=True, omit_defaults=True, tag="served"):
+    """A notice was shown, on this channel, in this language and arrangement of the page; ``digest``: of its text."""
+
+    purpose: str
+    channel: str
+    notice: int
+    language: str
+    layout: str
+    digest: str
+
+
 class Enrolled(Act, frozen=True, omit_defaults=True, tag="enrol"):
     """A customer was enrolled, or recognised by her identifiers; ``restrictions`` names those that changed."""
 
