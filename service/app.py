@@ -87,6 +87,7 @@ class House:
             read_consents=self._read_consents,
             serve=self._serve,
             prompts=self._prompts,
+            consent_history=self._consent_history,
             known=self._known,
             used=self._used,
             catalogue=self._catalogue,
@@ -139,7 +140,7 @@ class House:
     ) -> Callable[[Database], Awaitable[consents.Acknowledged]]:
         """Bind the recording of an answer to what it needs: a no needs no key."""
         if not said.status.valid:
-            policies, found = await self.library.current(), await self.keys.or_none()
+            policies, found = await self._policies_or_none(), await self.keys.or_none()
             return lambda database: consents.record_no(database, found, policies, caller, said)
         keyring = await self.keys()
         proven = await self._proven_policies(keyring)
@@ -170,6 +171,12 @@ class House:
         policies = await self._proven_policies(keyring)
         return await notices.prompts_for(self.database, keyring, policies, caller, customer, (channel, language))
 
+    async def _consent_history(
+        self, caller: ServiceCaller | CustomerCaller, customer: PairwiseId | None, after: str | None, most: int
+    ) -> consents.History:
+        keyring, policies = await self._keys_for(caller), await self.library.current()
+        return await consents.history(self.database, keyring, policies, caller, customer, after=after, most=most)
+
     async def _known(self, caller: CustomerCaller) -> list[hers.Known]:
         keyring = await self._keys_for(caller)
         return await hers.known(self.database, keyring, await self._proven_policies(keyring), caller)
@@ -192,6 +199,14 @@ class House:
 
     async def _in_force(self) -> Policies:
         return await self._proven_policies(await self.keys())
+
+    async def _policies_or_none(self) -> Policies | None:
+        """Return the policies in force if they can be used, for what works without: saying no."""
+        try:
+            return await self.library.current()
+        except PoliciesUnavailableError as error:
+            log.error("alarm: a no is taken without policies", detail=error.detail)  # noqa: TRY400  no traceback
+            return None
 
     async def _proven_policies(self, keyring: Keyring) -> Policies:
         """Return the policies in force, proven to be published by us: whatever widens a release rests on these."""

@@ -13,7 +13,7 @@ from service.model.catalogue import Catalogue, Notice
 from service.model.identifiers import Identifier
 from service.model.prompts import Prompt
 from service.model.words import AgeBand, Channel, PairwiseId
-from service.usecases.consents import Acknowledged, Record, Said
+from service.usecases.consents import Acknowledged, History, Record, Said
 from service.usecases.customers import Changed, Claim
 from service.usecases.hers import Filter, Known, Uses
 from service.usecases.notices import Served, Serving
@@ -32,6 +32,7 @@ class Actions(Struct, frozen=True):
     read_consents: Callable[[Caller, PairwiseId | None], Awaitable[Record]]
     serve: Callable[[ServiceCaller | CustomerCaller, Serving, Attempt | None], Awaitable[tuple[Served, Notice]]]
     prompts: Callable[[ServiceCaller | CustomerCaller, PairwiseId | None, Channel, str], Awaitable[list[Prompt]]]
+    consent_history: Callable[[ServiceCaller | CustomerCaller, PairwiseId | None, str | None, int], Awaitable[History]]
     known: Callable[[CustomerCaller], Awaitable[list[Known]]]
     used: Callable[[CustomerCaller, Filter, str | None, int], Awaitable[Uses]]
     catalogue: Callable[[], Awaitable[Catalogue]]

@@ -10,7 +10,7 @@ from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import Message, Scope
 
-from service.api import callers, catalogue, consents, customers, health, me, notices, problems, releases
+from service.api import callers, catalogue, consents, customers, health, me, notices, problems, releases, withdrawals
 from service.api.actions import Actions
 from service.api.bodies import LIMIT
 from service.errors import ServiceError
@@ -29,6 +29,10 @@ ROUTES = [
     notices.serve_as_customer,
     notices.prompts,
     notices.prompts_as_customer,
+    consents.history,
+    consents.history_as_customer,
+    withdrawals.withdraw,
+    withdrawals.withdraw_as_customer,
     me.facts,
     me.use,
     catalogue.purposes,

@@ -12,7 +12,7 @@ from service.api.actions import Actions
 from service.api.attempts import attempt_of
 from service.api.bodies import read_body, read_query
 from service.api.described import described
-from service.api.wire import CustomerWord, Instant, NoticeNumber, PurposeWord, customer_in_path
+from service.api.wire import SNAPSHOT, CustomerWord, Instant, NoticeNumber, PurposeWord, customer_in_path
 from service.errors import (
     MissingFieldError,
     NotConsentBasedError,
@@ -135,7 +135,7 @@ EXAMPLE_PAGE: dict[str, Any] = {
     "layout": "checkout-3",
 }
 EXAMPLE_SERVED = Served(
-    snapshot="iKdwdXJwb3NluXBlcnNvbmFsaXNl",
+    snapshot=SNAPSHOT,
     notice=Words(purpose=RECOMMENDATIONS, version=2, language="en", digest="0" * 64, title=TITLE, text=TEXT),
     expires_at=AT,
     entry="ent_01K9Z6V7W8X9Y0Z1A2B3C4D5E6",

@@ -45,6 +45,25 @@ AttributeWord = Annotated[
 NoticeNumber = Annotated[
     int, Meta(ge=1, le=LAST_NOTICE, description="A version of the purpose's notice.", examples=[1])
 ]
+Limit = Annotated[int, Meta(ge=1, le=100, description="How many, at most.", examples=[20])]
+Cursor = Annotated[
+    str,
+    Meta(
+        max_length=100,
+        description="Where the page before this one ended, as its `next` says; good for the same list only.",
+    ),
+]
+SNAPSHOT = "iLlwZXJzb25hbGlzZS5yZWNvbW1lbmRhdGlvbnOjd2Vi"
+SnapshotWord = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=1000,
+        pattern=r"^[A-Za-z0-9_-]+(?!\n)$",
+        description="The snapshot that came with the notice when it was served; good for 30 minutes.",
+        examples=[SNAPSHOT],
+    ),
+]
 Email = Annotated[
     str,
     Meta(

@@ -6,7 +6,8 @@ from msgspec import Struct
 
 from service.errors import BadSnapshotError, SnapshotExpiredError
 from service.model.callers import Caller, actor
-from service.model.consent import Shown
+from service.model.clocks import CLOCKS_DIFFER
+from service.model.consent import Reach, Shown
 from service.model.words import Channel, PurposeId
 
 LIFE = timedelta(minutes=30)
@@ -36,22 +37,30 @@ class Snapshot(Struct, frozen=True, kw_only=True):
         return Shown(self.language, self.layout, self.digest, self.at)
 
 
-def refuse_late(snapshot: Snapshot, now: datetime) -> None:
-    """Raise SnapshotExpiredError for a page that has been open for too long; ``now``: the database's time."""
+class Given(Struct, frozen=True):
+    """What an answer says of itself: for what it was given, on which channel, to which notice, and when."""
+
+    purpose: PurposeId | Reach
+    channel: Channel | None
+    notice: int | None
+    at: datetime
+
+
+def refuse_another_screen(snapshot: Snapshot, caller: Caller, given: Given, now: datetime) -> None:
+    """Raise BadSnapshotError unless this caller showed exactly what is answered, and before it was.
+
+    Raises SnapshotExpiredError for a page that has been open for too long; ``now``: the database's time.
+    """
     if now >= snapshot.expires_at:
         raise SnapshotExpiredError(pointer="/snapshot")
-
-
-def refuse_another_screen(
-    snapshot: Snapshot, caller: Caller, purpose: PurposeId, channel: Channel | None, notice: int | None
-) -> None:
-    """Raise BadSnapshotError unless this caller showed exactly what is answered."""
     if snapshot.by != actor(caller):
         raise BadSnapshotError("somebody else showed this notice", pointer="/snapshot")
-    for said, shown, name in (
-        (purpose, snapshot.purpose, "purpose"),
-        (channel, snapshot.channel, "channel"),
-        (notice, snapshot.notice, "notice"),
-    ):
-        if said != shown:
-            raise BadSnapshotError(f"another {name} was shown", pointer=f"/{name}")
+    if given.purpose != snapshot.purpose:
+        raise BadSnapshotError("another purpose was shown", pointer="/purpose")
+    if given.channel != snapshot.channel:
+        raise BadSnapshotError("it was shown on another channel", pointer="/channel")
+    # A no need not say which notice it is an answer to: the snapshot does.
+    if given.notice not in (None, snapshot.notice):
+        raise BadSnapshotError("another notice was shown", pointer="/notice")
+    if given.at < snapshot.at - CLOCKS_DIFFER:
+        raise BadSnapshotError("she cannot have answered before it was shown", pointer="/given_at")
