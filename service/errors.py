@@ -176,7 +176,7 @@ class SnapshotExpiredError(ServiceError):
     """The page that showed the notice was open for longer than a snapshot holds."""
 
     code = "snapshot-expired"
-    title = "The notice was shown too long ago; show it again"
+    title = "The notice was shown too long ago to be answered"
 
 
 class NotConsentBasedError(ServiceError):
