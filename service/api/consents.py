@@ -20,6 +20,7 @@ from service.api.wire import (
     NoticeNumber,
     PurposeWord,
     SnapshotWord,
+    Staff,
     customer_in_path,
 )
 from service.errors import (
@@ -42,7 +43,6 @@ from service.model.words import Acting, Channel, Method, PurposeId, Status
 from service.usecases import consents as usecases
 from service.usecases.consents import Acknowledged, Record, Said
 
-Staff = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}(?!\n)$")]
 Where = Annotated[
     str,
     Meta(

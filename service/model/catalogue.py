@@ -93,6 +93,8 @@ class Attribute(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     special: bool = False
     """A special category of GDPR Art. 9."""
     demographic: bool = False
+    preference: bool = False
+    """How she likes things done: she sets it herself, and as often as she likes."""
 
     @property
     def used_days(self) -> int:
@@ -195,3 +197,16 @@ class Catalogue(Struct, frozen=True):
         needed = self.purposes[purpose].attributes.get(attribute)
         use = self.services[service].uses.get(purpose)
         return needed is not None and use is not None and notice >= max(needed.since, use.since)
+
+    def consents_of(self, service: ServiceId | None) -> list[PurposeId]:
+        """Return the purposes by consent that a service uses or records; None: all of them."""
+        asked_by_consent = [id_ for id_, purpose in self.purposes.items() if purpose.basis is Basis.CONSENT]
+        if service is None:
+            return asked_by_consent
+        found = self.services.get(service)
+        mine: set[str] = set() if found is None else {*found.uses, *found.records}
+        return [id_ for id_ in asked_by_consent if id_ in mine]
+
+    def reaches_outside(self, purpose: PurposeId) -> bool:
+        """Whether an outside company gets something for a purpose."""
+        return any(service.third_party and purpose in service.uses for service in self.services.values())

@@ -12,6 +12,8 @@ from msgspec import Struct
 
 from service.model.catalogue import Catalogue, Notice, Purpose
 from service.model.facts import Restrictions, Standing
+from service.model.quiet_hours import awake
+from service.model.situation import not_paused
 from service.model.snapshots import LIFE
 from service.model.words import AgeBand, Basis, Channel, PurposeId, Status
 
@@ -105,7 +107,7 @@ def prompts(catalogue: Catalogue, hearing: Hearing, past: Mapping[PurposeId, Pas
 def _prompt(catalogue: Catalogue, hearing: Hearing, id_: PurposeId, past: Past) -> Prompt:
     purpose, in_force = catalogue.purposes[id_], catalogue.notice_in_force(id_)
     words = catalogue.notices.get((id_, in_force, hearing.language))
-    held_back = _held_back(purpose, hearing)
+    held_back = _held_back(catalogue, purpose, hearing)
     if held_back is not None:
         return Prompt(purpose, held_back)
     if words is None:
@@ -119,18 +121,18 @@ def _prompt(catalogue: Catalogue, hearing: Hearing, id_: PurposeId, past: Past) 
     return Prompt(purpose, wish, words)
 
 
-def _held_back(purpose: Purpose, hearing: Hearing) -> Reason | None:
+def _held_back(catalogue: Catalogue, purpose: Purpose, hearing: Hearing) -> Reason | None:
     """Return why a yes to this purpose would open nothing now, whatever she was asked before."""
-    limits = hearing.limits
+    limits, now = hearing.limits, hearing.now
     if limits is None:
         return Reason.UNVERIFIED
-    paused = limits.paused_until is not None and hearing.now < limits.paused_until
+    at_rest = not not_paused(limits, now) or not awake(limits.quiet_hours, hearing.channel, now)
     objects = (
         (not limits.may_market and "marketing" in purpose.kinds)
         or (not limits.may_profile and "profiling" in purpose.kinds)
-        or (not limits.may_share and purpose.third_party)
+        or (not limits.may_share and catalogue.reaches_outside(PurposeId(purpose.id)))
     )
-    if not limits.may_process or paused or objects:
+    if not limits.may_process or at_rest or objects:
         return Reason.NOT_NOW
     if limits.age_band is not AgeBand.ADULT and not ADULTS_ONLY.isdisjoint(purpose.kinds):
         return Reason.ADULTS_ONLY

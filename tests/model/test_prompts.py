@@ -145,6 +145,13 @@ def test_what_forbids_one_thing_leaves_another_to_be_asked(catalogue: Catalogue)
     assert asked(catalogue, Past(), over).ask
 
 
+def test_in_her_quiet_hours_she_is_not_rung_up_to_be_asked(catalogue: Catalogue) -> None:
+    night = structs.replace(OPEN, quiet_hours="22:00-07:00 Europe/Berlin")
+    for limits, now, ask in [(night, NOW, False), (night, NOW + 12 * 60 * MINUTE, True), (OPEN, NOW, True)]:
+        hearing = Hearing(Channel.PHONE, "en", now, limits)
+        assert asked(catalogue, Past(), hearing, PANEL).ask is ask
+
+
 def test_without_proof_of_what_she_forbids_nobody_is_asked(catalogue: Catalogue) -> None:
     assert asked(catalogue, Past(), structs.replace(HEARING, limits=None)).reason is Reason.UNVERIFIED
 
