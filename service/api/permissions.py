@@ -29,7 +29,7 @@ class PermissionQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     purpose: PurposeWord | None = None
 
 
-class Basis(Struct, frozen=True, omit_defaults=True):
+class Ground(Struct, frozen=True, omit_defaults=True):
     """Her answer that stood then: its status, its notice, and its entry."""
 
     status: Status
@@ -48,7 +48,7 @@ class Permission(Struct, frozen=True, kw_only=True, omit_defaults=True):
     channel: Channel
     permitted: list[str]
     withheld: list[Withheld]
-    consent: Basis | None = None
+    consent: Ground | None = None
 
 
 class Permissions(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -69,7 +69,7 @@ EXAMPLE = Permissions(
             channel=Channel.WEB,
             permitted=["first_name", "favourite_genres"],
             withheld=[Withheld(AttributeId("birth_year"), "demographic", "forbid.demographic")],
-            consent=Basis(Status.GIVEN, 1, "ent_01K9Z6V7W8X9Y0Z1A2B3C4D5E6"),
+            consent=Ground(Status.GIVEN, 1, "ent_01K9Z6V7W8X9Y0Z1A2B3C4D5E6"),
         )
     ],
 )
@@ -105,5 +105,5 @@ def _permission(allowed: Allowed) -> Permission:
         channel=asked.channel,
         permitted=[permit.fact.attribute for permit in allowed.decision.permits],
         withheld=list(allowed.decision.withheld),
-        consent=None if answered is None else Basis(answered.status, answered.notice, answered.entry),
+        consent=None if answered is None else Ground(answered.status, answered.notice, answered.entry),
     )
