@@ -24,14 +24,26 @@ from service.errors import (
 )
 from service.model.attempts import Attempt
 from service.model.callers import Caller, CustomerCaller, ServiceCaller, actor
-from service.model.catalogue import Catalogue
+from service.model.catalogue import Catalogue, Notice
 from service.model.choices import takes_away
 from service.model.identifiers import Identifier
-from service.model.words import AgeBand, CustomerId, PairwiseId
+from service.model.prompts import Prompt
+from service.model.words import AgeBand, Channel, CustomerId, PairwiseId
 from service.policy.engine import Policies
 from service.rootkey import read_root_key
 from service.storage import publications
-from service.usecases import access, announcements, choices, consents, customers, hers, past, preferences, releases
+from service.usecases import (
+    access,
+    announcements,
+    choices,
+    consents,
+    customers,
+    hers,
+    notices,
+    past,
+    preferences,
+    releases,
+)
 from service.usecases.keys import open_keys
 from service.usecases.once import once
 from service.usecases.policies import Library
@@ -88,6 +100,8 @@ class House:
             contribute=self._contribute,
             record_consent=self._record_consent,
             read_consents=self._read_consents,
+            serve=self._serve,
+            prompts=self._prompts,
             consent_history=self._consent_history,
             announced=self._announced,
             allowed=self._allowed,
@@ -191,6 +205,26 @@ class House:
         return await consents.read(
             self.database, await self.keys.or_none(), await self.library.current(), caller, customer
         )
+
+    async def _serve(
+        self, caller: ServiceCaller | CustomerCaller, wanted: notices.Serving, attempt: Attempt | None
+    ) -> tuple[notices.Served, Notice]:
+        keyring = await self._keys_for(caller)
+        policies = await self._proven_policies(keyring)
+
+        async def write(database: Database) -> notices.Served:
+            return await notices.serve(database, keyring, policies, caller, wanted)
+
+        served = await once(self.database, attempt, notices.Served, write)
+        # Notices never change and never go, so a replay finds the one that was shown.
+        return served, policies.catalogue.notices[served.said.purpose, served.said.notice, served.said.language]
+
+    async def _prompts(
+        self, caller: ServiceCaller | CustomerCaller, customer: PairwiseId | None, channel: Channel, language: str
+    ) -> list[Prompt]:
+        keyring = await self._keys_for(caller)
+        policies = await self._proven_policies(keyring)
+        return await notices.prompts_for(self.database, keyring, policies, caller, customer, (channel, language))
 
     async def _consent_history(
         self, caller: ServiceCaller | CustomerCaller, customer: PairwiseId | None, after: str | None, most: int

@@ -165,6 +165,20 @@ class NoticeSupersededError(ServiceError):
     title = "A newer notice is in force"
 
 
+class BadSnapshotError(ServiceError):
+    """The snapshot was not made by us, or not of this: another screen, another caller, another customer."""
+
+    code = "bad-snapshot"
+    title = "The snapshot does not show what is answered"
+
+
+class SnapshotExpiredError(ServiceError):
+    """The page that showed the notice was open for longer than a snapshot holds."""
+
+    code = "snapshot-expired"
+    title = "The notice was shown too long ago to be answered"
+
+
 class NotConsentBasedError(ServiceError):
     """The purpose does not rest on consent, so there is nothing to answer."""
 

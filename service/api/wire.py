@@ -54,6 +54,17 @@ Cursor = Annotated[
         description="Where the page before this one ended, as its `next` says; good for the same list only.",
     ),
 ]
+SNAPSHOT = "iLlwZXJzb25hbGlzZS5yZWNvbW1lbmRhdGlvbnOjd2Vi"
+SnapshotWord = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=1000,
+        pattern=r"^[A-Za-z0-9_-]+(?!\n)$",
+        description="The snapshot that came with the notice when it was served; good for 30 minutes.",
+        examples=[SNAPSHOT],
+    ),
+]
 Email = Annotated[
     str,
     Meta(

@@ -80,6 +80,17 @@ class RenewalAnnounced(Act, frozen=True, omit_defaults=True, tag="renewal-due"):
     expires_at: str
 
 
+class Served(Act, frozen=True, omit_defaults=True, tag="served"):
+    """A notice was shown, on this channel, in this language and arrangement of the page; ``digest``: of its text."""
+
+    purpose: str
+    channel: str
+    notice: int
+    language: str
+    layout: str
+    digest: str
+
+
 class Chosen(Act, frozen=True, omit_defaults=True, tag="choice"):
     """A customer chose something beyond single purposes. Of quiet hours only whether there are any."""
 

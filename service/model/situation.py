@@ -28,7 +28,7 @@ class Situation(Struct, frozen=True, kw_only=True):
     """The purpose is offered on this channel."""
     consent: Status = Status.UNKNOWN
     notice_current: bool = False
-    """The answer was given to a notice that covers what is asked today."""
+    """The answer was given to a notice that covers this use of this attribute by this service."""
     verified: bool = False
     """The restrictions row is there and carries our MAC."""
     may_process: bool = False
@@ -121,7 +121,8 @@ def situate(
         granted=_granted(use, asked.channel, attribute),
         channel_allowed=asked.channel in catalogue.purposes[asked.purpose].channels,
         consent=Status.UNKNOWN if standing is None else standing.status_at(facts.now),
-        notice_current=standing is not None and catalogue.covers(asked.purpose, standing.notice),
+        notice_current=standing is not None
+        and catalogue.covers(asked.purpose, standing.notice, asked.service, attribute),
         verified=facts.restrictions is not None,
         may_process=limits.may_process,
         not_paused=facts.restrictions is not None and not_paused(limits, facts.now),

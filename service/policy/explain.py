@@ -17,7 +17,7 @@ IN_WORDS: Mapping[str, str] = {
     UNMET["granted"]: "the service has no right to it for this purpose on this channel",
     UNMET["channel_allowed"]: "the purpose is not offered on this channel",
     UNMET["consent"]: "she has not been asked, or has not answered",
-    UNMET["notice_current"]: "her yes was to a notice that asked for less",
+    UNMET["notice_current"]: "her yes was to a notice that did not ask for this",
     UNMET["verified"]: "there is no proof of what she has restricted",
     UNMET["may_process"]: "she has restricted what is done with her data",
     UNMET["not_paused"]: "she has asked for peace until later",
@@ -59,8 +59,8 @@ def _answered(policies: Policies, asked: Asked, attribute: AttributeId, facts: F
     for permit in decision.permits:
         yield f"Yes: what is {permit.fact.provenance}, from {permit.fact.source}."
         yield from (_policy(policies, id_) for id_ in permit.policies)
-        need = policies.catalogue.purposes[asked.purpose].attributes.get(attribute)
-        yield f"  It is needed: {need}"
+        need = policies.catalogue.purposes[asked.purpose].attributes[attribute]
+        yield f"  It is needed: {need.why}"
     for obligation in decision.obligations:
         days = "" if obligation.days is None else f" (days: {obligation.days})"
         yield f"  It comes with an obligation: {obligation.id}{days}."

@@ -86,6 +86,22 @@ def _has_notices(catalogue: Catalogue, purpose: Purpose) -> Iterator[str]:
     yield from (f"notice {v} is material in one language only" for v in versions if _torn(notices, v))
 
 
+def _asks_since_a_material_notice(catalogue: Catalogue, purpose: Purpose) -> Iterator[str]:
+    for id_, needed in purpose.attributes.items():
+        yield from (f"attributes: {id_}: {what}" for what in _immaterial(catalogue, purpose, "since", needed.since))
+    for each in purpose.earlier:
+        yield from (f"earlier: {what}" for what in _immaterial(catalogue, purpose, "before", each.before))
+        if each.retention_days >= purpose.retention_days:
+            yield f"earlier: {each.retention_days} days are not less than retention_days"
+
+
+def _immaterial(catalogue: Catalogue, purpose: Purpose, word: str, version: int) -> Iterator[str]:
+    """Say so when a version is no notice that asked for more than the one before; whatever is asked first is."""
+    material = {n.version for n in catalogue.notices_of(PurposeId(purpose.id)) if n.material}
+    if version not in material | {1}:
+        yield f"{word} = {version} is no material notice of {purpose.id}"
+
+
 def _torn(notices: Iterable[Notice], version: int) -> bool:
     return len({n.material for n in notices if n.version == version}) > 1
 
@@ -105,6 +121,7 @@ PURPOSE_RULES = (
     _is_in_distinct_groups,
     _expires_if_consented,
     _has_notices,
+    _asks_since_a_material_notice,
     _special_only_by_consent,
 )
 
@@ -179,6 +196,7 @@ def _uses_within_purposes(catalogue: Catalogue, service: Service) -> Iterator[st
             continue
         yield from (f"uses {id_}: not on {c}" for c in use.channels if c not in purpose.channels)
         yield from (f"uses {id_}: not with {a}" for a in use.attributes if a not in purpose.attributes)
+        yield from (f"uses {id_}: {what}" for what in _immaterial(catalogue, purpose, "since", use.since))
         if service.third_party and not purpose.third_party:
             yield f"uses {id_}: which no third party may"
 

@@ -9,14 +9,17 @@ from msgspec import Struct, structs
 from service.crypto.cursors import LAST, cursor, position_of
 from service.crypto.framing import Part
 from service.crypto.keyring import Keyring, open_evidence, seal_evidence
+from service.crypto.snapshots import read_snapshot
 from service.database import Connection, Database
 from service.errors import (
+    BadSnapshotError,
     MissingFieldError,
     NotConsentBasedError,
     NotGrantedError,
     NothingToRenewError,
     NoticeSupersededError,
     PoliciesUnavailableError,
+    SnapshotExpiredError,
     UnauthenticatedError,
     UnknownChannelError,
     UnknownCustomerError,
@@ -31,6 +34,7 @@ from service.model.consent import Answer, Evidence, Reach, Shown, Spot, standing
 from service.model.facts import Standing
 from service.model.identifiers import Identifier
 from service.model.ledger import Act, Answered, AnsweredWidely, entry
+from service.model.snapshots import Given, Snapshot, refuse_another_screen
 from service.model.words import (
     Acting,
     Basis,
@@ -53,8 +57,8 @@ RENEWABLE = (Status.GIVEN, Status.RENEWED, Status.EXPIRED)
 class Said(Struct, frozen=True, kw_only=True):
     """What a customer said, as a caller reports it; its repr hides the evidence.
 
-    Without a customer it is the caller's own answer; without a channel a no means every channel. ``shown``: what a
-    snapshot proves was on the screen. ``evidence``: where else the proof lies. ``reason``: why an operator acts.
+    Without a customer it is the caller's own answer; without a channel a no means every channel. ``snapshot``: proof
+    of what was on the screen. ``evidence``: where else the proof lies. ``reason``: why an operator acts.
     """
 
     purpose: PurposeId | Reach
@@ -67,7 +71,7 @@ class Said(Struct, frozen=True, kw_only=True):
     acting: Acting = Acting.HERSELF
     actor: str = ""
     given_at: datetime | None = None
-    shown: Shown | None = None
+    snapshot: str = ""
     evidence: str = ""
     reason: str = ""
 
@@ -139,7 +143,7 @@ async def record_yes(
     _refuse_unproven(caller)
     _refuse_recorder(policies.catalogue, caller, PurposeId(purpose.id))
     _refuse_outdated(policies.catalogue, PurposeId(purpose.id), said.notice)
-    if said.shown is None and not said.evidence:
+    if not said.snapshot and not said.evidence:
         raise MissingFieldError("a yes needs a snapshot of what she was shown, or evidence", pointer="/evidence")
     return await _record(database, keyring, policies, caller, said)
 
@@ -222,9 +226,12 @@ async def _record(
         id_ = ledger.new_entry_id(change.now)
         spots = await _spots(connection, policies, customer, said)
         made = _Made(caller, change.now, id_, await _version(connection, policies))
-        evidence = await _sealed(connection, keyring, customer, said, id_)
+        seen = _seen(keyring, customer, caller, said, change.now)
+        if seen is not None:
+            said = structs.replace(said, notice=seen.notice)
+        proof = _Proof(None if seen is None else seen.shown, await _sealed(connection, keyring, customer, said, id_))
         standing = [
-            await _stand(connection, keyring, customer, _answer(said, spot, made, policies, evidence)) for spot in spots
+            await _stand(connection, keyring, customer, _answer(said, spot, made, policies, proof)) for spot in spots
         ]
         await ledger.append(connection, entry(id_, customer, caller, change.now, _act(said, standing, change.now)))
     stands = [Stands(each.purpose, each.channel, each.status_at(change.now)) for each in standing]
@@ -253,6 +260,13 @@ class _Made(Struct, frozen=True):
     now: datetime
     entry: EntryId
     policies: PolicyVersion
+
+
+class _Proof(Struct, frozen=True):
+    """What shows that an answer was given: what was on the screen, and where else proof lies."""
+
+    shown: Shown | None
+    evidence: Evidence | None
 
 
 async def _version(connection: Connection, policies: Policies | None) -> PolicyVersion:
@@ -314,6 +328,21 @@ async def _stand(connection: Connection, keyring: Keyring | None, customer: Cust
     return after
 
 
+def _seen(keyring: Keyring | None, customer: CustomerId, caller: Caller, said: Said, now: datetime) -> Snapshot | None:
+    """Return what she saw when she answered. A no is recorded whatever its snapshot is worth, and without a key."""
+    if not said.snapshot or keyring is None:
+        return None
+    try:
+        snapshot = read_snapshot(keyring, said.snapshot, customer)
+        given = Given(said.purpose, said.channel, said.notice, said.given_at or now)
+        refuse_another_screen(snapshot, caller, given, now)
+    except (BadSnapshotError, SnapshotExpiredError):
+        if said.status.valid:
+            raise
+        return None
+    return snapshot
+
+
 async def _sealed(
     connection: Connection, keyring: Keyring | None, customer: CustomerId, said: Said, id_: EntryId
 ) -> Evidence | None:
@@ -329,7 +358,7 @@ async def _sealed(
     return seal_evidence(key, customer, id_, said.evidence)
 
 
-def _answer(said: Said, spot: Spot, made: _Made, policies: Policies | None, evidence: Evidence | None) -> Answer:
+def _answer(said: Said, spot: Spot, made: _Made, policies: Policies | None, proof: _Proof) -> Answer:
     given_at = said.given_at or made.now
     if given_at > made.now + CLOCKS_DIFFER:
         raise WrongKindError("she cannot have answered in the future", pointer="/given_at")
@@ -349,8 +378,8 @@ def _answer(said: Said, spot: Spot, made: _Made, policies: Policies | None, evid
         entry=made.entry,
         acting=said.acting,
         expires_at=_expiry(policies, spot.purpose, given_at) if said.status.valid else None,
-        shown=said.shown,
-        evidence=evidence,
+        shown=proof.shown,
+        evidence=proof.evidence,
     )
 
 

@@ -36,6 +36,7 @@ HER_ANSWER = {
     "channel": "web",
     "notice": 2,
     "explicit": True,
+    "snapshot": None,
     "evidence": "scan-4711",
 }
 FACT = {
@@ -48,6 +49,13 @@ FACT = {
     "derived_from": [],
 }
 
+SHOWN = {
+    "purpose": "personalise.recommendations",
+    "channel": "web",
+    "language": "en",
+    "layout": "checkout-3",
+    "version": 2,
+}
 QUIET = "22:00-07:00 Europe/Berlin"
 
 SAMPLES: dict[str, list[Json]] = {
@@ -79,8 +87,12 @@ SAMPLES: dict[str, list[Json]] = {
     "answer_as_customer": [HER_ANSWER, {"purpose": "market.newsletter", "answer": "withdrawn"}],
     "withdraw": [{"purpose": "market.newsletter", "channel": "email"}, {"all": "marketing"}],
     "withdraw_as_customer": [{"purpose": "market.newsletter", "channel": "email"}, {"all": "everything"}],
+    "serve": [{**SHOWN, "customer": None}],
+    "serve_as_customer": [SHOWN],
 }
 """A body that works, with every field, for each route that takes one: a new route needs one here."""
+QUERIES = dict.fromkeys(("prompts", "prompts_as_customer"), "?channel=web&language=en")
+"""What must be asked of a route, besides its address."""
 
 
 class Route(Struct, frozen=True):
@@ -177,7 +189,7 @@ class Walker:
     def address(self, route: Route, **parts: str) -> str:
         """Return an address of a route that exists."""
         whole = {"customer": self.person.at_shop, "purpose": "personalise.recommendations", "version": "2"}
-        return route.path.format(**(whole | parts))
+        return route.path.format(**(whole | parts)) + QUERIES.get(route.name, "")
 
     def caller(self, route: Route) -> str:
         """Return who may call a route."""

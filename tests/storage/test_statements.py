@@ -23,6 +23,7 @@ HOT = [
     ("customers", "by_pairwise", ("shop", "byc_x")),
     ("customers", "by_identifier", ("email", bytes(32))),
     ("access", "credential", ("x",)),
+    ("notices", "asked", (UUID(int=1), "web", ["p"], [1])),
     ("ledger", "append_if_unchanged", ("e", UUID(int=1), "k", "a", None, b"", 1, 1, "x")),
 ]
 
