@@ -31,7 +31,7 @@ from service.model.words import AgeBand, CustomerId, PairwiseId
 from service.policy.engine import Policies
 from service.rootkey import read_root_key
 from service.storage import publications
-from service.usecases import access, choices, consents, customers, hers, preferences, releases
+from service.usecases import access, announcements, choices, consents, customers, hers, past, preferences, releases
 from service.usecases.keys import open_keys
 from service.usecases.once import once
 from service.usecases.policies import Library
@@ -88,6 +88,9 @@ class House:
             contribute=self._contribute,
             record_consent=self._record_consent,
             read_consents=self._read_consents,
+            consent_history=self._consent_history,
+            announced=self._announced,
+            allowed=self._allowed,
             choose=self._choose,
             read_choices=self._read_choices,
             read_preferences=self._read_preferences,
@@ -178,7 +181,7 @@ class House:
     ) -> Callable[[Database], Awaitable[consents.Acknowledged]]:
         """Bind the recording of an answer to what it needs: a no needs no key."""
         if not said.status.valid:
-            policies, found = await self.library.current(), await self.keys.or_none()
+            policies, found = await self._policies_or_none(), await self.keys.or_none()
             return lambda database: consents.record_no(database, found, policies, caller, said)
         keyring = await self.keys()
         proven = await self._proven_policies(keyring)
@@ -188,6 +191,20 @@ class House:
         return await consents.read(
             self.database, await self.keys.or_none(), await self.library.current(), caller, customer
         )
+
+    async def _consent_history(
+        self, caller: ServiceCaller | CustomerCaller, customer: PairwiseId | None, after: str | None, most: int
+    ) -> consents.History:
+        keyring, policies = await self._keys_for(caller), await self.library.current()
+        return await consents.history(self.database, keyring, policies, caller, customer, after=after, most=most)
+
+    async def _announced(self, caller: ServiceCaller, after: str | None, most: int) -> announcements.Announced:
+        keyring, policies = await self._keys_for(caller), await self.library.current()
+        return await announcements.announced(self.database, keyring, policies, caller, after, most)
+
+    async def _allowed(self, caller: CustomerCaller, question: past.Question) -> past.Then:
+        await self._keys_for(caller)  # a credential that is not proven shows nobody her past
+        return await past.allowed_to_herself(self.database, self.library.at, caller, question)
 
     async def _choose(self, caller: Caller, said: choices.Said, attempt: Attempt | None) -> choices.Taken:
         """Record a choice: what takes away needs no key."""
@@ -240,6 +257,14 @@ class House:
 
     async def _in_force(self) -> Policies:
         return await self._proven_policies(await self.keys())
+
+    async def _policies_or_none(self) -> Policies | None:
+        """Return the policies in force if they can be used, for what works without: saying no."""
+        try:
+            return await self.library.current()
+        except PoliciesUnavailableError as error:
+            log.error("alarm: a no is taken without policies", detail=error.detail)  # noqa: TRY400  no traceback
+            return None
 
     async def _proven_policies(self, keyring: Keyring) -> Policies:
         """Return the policies in force, proven to be published by us: whatever widens a release rests on these."""

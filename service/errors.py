@@ -172,6 +172,13 @@ class NotConsentBasedError(ServiceError):
     title = "This purpose does not rest on consent"
 
 
+class NothingToRenewError(ServiceError):
+    """A renewal of a consent that was never given, or that she has taken back."""
+
+    code = "nothing-to-renew"
+    title = "There is no consent to renew"
+
+
 class NotInterestBasedError(ServiceError):
     """The purpose does not rest on a legitimate interest, so there is nothing to object to."""
 

@@ -13,10 +13,12 @@ from service.model.catalogue import Catalogue
 from service.model.identifiers import Identifier
 from service.model.words import AgeBand, PairwiseId
 from service.usecases import choices
+from service.usecases.announcements import Announced
 from service.usecases.choices import Choices, Taken
-from service.usecases.consents import Acknowledged, Record, Said
+from service.usecases.consents import Acknowledged, History, Record, Said
 from service.usecases.customers import Changed, Claim
 from service.usecases.hers import Filter, Known, Uses
+from service.usecases.past import Question, Then
 from service.usecases.preferences import Kept, Preferences, Wished
 from service.usecases.releases import Answer, Wanted
 
@@ -31,6 +33,9 @@ class Actions(Struct, frozen=True):
     contribute: Callable[[ServiceCaller, PairwiseId, Sequence[Claim], Attempt | None], Awaitable[Changed]]
     record_consent: Callable[[Caller, Said, Attempt | None], Awaitable[Acknowledged]]
     read_consents: Callable[[Caller, PairwiseId | None], Awaitable[Record]]
+    consent_history: Callable[[ServiceCaller | CustomerCaller, PairwiseId | None, str | None, int], Awaitable[History]]
+    announced: Callable[[ServiceCaller, str | None, int], Awaitable[Announced]]
+    allowed: Callable[[CustomerCaller, Question], Awaitable[Then]]
     choose: Callable[[Caller, choices.Said, Attempt | None], Awaitable[Taken]]
     read_choices: Callable[[CustomerCaller], Awaitable[Choices]]
     read_preferences: Callable[[CustomerCaller], Awaitable[Preferences]]

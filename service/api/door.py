@@ -11,6 +11,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import Message, Scope
 
 from service.api import (
+    announcements,
     callers,
     catalogue,
     choices,
@@ -18,10 +19,12 @@ from service.api import (
     customers,
     health,
     me,
+    permissions,
     preferences,
     problems,
     releases,
     well_known,
+    withdrawals,
 )
 from service.api.actions import Actions
 from service.api.bodies import LIMIT
@@ -37,12 +40,18 @@ ROUTES = [
     consents.read,
     consents.answer_as_customer,
     consents.read_as_customer,
+    consents.history,
+    consents.history_as_customer,
+    withdrawals.withdraw,
+    withdrawals.withdraw_as_customer,
+    announcements.announcements,
     choices.record_choice,
     choices.choose,
     choices.read_choices,
     preferences.read_preferences,
     preferences.keep_preferences,
     me.facts,
+    permissions.permissions,
     me.use,
     well_known.gpc,
     catalogue.purposes,

@@ -1,12 +1,36 @@
 """Answers and what they change. A no holds as soon as it is recorded; a yes must come after the last no."""
 
+from collections.abc import Collection, Iterable
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
+from service.model.catalogue import Purpose
 from service.model.facts import Sealed, Standing
 from service.model.words import Acting, Channel, EntryId, Method, PolicyVersion, PurposeId, Status
+
+MARKETING = "marketing"
+"""The kind of purpose that a withdrawal from all marketing means."""
+
+
+class Spot(Struct, frozen=True):
+    """Where an answer stands: one purpose on one channel."""
+
+    purpose: PurposeId
+    channel: Channel
+
+
+class Reach(StrEnum):
+    """A withdrawal from several purposes at once."""
+
+    MARKETING = "marketing"
+    EVERYTHING = "everything"
+
+    def reaches(self, purpose: Purpose | None) -> bool:
+        """Whether it is for this purpose, too; one that is not offered any more is reached by everything."""
+        return self is Reach.EVERYTHING or (purpose is not None and MARKETING in purpose.kinds)
 
 
 class Evidence(Struct, frozen=True):
@@ -57,16 +81,58 @@ def standing_after(before: Standing | None, answer: Answer) -> Standing:
     """Return what stands once this answer is recorded.
 
     Times of capture come from clocks that are not ours. So a yes that claims to be older than a recorded no
-    changes nothing, and a no always counts from the moment we recorded it.
+    changes nothing, and a no always counts from the moment we recorded it. To be asked, or to put off, undoes neither
+    a yes nor a no; and a yes that has run its time is no no of hers: one given before it ended still renews it.
     """
+    if answer.status is Status.EXPIRED:
+        return _ended(before, answer)
+    if answer.status.open:
+        return before if before is not None and not before.status.open else _standing(answer, answer.recorded_at)
     if not answer.status.valid:
-        return _standing(answer, decided_at=answer.recorded_at)
-    if before is not None and answer.given_at <= before.decided_at:
+        return _standing(answer, answer.recorded_at)
+    if before is not None and not before.status.open and answer.given_at <= before.decided_at:
         return before
-    return _standing(answer, decided_at=answer.given_at)
+    return _standing(answer, answer.given_at)
 
 
-def _standing(answer: Answer, *, decided_at: datetime) -> Standing:
+class Ground(Struct, frozen=True):
+    """What stands, and the answer that it rests on."""
+
+    standing: Standing
+    answer: Answer
+
+
+def grounds(answers: Iterable[Answer], ended: Collection[UUID] = ()) -> dict[Spot, Ground]:
+    """Return what stands after these answers, in the order in which they were recorded, and on which each rests.
+
+    ``ended``: merges that were undone; a yes that came through one of them is as if it had never been.
+    """
+    found: dict[Spot, Ground] = {}
+    for answer in answers:
+        if answer.status.valid and answer.link in ended:
+            continue
+        spot = Spot(answer.purpose, answer.channel)
+        before = found.get(spot)
+        after = standing_after(None if before is None else before.standing, answer)
+        if before is None or after != before.standing:
+            found[spot] = Ground(after, answer)
+    return found
+
+
+def replay(answers: Iterable[Answer], ended: Collection[UUID] = ()) -> dict[Spot, Standing]:
+    """Return what stands after these answers; see ``grounds``."""
+    return {spot: ground.standing for spot, ground in grounds(answers, ended).items()}
+
+
+def _ended(before: Standing | None, answer: Answer) -> Standing:
+    """End a yes whose time has run by then; anything else stays as it is."""
+    if before is None:
+        return _standing(answer, answer.recorded_at)
+    runs_out = before.status.valid and before.expires_at is not None and before.expires_at <= answer.recorded_at
+    return structs.replace(before, status=Status.EXPIRED) if runs_out else before
+
+
+def _standing(answer: Answer, decided_at: datetime) -> Standing:
     return Standing(
         purpose=answer.purpose,
         channel=answer.channel,

@@ -72,6 +72,11 @@ class Status(StrEnum):
         """Only these two can ever permit."""
         return self in (Status.GIVEN, Status.RENEWED)
 
+    @property
+    def open(self) -> bool:
+        """Whether she has said neither yes nor no: never asked, asked, or put off."""
+        return self in (Status.UNKNOWN, Status.REQUESTED, Status.DEFERRED)
+
 
 class Method(StrEnum):
     """By which road an answer reached us."""
@@ -83,6 +88,8 @@ class Method(StrEnum):
     COUNTER = "counter"
     IMPORT = "import"
     BROWSER_SIGNAL = "browser-signal"
+    SYSTEM = "system"
+    """Nobody spoke: the controller or the clock acted."""
 
 
 class Acting(StrEnum):

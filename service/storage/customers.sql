@@ -61,8 +61,8 @@ SELECT id, epoch, wrapped FROM customer_key WHERE customer = $1;
 
 -- name: restrictions_of
 SELECT customer, age_band, may_process, may_market, may_profile, may_share, observed_allowed, acquired_allowed,
-       inferred_allowed, demographic_allowed, more_than_told, objections, paused_until, quiet_hours, linked,
-       said_no, mac_version, mac
+       inferred_allowed, demographic_allowed, more_than_told, objections, paused_until, quiet_hours,
+       linked::text[] AS linked, said_no, mac_version, mac
   FROM restrictions
  WHERE customer = ANY($1::uuid[]);
 

@@ -36,6 +36,7 @@ HER_ANSWER = {
     "channel": "web",
     "notice": 2,
     "explicit": True,
+    "evidence": "scan-4711",
 }
 FACT = {
     "attribute": "first_name",
@@ -54,7 +55,9 @@ SAMPLES: dict[str, list[Json]] = {
     "decision": [{"customer": who, **ASKED, "signals": {"gpc": False}} for who in WHOS],
     "enrol": [{"identifiers": {"email": EMAIL, "phone": PHONE, "loyalty": LOYALTY}, "age_band": "adult"}],
     "contribute": [{"facts": [FACT, {**FACT, "attribute": "last_name", "value": "Harbour"}]}],
-    "record": [{**HER_ANSWER, "method": "counter", "actor": "till-4", "given_at": "2026-01-02T03:04:05Z"}],
+    "record": [
+        {**HER_ANSWER, "method": "counter", "acting": "staff", "actor": "till-4", "given_at": "2026-01-02T03:04:05Z"}
+    ],
     "record_choice": [
         {
             "choice": "objection",
@@ -74,6 +77,8 @@ SAMPLES: dict[str, list[Json]] = {
         {"preferences": [], "quiet_hours": None},
     ],
     "answer_as_customer": [HER_ANSWER, {"purpose": "market.newsletter", "answer": "withdrawn"}],
+    "withdraw": [{"purpose": "market.newsletter", "channel": "email"}, {"all": "marketing"}],
+    "withdraw_as_customer": [{"purpose": "market.newsletter", "channel": "email"}, {"all": "everything"}],
 }
 """A body that works, with every field, for each route that takes one: a new route needs one here."""
 

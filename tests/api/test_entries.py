@@ -25,6 +25,8 @@ KINDS = {
     "contribute": "contribute",
     "record": "consent",
     "answer_as_customer": "consent",
+    "withdraw": "consent",
+    "withdraw_as_customer": "consent",
     "record_choice": "choice",
     "choose": "choice",
     "keep_preferences": "preferences",
@@ -36,6 +38,8 @@ TOUCHED: dict[str, set[str]] = {
     "contribute": {"customer", "fact"},
     "record": {"customer", "consent_event"},
     "answer_as_customer": {"customer", "consent_event", "consent"},
+    "withdraw": {"customer", "consent_event", "consent"},
+    "withdraw_as_customer": {"customer", "consent_event", "consent"},
     "record_choice": {"customer", "choice_event", "restrictions"},
     "choose": {"customer", "choice_event", "restrictions"},
     "keep_preferences": {"customer", "choice_event", "restrictions", "fact"},
@@ -77,7 +81,8 @@ async def test_a_write_leaves_exactly_one_entry_and_no_value_in_it(walker: Walke
         assert response.status_code == 200, response.text
         (left,) = (await walker.entries())[len(before) :]
         nobody = body.get("customer") == {"id": NOBODY}
-        assert (left["kind"], left["actor"]) == (KINDS[route.name], who)
+        wide = "-wide" if "all" in body else ""
+        assert (left["kind"], left["actor"]) == (KINDS[route.name] + wide, who)
         assert left["customer"] == (None if nobody else abbie)
         assert left["id"] == response.json()["entry"]
         assert changed(tables, await walker.contents()) == TOUCHED[route.name] | {"entry"}
@@ -141,6 +146,8 @@ REFUSED: dict[str, list[tuple[dict[str, Any], int]]] = {
     ],
     "record": [({"notice": 1}, 409), ({"notice": 3}, 404), ({"purpose": "comply.tax"}, 409), ({"channel": "sms"}, 404)],
     "answer_as_customer": [({"notice": 1}, 409), ({"notice": 3}, 404), ({"purpose": "fulfil.orders"}, 409)],
+    "withdraw": [({"purpose": "no.such"}, 404), ({"channel": "sms"}, 404), ({"all": "marketing"}, 422)],
+    "withdraw_as_customer": [({"purpose": "fulfil.orders"}, 409), ({"all": "some"}, 422)],
     "record_choice": [
         ({"value": "lifted"}, 403),
         ({"choice": "sharing", "value": "yes", "purpose": None}, 403),
