@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from msgspec import Struct
 
+from service.crypto.signing import PublicKey
 from service.model.attempts import Attempt
 from service.model.callers import Caller, CustomerCaller, ServiceCaller
 from service.model.catalogue import Catalogue
@@ -15,6 +16,8 @@ from service.model.words import AgeBand, PairwiseId
 from service.usecases.consents import Acknowledged, Record, Said
 from service.usecases.customers import Changed, Claim
 from service.usecases.hers import Filter, Known, Uses
+from service.usecases.receipts import Page, Receipt, Verdict
+from service.usecases.receipts import Wanted as WantedReceipt
 from service.usecases.releases import Answer, Wanted
 
 
@@ -28,6 +31,10 @@ class Actions(Struct, frozen=True):
     contribute: Callable[[ServiceCaller, PairwiseId, Sequence[Claim], Attempt | None], Awaitable[Changed]]
     record_consent: Callable[[Caller, Said, Attempt | None], Awaitable[Acknowledged]]
     read_consents: Callable[[Caller, PairwiseId | None], Awaitable[Record]]
+    receipt: Callable[[ServiceCaller | CustomerCaller, WantedReceipt], Awaitable[Receipt]]
+    receipts: Callable[[CustomerCaller, str | None, int], Awaitable[Page]]
+    receipt_keys: Callable[[], Awaitable[list[PublicKey]]]
+    verify_receipt: Callable[[str], Awaitable[Verdict]]
     known: Callable[[CustomerCaller], Awaitable[list[Known]]]
     used: Callable[[CustomerCaller, Filter, str | None, int], Awaitable[Uses]]
     catalogue: Callable[[], Awaitable[Catalogue]]

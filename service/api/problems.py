@@ -34,6 +34,7 @@ from service.errors import (
     UnknownFieldError,
     UnknownNoticeError,
     UnknownPurposeError,
+    UnknownReceiptError,
     UnsupportedMediaError,
     WrongKindError,
 )
@@ -52,6 +53,7 @@ STATUS: dict[type[ServiceError], int] = {
     UnknownNoticeError: 404,
     UnknownCustomerError: 404,
     UnknownFactError: 404,
+    UnknownReceiptError: 404,
     MethodNotAllowedError: 405,
     NoticeSupersededError: 409,
     NotConsentBasedError: 409,

@@ -20,6 +20,9 @@ Language = Annotated[
 ]
 
 
+Country = Annotated[str, Meta(pattern=r"^[A-Z]{2}(?!\n)$", description="As ISO 3166-1 writes it.", examples=["IE"])]
+
+
 class ValueKind(StrEnum):
     """What values an attribute has."""
 
@@ -135,6 +138,36 @@ class Service(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         return bool(self.records)
 
 
+class Authority(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Who supervises the company, and hears complaints."""
+
+    name: Text
+    contact: Text
+
+
+class Company(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Who asks: the controller, as a customer is told (GDPR Art. 13(1))."""
+
+    name: Text
+    address: Text
+    contact: Text
+    """How the privacy officer is reached."""
+    jurisdictions: Annotated[tuple[Country, ...], Meta(min_length=1)]
+    """Under whose law it stands; the first is that of its seat."""
+    storage: Annotated[tuple[Country, ...], Meta(min_length=1)]
+    """Where data is kept."""
+    gdpr: bool
+    """Whether the General Data Protection Regulation of the European Union gives its customers their rights."""
+    authority: Authority
+    withdraw: Annotated[Mapping[Language, Text], Meta(min_length=1)]
+    """How a consent is withdrawn, in every language of the notices."""
+
+    def withdrawal_in(self, language: str) -> str:
+        """Return how to withdraw in a language, or in the first there is."""
+        first = next(iter(self.withdraw.values()))
+        return self.withdraw.get(language, self.withdraw.get(language.partition("-")[0], first))
+
+
 class Notice(Struct, frozen=True, kw_only=True):
     """The text a person was shown for a purpose."""
 
@@ -155,6 +188,8 @@ class Catalogue(Struct, frozen=True):
     attributes: Mapping[AttributeId, Attribute]
     services: Mapping[ServiceId, Service]
     notices: Mapping[tuple[PurposeId, int, str], Notice]
+    company: Company | None = None
+    """None in what was published before the catalogue said who the company is."""
 
     def notices_of(self, purpose: PurposeId) -> list[Notice]:
         """Return a purpose's notices, oldest first, in every language."""
@@ -163,6 +198,16 @@ class Catalogue(Struct, frozen=True):
     def notice_in_force(self, purpose: PurposeId) -> int:
         """Return the newest notice version of a purpose, 0 when it has none."""
         return max((n.version for n in self.notices_of(purpose)), default=0)
+
+    @property
+    def languages(self) -> list[str]:
+        """The languages in which anything is asked."""
+        return sorted({notice.language for notice in self.notices.values()})
+
+    def purposes_of(self, service: ServiceId) -> set[PurposeId]:
+        """Return the purposes for which a service uses data or records answers; none when it is not known."""
+        found = self.services.get(service)
+        return set() if found is None else {PurposeId(id_) for id_ in (*found.uses, *found.records)}
 
     def covers(self, purpose: PurposeId, notice: int) -> bool:
         """Whether a yes to this notice version still covers what the purpose asks today."""
