@@ -22,8 +22,9 @@ from service.model.words import Acting, AttributeId, Provenance, PurposeId, Stat
 
 Iri = str
 RECEIPT, RECORD, GDPR = "dpv-27560:receipt", "dpv-27560:record", "-eu-gdpr"
-SUBJECT, CONTROLLER, AUTHORITY = "_:customer", "_:controller", "_:authority"
-"""Names that mean something in one document only: two receipts in one graph never speak of the same somebody."""
+SUBJECT, CONTROLLER, AUTHORITY = "this:customer", "this:controller", "this:authority"
+"""Names that are the receipt's own, by a prefix that it defines: two receipts in one graph never speak of the same
+somebody. (Blank nodes would do, but rdflib lets those of two documents meet.)"""
 STATUS: dict[Status, Iri] = {
     Status.GIVEN: "dpv:ConsentGiven",
     Status.RENEWED: "dpv:RenewedConsentGiven",
@@ -304,11 +305,12 @@ def written(act: Act, holder: Holder, catalogue: Catalogue, company: Company) ->
 def _receipt(act: Act, holder: Holder, catalogue: Catalogue, company: Company) -> Receipt:
     author = Author(act, Entity(iri=SUBJECT, types=["dpv:DataSubject"], identifier=holder.id), catalogue, company)
     records: list[ConsentRecord | ChoiceRecord] = [*author.consent_records(), *author.choice_records()]
+    iri = f"urn:byleave:receipt:{act.entry}"
     reader = SUBJECT if holder.service is None else _service(holder.service)
     used = {CONTROLLER, reader, *_mentioned(records)}
     return Receipt(
-        context=CONTEXT,
-        iri=f"urn:byleave:receipt:{act.entry}",
+        context={**CONTEXT, "this": f"{iri}#"},
+        iri=iri,
         types=["dpv:ConsentReceipt"],
         conforms_to=author.conforming(RECEIPT),
         identifier=act.entry,
@@ -347,7 +349,7 @@ class Author(Struct, frozen=True):
     def _consent_record(self, purpose: PurposeId, answers: Sequence[Answer]) -> ConsentRecord:
         language = self.act.language or ENGLISH
         return ConsentRecord(
-            iri=f"urn:byleave:record:{self.act.entry}:{purpose}",
+            iri=f"this:record-{purpose}",
             types=["dpv:ConsentRecord"],
             conforms_to=self.conforming(RECORD),
             identifier=f"{self.act.entry}:{purpose}",
@@ -415,7 +417,7 @@ class Author(Struct, frozen=True):
 
     def _choice_record(self, choice: Choice, number: int) -> ChoiceRecord:
         return ChoiceRecord(
-            iri=f"urn:byleave:record:{self.act.entry}:choice-{number}",
+            iri=f"this:record-choice-{number}",
             types=["dpv:Record"],
             identifier=f"{self.act.entry}:choice-{number}",
             created=self.act.recorded_at,
@@ -477,7 +479,7 @@ def _notice(notice: CataloguedNotice, answer: Answer) -> Notice:
     shown = answer.shown
     digest = notice.digest if shown is None else shown.digest
     return Notice(
-        iri=f"_:notice-{notice.purpose}-{notice.version}-{notice.language}",
+        iri=f"this:notice-{notice.purpose}-{notice.version}-{notice.language}",
         types=["dpv:ConsentNotice"],
         version=str(notice.version),
         language=notice.language,
@@ -503,11 +505,11 @@ def _places(codes: Sequence[str], kind: Iri) -> list[Place]:
 
 
 def _service(id_: str) -> Iri:
-    return f"_:service-{id_}"
+    return f"this:service-{id_}"
 
 
 def _purpose(id_: str) -> Iri:
-    return f"_:purpose-{id_}"
+    return f"this:purpose-{id_}"
 
 
 def _mentioned(records: Iterable[ConsentRecord | ChoiceRecord]) -> Iterator[Iri]:
