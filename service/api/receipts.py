@@ -25,7 +25,7 @@ from service.model.words import EntryId
 from service.usecases.receipts import Receipt as Made
 from service.usecases.receipts import Wanted
 
-FOR_MINUTES = "public, max-age=300"
+FOR_MINUTES = "max-age=300"
 """How long anybody may keep the key set: shorter than a new key waits before it signs."""
 
 LONGEST = 4 * LIMIT
