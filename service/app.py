@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import structlog
 from litestar import Litestar
+from msgspec import structs
 
 from service.api.actions import Actions
 from service.api.contract import PAGES
@@ -25,18 +26,31 @@ from service.errors import (
 from service.model.attempts import Attempt
 from service.model.callers import Caller, CustomerCaller, ServiceCaller, actor
 from service.model.catalogue import Catalogue
+from service.model.choices import takes_away
 from service.model.identifiers import Identifier
-from service.model.words import AgeBand, EntryId, PairwiseId
+from service.model.words import AgeBand, CustomerId, EntryId, PairwiseId
 from service.policy.engine import Policies
 from service.rootkey import read_root_key
 from service.storage import publications
-from service.usecases import access, consents, customers, hers, receipts, releases
+from service.usecases import (
+    access,
+    announcements,
+    choices,
+    consents,
+    customers,
+    hers,
+    past,
+    preferences,
+    receipts,
+    releases,
+)
 from service.usecases.keys import open_keys
 from service.usecases.once import once
 from service.usecases.policies import Library
 
 Result = TypeVar("Result")
 log = structlog.get_logger()
+Written = TypeVar("Written", consents.Acknowledged, choices.Taken, preferences.Kept)
 
 
 class Keys:
@@ -96,6 +110,13 @@ class House:
             receipts=self._receipts,
             receipt_keys=self._receipt_keys,
             verify_receipt=self._verify_receipt,
+            consent_history=self._consent_history,
+            announced=self._announced,
+            allowed=self._allowed,
+            choose=self._choose,
+            read_choices=self._read_choices,
+            read_preferences=self._read_preferences,
+            keep_preferences=self._keep_preferences,
             known=self._known,
             used=self._used,
             catalogue=self._catalogue,
@@ -109,7 +130,13 @@ class House:
         return await access.customer_caller(self.database, await self.keys.or_none(), presented)
 
     async def _release(self, caller: ServiceCaller, wanted: releases.Wanted) -> releases.Answer:
-        gate = releases.Gate(self.database, await self._keys_for(caller), self.library.at, self._monotonic)
+        keyring = await self._keys_for(caller)
+
+        async def heed(caller: ServiceCaller, customer: CustomerId) -> object:
+            policies = await self.library.current()
+            return await choices.heed(self.database, keyring, policies, caller, customer)
+
+        gate = releases.Gate(self.database, keyring, self.library.at, self._monotonic, heed)
         return await releases.release(gate, caller, wanted)
 
     async def _enrol(
@@ -141,14 +168,42 @@ class House:
     async def _record_consent(
         self, caller: Caller, said: consents.Said, attempt: Attempt | None
     ) -> consents.Acknowledged:
-        return await once(self.database, attempt, consents.Acknowledged, await self._recording(caller, said))
+        write = await self._recording(caller, said)
+        return await self._once(caller, attempt, consents.Acknowledged, write)
+
+    async def _once(
+        self,
+        caller: Caller,
+        attempt: Attempt | None,
+        kind: type[Written],
+        write: Callable[[Database], Awaitable[Written]],
+    ) -> Written:
+        """Do a write once, and with it what the browser of a customer signals."""
+        if isinstance(caller, CustomerCaller) and caller.gpc:
+            write = await self._heeding(caller, write)
+        return await once(self.database, attempt, kind, write)
+
+    async def _heeding(
+        self, caller: CustomerCaller, write: Callable[[Database], Awaitable[Written]]
+    ) -> Callable[[Database], Awaitable[Written]]:
+        """Let a write and the Global Privacy Control that came with it take effect together, or neither."""
+        policies, keyring = await self.library.current(), await self.keys.or_none()
+
+        async def both(database: Database) -> Written:
+            async with database.transaction() as connection:
+                within = database.within(connection)
+                written = await write(within)
+                taken = await choices.heed(within, keyring, policies, caller, caller.customer)
+            return written if taken is None else structs.replace(written, version=taken.version)
+
+        return both
 
     async def _recording(
         self, caller: Caller, said: consents.Said
     ) -> Callable[[Database], Awaitable[consents.Acknowledged]]:
         """Bind the recording of an answer to what it needs: a no needs no key."""
         if not said.status.valid:
-            policies, found = await self.library.current(), await self.keys.or_none()
+            policies, found = await self._policies_or_none(), await self.keys.or_none()
             return lambda database: consents.record_no(database, found, policies, caller, said)
         keyring = await self.keys()
         proven = await self._proven_policies(keyring)
@@ -197,6 +252,49 @@ class House:
         except KeysUnavailableError:
             return await act(await self.keys.anew())
 
+    async def _consent_history(
+        self, caller: ServiceCaller | CustomerCaller, customer: PairwiseId | None, after: str | None, most: int
+    ) -> consents.History:
+        keyring, policies = await self._keys_for(caller), await self.library.current()
+        return await consents.history(self.database, keyring, policies, caller, customer, after=after, most=most)
+
+    async def _announced(self, caller: ServiceCaller, after: str | None, most: int) -> announcements.Announced:
+        keyring, policies = await self._keys_for(caller), await self.library.current()
+        return await announcements.announced(self.database, keyring, policies, caller, after, most)
+
+    async def _allowed(self, caller: CustomerCaller, question: past.Question) -> past.Then:
+        await self._keys_for(caller)  # a credential that is not proven shows nobody her past
+        return await past.allowed_to_herself(self.database, self.library.at, caller, question)
+
+    async def _choose(self, caller: Caller, said: choices.Said, attempt: Attempt | None) -> choices.Taken:
+        """Record a choice: what takes away needs no key."""
+        keyring = await self.keys.or_none() if takes_away(said.choice) else await self.keys()
+        policies = await self.library.current()
+
+        async def write(database: Database) -> choices.Taken:
+            return await choices.choose(database, keyring, policies, caller, said)
+
+        return await self._once(caller, attempt, choices.Taken, write)
+
+    async def _read_choices(self, caller: CustomerCaller) -> choices.Choices:
+        keyring = await self._keys_for(caller)
+        return await choices.read(self.database, keyring, await self.library.current(), caller)
+
+    async def _read_preferences(self, caller: CustomerCaller) -> preferences.Preferences:
+        keyring = await self._keys_for(caller)
+        return await preferences.read(self.database, keyring, await self._proven_policies(keyring), caller)
+
+    async def _keep_preferences(
+        self, caller: CustomerCaller, wished: preferences.Wished, seen: frozenset[str], attempt: Attempt | None
+    ) -> preferences.Kept:
+        keyring = await self._keys_for(caller)
+        policies = await self._proven_policies(keyring)
+
+        async def write(database: Database) -> preferences.Kept:
+            return await preferences.keep(database, keyring, policies, caller, wished, seen)
+
+        return await self._once(caller, attempt, preferences.Kept, write)
+
     async def _known(self, caller: CustomerCaller) -> list[hers.Known]:
         keyring = await self._keys_for(caller)
         return await hers.known(self.database, keyring, await self._proven_policies(keyring), caller)
@@ -219,6 +317,14 @@ class House:
 
     async def _in_force(self) -> Policies:
         return await self._proven_policies(await self.keys())
+
+    async def _policies_or_none(self) -> Policies | None:
+        """Return the policies in force if they can be used, for what works without: saying no."""
+        try:
+            return await self.library.current()
+        except PoliciesUnavailableError as error:
+            log.error("alarm: a no is taken without policies", detail=error.detail)  # noqa: TRY400  no traceback
+            return None
 
     async def _proven_policies(self, keyring: Keyring) -> Policies:
         """Return the policies in force, proven to be published by us: whatever widens a release rests on these."""

@@ -179,6 +179,34 @@ class NotConsentBasedError(ServiceError):
     title = "This purpose does not rest on consent"
 
 
+class NothingToRenewError(ServiceError):
+    """A renewal of a consent that was never given, or that she has taken back."""
+
+    code = "nothing-to-renew"
+    title = "There is no consent to renew"
+
+
+class NotInterestBasedError(ServiceError):
+    """The purpose does not rest on a legitimate interest, so there is nothing to object to."""
+
+    code = "not-interest-based"
+    title = "This purpose does not rest on a legitimate interest"
+
+
+class PreconditionRequiredError(ServiceError):
+    """The write would replace what others edit too, and does not say which state it saw."""
+
+    code = "precondition-required"
+    title = "Say in If-Match which state you saw"
+
+
+class PreconditionFailedError(ServiceError):
+    """Something was changed since the caller saw it."""
+
+    code = "precondition-failed"
+    title = "It was changed since you saw it"
+
+
 class BadIdempotencyKeyError(ServiceError):
     """The Idempotency-Key header is not a string as RFC 9651 writes it."""
 

@@ -13,9 +13,14 @@ from service.model.callers import Caller, CustomerCaller, ServiceCaller
 from service.model.catalogue import Catalogue
 from service.model.identifiers import Identifier
 from service.model.words import AgeBand, PairwiseId
-from service.usecases.consents import Acknowledged, Record, Said
+from service.usecases import choices
+from service.usecases.announcements import Announced
+from service.usecases.choices import Choices, Taken
+from service.usecases.consents import Acknowledged, History, Record, Said
 from service.usecases.customers import Changed, Claim
 from service.usecases.hers import Filter, Known, Uses
+from service.usecases.past import Question, Then
+from service.usecases.preferences import Kept, Preferences, Wished
 from service.usecases.receipts import Page, Receipt, Verdict
 from service.usecases.receipts import Wanted as WantedReceipt
 from service.usecases.releases import Answer, Wanted
@@ -35,6 +40,13 @@ class Actions(Struct, frozen=True):
     receipts: Callable[[CustomerCaller, str | None, int], Awaitable[Page]]
     receipt_keys: Callable[[], Awaitable[list[PublicKey]]]
     verify_receipt: Callable[[str], Awaitable[Verdict]]
+    consent_history: Callable[[ServiceCaller | CustomerCaller, PairwiseId | None, str | None, int], Awaitable[History]]
+    announced: Callable[[ServiceCaller, str | None, int], Awaitable[Announced]]
+    allowed: Callable[[CustomerCaller, Question], Awaitable[Then]]
+    choose: Callable[[Caller, choices.Said, Attempt | None], Awaitable[Taken]]
+    read_choices: Callable[[CustomerCaller], Awaitable[Choices]]
+    read_preferences: Callable[[CustomerCaller], Awaitable[Preferences]]
+    keep_preferences: Callable[[CustomerCaller, Wished, frozenset[str], Attempt | None], Awaitable[Kept]]
     known: Callable[[CustomerCaller], Awaitable[list[Known]]]
     used: Callable[[CustomerCaller, Filter, str | None, int], Awaitable[Uses]]
     catalogue: Callable[[], Awaitable[Catalogue]]

@@ -10,7 +10,23 @@ from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import Message, Scope
 
-from service.api import callers, catalogue, consents, customers, health, me, problems, receipts, releases
+from service.api import (
+    announcements,
+    callers,
+    catalogue,
+    choices,
+    consents,
+    customers,
+    health,
+    me,
+    permissions,
+    preferences,
+    problems,
+    receipts,
+    releases,
+    well_known,
+    withdrawals,
+)
 from service.api.actions import Actions
 from service.api.bodies import LIMIT
 from service.errors import ServiceError
@@ -25,13 +41,25 @@ ROUTES = [
     consents.read,
     consents.answer_as_customer,
     consents.read_as_customer,
+    consents.history,
+    consents.history_as_customer,
+    withdrawals.withdraw,
+    withdrawals.withdraw_as_customer,
+    announcements.announcements,
+    choices.record_choice,
+    choices.choose,
+    choices.read_choices,
+    preferences.read_preferences,
+    preferences.keep_preferences,
     me.facts,
+    permissions.permissions,
     me.use,
     receipts.receipt,
     receipts.my_receipt,
     receipts.my_receipts,
     receipts.key_set,
     receipts.verify_receipt,
+    well_known.gpc,
     catalogue.purposes,
     catalogue.notice,
     health.live,

@@ -14,8 +14,7 @@ from msgspec import Meta, Struct
 from service.api.actions import Actions
 from service.api.bodies import LIMIT, read_body, read_query
 from service.api.described import described
-from service.api.me import Cursor, Limit
-from service.api.wire import ENTRY, Instant, customer_in_path
+from service.api.wire import ENTRY, Cursor, Instant, Limit, customer_in_path
 from service.crypto.signing import PublicKey
 from service.errors import BadCursorError, UnknownCustomerError, UnknownReceiptError
 from service.model.callers import CustomerCaller, ServiceCaller

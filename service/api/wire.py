@@ -17,6 +17,7 @@ Instant = Annotated[datetime, Meta(tz=True)]
 PAIRWISE = r"^byc_[a-z2-7]{26}(?!\n)$"
 HER = "byc_" + "n5xw23lfmfwgk3lbnzqxgzltoq"
 ENTRY = r"^ent_[0-9A-HJKMNP-TV-Z]{26}(?!\n)$"
+Staff = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}(?!\n)$")]
 NUMBER = re.compile(r"[1-9][0-9]{0,5}")
 LAST_NOTICE = 100_000
 
@@ -53,6 +54,14 @@ AttributeWord = Annotated[
 ]
 NoticeNumber = Annotated[
     int, Meta(ge=1, le=LAST_NOTICE, description="A version of the purpose's notice.", examples=[1])
+]
+Limit = Annotated[int, Meta(ge=1, le=100, description="How many, at most.", examples=[20])]
+Cursor = Annotated[
+    str,
+    Meta(
+        max_length=100,
+        description="Where the page before this one ended, as its `next` says; good for the same list only.",
+    ),
 ]
 Email = Annotated[
     str,

@@ -76,6 +76,8 @@ class Attribute(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     special: bool = False
     """A special category of GDPR Art. 9."""
     demographic: bool = False
+    preference: bool = False
+    """How she likes things done: she sets it herself, and as often as she likes."""
 
     @property
     def used_days(self) -> int:
@@ -204,10 +206,18 @@ class Catalogue(Struct, frozen=True):
         """The languages in which anything is asked."""
         return sorted({notice.language for notice in self.notices.values()})
 
-    def purposes_of(self, service: ServiceId) -> set[PurposeId]:
-        """Return the purposes for which a service uses data or records answers; none when it is not known."""
+    def consents_of(self, service: ServiceId | None) -> list[PurposeId]:
+        """Return the purposes by consent that a service uses or records; None: all of them."""
+        asked_by_consent = [id_ for id_, purpose in self.purposes.items() if purpose.basis is Basis.CONSENT]
+        if service is None:
+            return asked_by_consent
         found = self.services.get(service)
-        return set() if found is None else {PurposeId(id_) for id_ in (*found.uses, *found.records)}
+        mine: set[str] = set() if found is None else {*found.uses, *found.records}
+        return [id_ for id_ in asked_by_consent if id_ in mine]
+
+    def reaches_outside(self, purpose: PurposeId) -> bool:
+        """Whether an outside company gets something for a purpose."""
+        return any(service.third_party and purpose in service.uses for service in self.services.values())
 
     def covers(self, purpose: PurposeId, notice: int) -> bool:
         """Whether a yes to this notice version still covers what the purpose asks today."""

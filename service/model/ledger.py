@@ -51,6 +51,49 @@ class Answered(Act, frozen=True, omit_defaults=True, tag="consent"):
     explicit: bool
     method: str
     given_at: str
+    reason: str = ""
+    """Why, where an operator acted."""
+
+
+class AnsweredWidely(Act, frozen=True, omit_defaults=True, tag="consent-wide"):
+    """A customer's answer to several purposes at once was recorded; each spot is ``purpose/channel``."""
+
+    reach: str
+    spots: list[str]
+    answer: str
+    method: str
+    given_at: str
+    reason: str = ""
+
+
+class Expired(Act, frozen=True, omit_defaults=True, tag="expiry"):
+    """Consents had run their time; each spot is ``purpose/channel``."""
+
+    spots: list[str]
+
+
+class RenewalAnnounced(Act, frozen=True, omit_defaults=True, tag="renewal-due"):
+    """Services were told that a consent ends soon."""
+
+    purpose: str
+    channel: str
+    expires_at: str
+
+
+class Chosen(Act, frozen=True, omit_defaults=True, tag="choice"):
+    """A customer chose something beyond single purposes. Of quiet hours only whether there are any."""
+
+    choice: str
+    value: str
+    method: str
+    given_at: str
+
+
+class Preferred(Act, frozen=True, omit_defaults=True, tag="preferences"):
+    """She changed what she likes: which attributes, and whether her quiet hours are others now."""
+
+    facts: list[str]
+    quiet_hours: bool = False
 
 
 class Enrolled(Act, frozen=True, omit_defaults=True, tag="enrol"):

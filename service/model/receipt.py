@@ -30,7 +30,7 @@ class Flaw(StrEnum):
     """Signed, but as something else."""
 
 
-class Choice(Struct, frozen=True):
+class ChoiceEvent(Struct, frozen=True):
     """A choice beyond single purposes, as it reached us: an event, kept for ever."""
 
     choice: str
@@ -43,7 +43,7 @@ class Choice(Struct, frozen=True):
     entry: EntryId
 
     def __repr__(self) -> str:  # what she chose is hers
-        return f"Choice({self.entry!r})"
+        return f"ChoiceEvent({self.entry!r})"
 
 
 class Act(Struct, frozen=True):
@@ -51,12 +51,12 @@ class Act(Struct, frozen=True):
 
     entry: EntryId
     answers: Sequence[Answer]
-    choices: Sequence[Choice]
+    choices: Sequence[ChoiceEvent]
 
     @property
     def recorded_at(self) -> datetime:
         """When it was recorded: also the date of its receipt, for a receipt made later says the same."""
-        events: list[Answer | Choice] = [*self.answers, *self.choices]
+        events: list[Answer | ChoiceEvent] = [*self.answers, *self.choices]
         return events[0].recorded_at
 
     @property

@@ -16,7 +16,7 @@ from service.model.catalogue import Attribute, Catalogue, Company
 from service.model.catalogue import Notice as CataloguedNotice
 from service.model.catalogue import Purpose as CataloguedPurpose
 from service.model.consent import Answer
-from service.model.receipt import ENGLISH, Act, Choice, Holder
+from service.model.receipt import ENGLISH, Act, ChoiceEvent, Holder
 from service.model.receipt_text import words_in
 from service.model.words import Acting, AttributeId, Provenance, PurposeId, Status
 
@@ -415,7 +415,7 @@ class Author(Struct, frozen=True):
                     seen.add((version, notice.language))
                     yield _notice(notice, answer)
 
-    def _choice_record(self, choice: Choice, number: int) -> ChoiceRecord:
+    def _choice_record(self, choice: ChoiceEvent, number: int) -> ChoiceRecord:
         return ChoiceRecord(
             iri=f"this:record-choice-{number}",
             types=["dpv:Record"],

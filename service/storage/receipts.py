@@ -1,6 +1,5 @@
 """What receipts are made of: the events of one entry, the keys that sign, and the catalogues that spoke."""
 
-from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
@@ -8,10 +7,9 @@ from asyncpg import Record
 from msgspec import Struct
 
 from service.database import Connection
-from service.model.facts import Standing
-from service.model.receipt import Act, Choice, Standings
+from service.model.receipt import Act, ChoiceEvent
 from service.model.words import CustomerId, EntryId, PolicyVersion, PurposeId
-from service.storage.consents import _answer, _standing
+from service.storage.consents import answer_from
 from service.storage.statements import statements
 
 SQL = statements(__file__)
@@ -35,7 +33,7 @@ class Signer(Struct, frozen=True):
 
 async def act(connection: Connection, customer: CustomerId, entry: EntryId) -> Act | None:
     """Return all that this customer said under an entry of hers; None when it is not about that, or not hers."""
-    answers = [_answer(row) for row in await connection.fetch(SQL["answers"], customer, entry)]
+    answers = [answer_from(row) for row in await connection.fetch(SQL["answers"], customer, entry)]
     choices = [_choice(row) for row in await connection.fetch(SQL["choices"], customer, entry)]
     return Act(entry, answers, choices) if answers or choices else None
 
@@ -44,13 +42,6 @@ async def lines(connection: Connection, customer: CustomerId, before: datetime |
     """Return the acts before an instant, newest first."""
     rows = await connection.fetch(SQL["lines"], customer, before, most)
     return [Line(row["entry"], row["recorded_at"], list(row["purposes"]), list(row["choices"])) for row in rows]
-
-
-async def standings(connection: Connection, customer: CustomerId, purposes: Iterable[PurposeId]) -> Standings:
-    """Return what stands at this moment for some purposes."""
-    now = await connection.fetchval(SQL["clock"])
-    found: list[Standing] = [_standing(row) for row in await connection.fetch(SQL["standing"], customer, [*purposes])]
-    return Standings(now, [(each, each.status_at(now)) for each in found])
 
 
 async def signers(connection: Connection) -> list[Signer]:
@@ -69,5 +60,5 @@ async def versions_after(connection: Connection, version: PolicyVersion) -> list
     return [PolicyVersion(row["version"]) for row in await connection.fetch(SQL["versions_after"], version)]
 
 
-def _choice(row: Record) -> Choice:
-    return msgspec.convert({name: row[name] for name in Choice.__struct_fields__}, Choice)
+def _choice(row: Record) -> ChoiceEvent:
+    return msgspec.convert({name: row[name] for name in ChoiceEvent.__struct_fields__}, ChoiceEvent)

@@ -42,15 +42,6 @@ SELECT entry, recorded_at,
  ORDER BY recorded_at DESC
  LIMIT $3;
 
--- name: clock
-SELECT clock_timestamp();
-
--- name: standing
-SELECT purpose, channel, status, notice, explicit, decided_at, expires_at
-  FROM consent
- WHERE customer = $1 AND purpose = ANY($2::text[])
- ORDER BY purpose, channel;
-
 -- name: signers
 -- Every version of the key that signs receipts. Its date is the instant from which it signs.
 SELECT version, created_at AS since

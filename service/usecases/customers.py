@@ -19,14 +19,25 @@ from service.errors import (
     UnknownFactError,
     WrongKindError,
 )
-from service.model.callers import ServiceCaller
+from service.model.callers import ServiceCaller, actor
+from service.model.choices import Age, Chosen
 from service.model.clocks import CLOCKS_DIFFER
 from service.model.facts import CERTAIN, fact_name, restrictions_at_enrolment, with_age_band
 from service.model.identifiers import Identifier, recognised
 from service.model.ledger import Contributed, Enrolled, entry
-from service.model.words import AgeBand, AttributeId, CustomerId, EntryId, IdentifierKind, PairwiseId, Provenance
+from service.model.words import (
+    Acting,
+    AgeBand,
+    AttributeId,
+    CustomerId,
+    EntryId,
+    IdentifierKind,
+    Method,
+    PairwiseId,
+    Provenance,
+)
 from service.policy.engine import Policies
-from service.storage import access, customers, facts, ledger
+from service.storage import access, choices, customers, facts, ledger
 
 
 class Changed(Struct, frozen=True):
@@ -90,7 +101,10 @@ async def enrol(
         new = customer is None
         customer, key = await _customer(connection, keyring, customer, age_band)
         change = await customers.bump(connection, customer)
+        id_ = ledger.new_entry_id(change.now)
         changed = not new and await _aged(connection, keyring, customer, age_band, may_open=service.may_open)
+        if changed or (new and age_band is not AgeBand.UNKNOWN):
+            await choices.record(connection, customer, _age(caller, age_band, change.now, id_))
         for each in found_by:
             await customers.put_identifier(connection, keyring, customer, key, each)
         pairwise = await customers.pairwise_id(connection, keyring, customer, caller.service)
@@ -99,7 +113,6 @@ async def enrol(
             new=new,
             restrictions=["age_band"] if changed else [],
         )
-        id_ = ledger.new_entry_id(change.now)
         await ledger.append(connection, entry(id_, customer, caller, change.now, act))
     return Changed(pairwise, change.version, id_)
 
@@ -202,6 +215,20 @@ async def _aged(
     if limits != held:
         await customers.put_restrictions(connection, keyring, customer, limits)
     return limits != held
+
+
+def _age(caller: ServiceCaller, band: AgeBand, now: datetime, id_: EntryId) -> Chosen:
+    """Return a word on a customer's age that was believed, as the choice that it counts as."""
+    return Chosen(
+        choice=Age(band),
+        method=Method.API,
+        acting=Acting.CONTROLLER,
+        actor="",
+        recorder=actor(caller),
+        given_at=now,
+        recorded_at=now,
+        entry=id_,
+    )
 
 
 def _checked(policies: Policies, caller: ServiceCaller, index: int, claim: Claim) -> bytes:

@@ -16,14 +16,15 @@ from service.database import Connection, Database
 from service.errors import NotGrantedError, UnknownAttributeError, UnknownServiceError
 from service.model.callers import Caller
 from service.model.catalogue import Catalogue
+from service.model.choices import Age, Chosen
 from service.model.columns import Columns, Draft, draft, refuse_misfits
 from service.model.facts import Restrictions, restrictions_at_enrolment, with_age_band
 from service.model.identifiers import Identifier, recognised
 from service.model.ledger import Entry, Imported, entry
 from service.model.sheet import LONGEST_LINE, Reject, Row
-from service.model.words import AgeBand, AttributeId, CustomerId, IdentifierKind, Provenance, ServiceId
+from service.model.words import Acting, AgeBand, AttributeId, CustomerId, IdentifierKind, Method, Provenance, ServiceId
 from service.policy.engine import Policies
-from service.storage import customers, facts, ledger, sources
+from service.storage import choices, customers, facts, ledger, sources
 
 BATCH = 100
 """Rows of one transaction: it is over long before anybody who waits for it loses patience."""
@@ -379,7 +380,7 @@ async def _write(connection: Connection, run: _Run, now: datetime, landings: lis
     limits = {each.customer: each.limits for each in landings if each.limits}
     born = {customer: each for customer, each in limits.items() if customer not in keys}
     changed = {customer: each for customer, each in limits.items() if customer in keys}
-    versions = await customers.bump_all(connection, keys)
+    changes = await customers.bump_all(connection, keys)
     await customers.put_all_restrictions(connection, keyring, changed)
     keys |= await customers.create_all(connection, keyring, born)
     await customers.put_identifiers(
@@ -389,10 +390,42 @@ async def _write(connection: Connection, run: _Run, now: datetime, landings: lis
     )
     await facts.put_all(
         connection,
-        [(to.customer, keys[to.customer], each, versions.get(to.customer, 1)) for to in landings for each in to.news],
+        [
+            (to.customer, keys[to.customer], each, _revision(changes, to.customer))
+            for to in landings
+            for each in to.news
+        ],
     )
     await sources.put_all(connection, source, [_record(run, each) for each in landings])
-    await ledger.append_all(connection, [_entry(run, now, each) for each in landings])
+    entries = [_entry(run, now, each) for each in landings]
+    await choices.record_all(
+        connection,
+        [
+            (each.customer, _age(each.limits.age_band, changes.get(each.customer), line))
+            for each, line in zip(landings, entries, strict=True)
+            if each.limits and each.limits.age_band is not AgeBand.UNKNOWN
+        ],
+    )
+    await ledger.append_all(connection, entries)
+
+
+def _revision(changes: Mapping[CustomerId, customers.Change], customer: CustomerId) -> int:
+    return changes[customer].version if customer in changes else 1
+
+
+def _age(band: AgeBand, change: customers.Change | None, line: Entry) -> Chosen:
+    """Return the one choice that an import can bring: an age band that was believed."""
+    recorded_at = line.at if change is None else change.now
+    return Chosen(
+        choice=Age(band),
+        method=Method.IMPORT,
+        acting=Acting.CONTROLLER,
+        actor="",
+        recorder=line.actor,
+        given_at=recorded_at,
+        recorded_at=recorded_at,
+        entry=line.id,
+    )
 
 
 def _record(run: _Run, landing: _Landing) -> tuple[bytes, CustomerId, bytes]:

@@ -18,7 +18,7 @@ from service.model.receipt import ENGLISH, Act, Flaw, Holder, Standings, Wording
 from service.model.receipt_document import written
 from service.model.receipt_text import text
 from service.model.words import CustomerId, EntryId, PairwiseId, PolicyVersion
-from service.storage import customers, receipts
+from service.storage import consents, customers, receipts
 
 
 class Desk(Struct, frozen=True):
@@ -146,7 +146,7 @@ async def _find(connection: Connection, desk: Desk, caller: ServiceCaller | Cust
     customer, holder = await _whose(connection, desk.keyring, caller, wanted)
     act = await receipts.act(connection, customer, wanted.entry)
     if act is not None and isinstance(caller, ServiceCaller):
-        act = act.seen_by(caller.service, desk.today.purposes_of(caller.service))
+        act = act.seen_by(caller.service, desk.today.consents_of(caller.service))
     if act is None:
         raise UnknownReceiptError
     version = act.policy_version or await receipts.version_at(connection, act.recorded_at)
@@ -154,7 +154,8 @@ async def _find(connection: Connection, desk: Desk, caller: ServiceCaller | Cust
     if not versions:
         raise PoliciesUnavailableError("the catalogue of this act is not in the database")
     signers = await receipts.signers(connection)
-    return Found(act, holder, signers, versions, await receipts.standings(connection, customer, act.purposes))
+    standing = await consents.all_standing(connection, customer, act.purposes)
+    return Found(act, holder, signers, versions, Standings(await customers.clock(connection), standing))
 
 
 async def _whose(

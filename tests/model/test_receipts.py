@@ -18,7 +18,7 @@ from service.model import receipt_document, receipt_text
 from service.model.catalogue import Catalogue, Company
 from service.model.consent import Answer, Shown
 from service.model.facts import Standing
-from service.model.receipt import Act, Choice, Holder, Standings, Wording
+from service.model.receipt import Act, ChoiceEvent, Holder, Standings, Wording
 from service.model.receipt_document import CONTEXT, SOURCE, SPOKE, STATUS, TERMS, written
 from service.model.receipt_text import WORDS, text, words_in
 from service.model.words import (
@@ -86,7 +86,7 @@ ANSWER = Answer(
     expires_at=AT + timedelta(days=730),
 )
 SHOWN = Shown("de", "sheet-7", "ab" * 32, AT - timedelta(hours=2))
-CHOICE = Choice("objection", "market.newsletter", Method.PORTAL, Acting.HERSELF, "customer", AT, AT, ENTRY)
+CHOICE = ChoiceEvent("objection", "market.newsletter", Method.PORTAL, Acting.HERSELF, "customer", AT, AT, ENTRY)
 HERS = Holder("byh_abc")
 
 
@@ -101,8 +101,8 @@ def company(catalogue: Catalogue) -> Company:
     return catalogue.company
 
 
-def act(*events: Answer | Choice) -> Act:
-    return Act(ENTRY, [e for e in events if isinstance(e, Answer)], [e for e in events if isinstance(e, Choice)])
+def act(*events: Answer | ChoiceEvent) -> Act:
+    return Act(ENTRY, [e for e in events if isinstance(e, Answer)], [e for e in events if isinstance(e, ChoiceEvent)])
 
 
 def graph_of(document: bytes) -> Graph:
