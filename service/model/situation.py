@@ -4,13 +4,16 @@ A closed space of booleans and closed vocabularies, phrased positively, so that 
 counters and dates end here; a policy never sees them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from functools import reduce
+from typing import Any
 
 from msgspec import Struct, structs
 from msgspec.structs import fields
 
 from service.model.catalogue import Catalogue, Use
-from service.model.facts import Facts, Restrictions, SealedFact, Standing
+from service.model.facts import Facts, Restrictions, SealedFact, Side, Standing
 from service.model.words import AgeBand, AttributeId, Channel, PurposeId, ServiceId, Status
 
 
@@ -65,6 +68,19 @@ BRIGHTEST = Situation(
 
 AGES = (AgeBand.ADULT, AgeBand.MINOR, AgeBand.UNKNOWN)
 """From what opens most to what opens least."""
+ANSWERS = (
+    Status.GIVEN,
+    Status.RENEWED,
+    Status.UNKNOWN,
+    Status.REQUESTED,
+    Status.DEFERRED,
+    Status.EXPIRED,
+    Status.INVALIDATED,
+    Status.REVOKED,
+    Status.REFUSED,
+    Status.WITHDRAWN,
+)
+"""From a yes to the plainest no: of several that refuse alike, the last is the one that is told."""
 
 
 class Asked(Struct, frozen=True):
@@ -96,21 +112,53 @@ def darker(value: bool | Status | AgeBand) -> tuple[bool | Status | AgeBand, ...
             return (False,) if value else ()
 
 
+def darkest(situations: Iterable[Situation]) -> Situation:
+    """Return the situation that allows only what each of these allows: field by field the darker value."""
+    return reduce(_darker_of, situations)
+
+
+def _darker_of(one: Situation, other: Situation) -> Situation:
+    if one == other:
+        return one
+    return Situation(**{name: _dark(getattr(one, name), getattr(other, name)) for name in FIELDS})
+
+
+def _dark(one: Any, other: Any) -> Any:  # noqa: ANN401  two values of one field
+    match one:
+        case Status():
+            return darker_answer(one, other)
+        case AgeBand():
+            return max(one, other, key=AGES.index)
+        case _:
+            return one and other
+
+
+def darker_answer(one: Status, other: Status) -> Status:
+    """Return of two answers the one that refuses, or refuses more plainly."""
+    return max(one, other, key=ANSWERS.index)
+
+
 def situate(
     catalogue: Catalogue, asked: Asked, attribute: AttributeId, facts: Facts, fact: SealedFact | None = None
 ) -> Situation:
     """Reduce stored facts to the situation in which one fact of an attribute is asked for.
 
-    Without a fact nothing is fresh.
+    Without a fact nothing is fresh. A merged person has several sides, and is allowed what each of them allows.
     """
+    return darkest(_situated(catalogue, asked, attribute, side, facts.now, fact) for side in facts.sides)
+
+
+def _situated(  # noqa: PLR0913  all that bears on it
+    catalogue: Catalogue, asked: Asked, attribute: AttributeId, side: Side, now: datetime, fact: SealedFact | None
+) -> Situation:
     use = catalogue.services[asked.service].uses.get(asked.purpose)
-    standing, limits = _standing(asked, facts), facts.restrictions or Restrictions()
+    standing, limits = _standing(asked, side), side.restrictions or Restrictions()
     return Situation(
         granted=_granted(use, asked.channel, attribute),
         channel_allowed=asked.channel in catalogue.purposes[asked.purpose].channels,
-        consent=Status.UNKNOWN if standing is None else standing.status_at(facts.now),
+        consent=Status.UNKNOWN if standing is None else standing.status_at(now),
         notice_current=standing is not None and catalogue.covers(asked.purpose, standing.notice),
-        verified=facts.restrictions is not None,
+        verified=side.restrictions is not None,
         may_process=limits.may_process,
         may_market=limits.may_market,
         may_profile=limits.may_profile,
@@ -121,13 +169,13 @@ def situate(
         acquired_allowed=limits.more_than_told and limits.acquired_allowed,
         inferred_allowed=limits.more_than_told and limits.inferred_allowed,
         demographic_allowed=limits.demographic_allowed,
-        fresh=fact is not None and catalogue.attributes[attribute].fresh(fact.as_of, facts.now),
+        fresh=fact is not None and catalogue.attributes[attribute].fresh(fact.as_of, now),
     )
 
 
-def _standing(asked: Asked, facts: Facts) -> Standing | None:
+def _standing(asked: Asked, side: Side) -> Standing | None:
     """Return what she answered to this very question; an answer to another one is no answer."""
-    standing = facts.standing
+    standing = side.standing
     if standing is None or (standing.purpose, standing.channel) != (asked.purpose, asked.channel):
         return None
     return standing

@@ -117,3 +117,5 @@ class IdentifierKind(StrEnum):
     EMAIL = "email"
     PHONE = "phone"
     LOYALTY = "loyalty"
+    DEVICE = "device"
+    """A browser or an app, whoever sits before it: it never says who a person is."""

@@ -1,0 +1,102 @@
+"""Merges as links between customers, and the yeses that came by them."""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+import msgspec
+import structlog
+
+from service.crypto.keyring import Keyring, Mac, link_parts, linked_standing_parts
+from service.database import Connection, Record
+from service.errors import IntegrityError
+from service.model.facts import Standing
+from service.model.links import Link
+from service.model.words import Channel, CustomerId, PurposeId, Status
+from service.storage.statements import statements
+
+SQL = statements(__file__)
+log = structlog.get_logger()
+
+
+async def put_all(connection: Connection, keyring: Keyring, links: Iterable[Link]) -> None:
+    """Store links under our MAC."""
+    rows = [
+        (each.id, each.one, each.other, each.said, each.made_at, each.made_by, *_mac(keyring, each)) for each in links
+    ]
+    await connection.executemany(SQL["put"], rows)
+
+
+async def end_all(connection: Connection, keyring: Keyring, ended: Iterable[Link]) -> None:
+    """Keep that links ended, as these say, and forget every yes that came by them."""
+    gone = list(ended)
+    rows = [(each.id, each.ended_at, each.ended_by, *_mac(keyring, each)) for each in gone]
+    await connection.executemany(SQL["end"], rows)
+    await connection.execute(SQL["forget"], [each.id for each in gone])
+
+
+async def link(connection: Connection, keyring: Keyring, id_: UUID) -> Link | None:
+    """Return a link; raises IntegrityError for one that is not ours."""
+    row = await connection.fetchrow(SQL["link"], id_)
+    return None if row is None else _link(keyring, row)
+
+
+async def links_of(connection: Connection, keyring: Keyring, customers: Iterable[CustomerId]) -> list[Link]:
+    """Return every link that these customers ever had, oldest first; raises IntegrityError for one that is not ours."""
+    return [_link(keyring, row) for row in await connection.fetch(SQL["of"], list(customers))]
+
+
+async def put_yes(  # noqa: PLR0913  all that makes a row
+    connection: Connection, keyring: Keyring, customer: CustomerId, by: Link, origin: CustomerId, yes: Standing
+) -> None:
+    """Let a yes that she gave on one side stand on another, under our MAC, as long as they are linked."""
+    mac = keyring.mac(linked_standing_parts(customer, by.id, origin, yes))
+    await connection.execute(
+        SQL["put_yes"],
+        customer,
+        yes.purpose,
+        yes.channel,
+        by.id,
+        origin,
+        yes.status,
+        yes.notice,
+        yes.explicit,
+        yes.decided_at,
+        yes.expires_at,
+        mac.version,
+        mac.digest,
+    )
+
+
+async def forget_yes(connection: Connection, customer: CustomerId, purpose: PurposeId, channel: Channel) -> None:
+    """Forget what came from other sides, because there is a no now. It needs no key."""
+    await connection.execute(SQL["forget_yes"], customer, purpose, channel)
+
+
+async def yeses(connection: Connection, customer: CustomerId, purposes: Iterable[PurposeId]) -> list[Standing]:
+    """Return what came to a customer from other sides, without asking for proof: to be shown, never to permit."""
+    rows = await connection.fetch(SQL["yeses"], customer, list(purposes))
+    return [
+        Standing(
+            PurposeId(row["purpose"]),
+            Channel(row["channel"]),
+            Status(row["status"]),
+            row["notice"],
+            row["explicit"],
+            row["decided_at"],
+            row["expires_at"],
+        )
+        for row in rows
+    ]
+
+
+def _mac(keyring: Keyring, each: Link) -> tuple[int, bytes]:
+    mac = keyring.mac(link_parts(each))
+    return mac.version, mac.digest
+
+
+def _link(keyring: Keyring, row: Record) -> Link:
+    found = msgspec.convert({name: row[name] for name in Link.__struct_fields__}, Link)
+    if not keyring.authentic(Mac(row["mac_version"], row["mac"]), link_parts(found)):
+        log.error("alarm: a link does not carry our MAC", link=str(found.id))
+        raise IntegrityError("a link does not carry our MAC")
+    return found
