@@ -105,14 +105,9 @@ class Restrictions(Struct, frozen=True):
 def restrictions_from(age_band: str, *values: Any) -> Restrictions:  # noqa: ANN401  as a row has them
     """Return restrictions from the values of a row, in the order of the fields; ``linked`` as text."""
     *said, objections, paused_until, quiet_hours, linked = values
-    return Restrictions(
-        AgeBand(age_band),
-        *said,
-        tuple(objections),
-        paused_until,
-        quiet_hours,
-        tuple(CustomerId(UUID(str(each))) for each in linked),
-    )
+    others = tuple(CustomerId(UUID(str(each))) for each in linked)
+    in_order: Any = (*said, tuple(objections), paused_until, quiet_hours, others)
+    return Restrictions(AgeBand(age_band), *in_order)
 
 
 FLAGS = tuple(field.name for field in fields(Restrictions) if field.type is bool)
