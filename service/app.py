@@ -23,12 +23,11 @@ from service.errors import (
 from service.model.attempts import Attempt
 from service.model.callers import Caller, CustomerCaller, ServiceCaller, actor
 from service.model.catalogue import Catalogue
-from service.model.identifiers import Identifier
-from service.model.words import AgeBand, PairwiseId
+from service.model.words import PairwiseId
 from service.policy.engine import Policies
 from service.rootkey import read_root_key
 from service.storage import publications
-from service.usecases import access, consents, customers, hers, releases
+from service.usecases import access, consents, customers, hers, identifiers, releases
 from service.usecases.keys import open_keys
 from service.usecases.once import once
 from service.usecases.policies import Library
@@ -84,6 +83,8 @@ class House:
             contribute=self._contribute,
             record_consent=self._record_consent,
             read_consents=self._read_consents,
+            identifiers=self._identifiers,
+            disown=self._disown,
             known=self._known,
             used=self._used,
             catalogue=self._catalogue,
@@ -101,13 +102,13 @@ class House:
         return await releases.release(gate, caller, wanted)
 
     async def _enrol(
-        self, caller: ServiceCaller, found_by: Sequence[Identifier], age_band: AgeBand, attempt: Attempt | None
+        self, caller: ServiceCaller, who: customers.Newcomer, attempt: Attempt | None
     ) -> customers.Changed:
         keyring = await self._keys_for(caller)
         policies = await self._proven_policies(keyring)
 
         async def write(database: Database) -> customers.Changed:
-            return await customers.enrol(database, keyring, policies, caller, found_by, age_band)
+            return await customers.enrol(database, keyring, policies, caller, who)
 
         return await once(self.database, attempt, customers.Changed, write)
 
@@ -146,6 +147,17 @@ class House:
         return await consents.read(
             self.database, await self.keys.or_none(), await self.library.current(), caller, customer
         )
+
+    async def _identifiers(self, caller: CustomerCaller) -> list[identifiers.HerIdentifier]:
+        return await identifiers.identifiers(self.database, await self._keys_for(caller), caller)
+
+    async def _disown(self, caller: CustomerCaller, reference: str, attempt: Attempt | None) -> identifiers.Done:
+        keyring = await self._keys_for(caller)
+
+        async def write(database: Database) -> identifiers.Done:
+            return await identifiers.disown(database, keyring, caller, reference)
+
+        return await once(self.database, attempt, identifiers.Done, write)
 
     async def _known(self, caller: CustomerCaller) -> list[hers.Known]:
         keyring = await self._keys_for(caller)

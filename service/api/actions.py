@@ -10,11 +10,11 @@ from msgspec import Struct
 from service.model.attempts import Attempt
 from service.model.callers import Caller, CustomerCaller, ServiceCaller
 from service.model.catalogue import Catalogue
-from service.model.identifiers import Identifier
-from service.model.words import AgeBand, PairwiseId
+from service.model.words import PairwiseId
 from service.usecases.consents import Acknowledged, Record, Said
-from service.usecases.customers import Changed, Claim
+from service.usecases.customers import Changed, Claim, Newcomer
 from service.usecases.hers import Filter, Known, Uses
+from service.usecases.identifiers import Done, HerIdentifier
 from service.usecases.releases import Answer, Wanted
 
 
@@ -24,10 +24,12 @@ class Actions(Struct, frozen=True):
     service_caller: Callable[[str], Awaitable[ServiceCaller]]
     customer_caller: Callable[[str], Awaitable[CustomerCaller]]
     release: Callable[[ServiceCaller, Wanted], Awaitable[Answer]]
-    enrol: Callable[[ServiceCaller, Sequence[Identifier], AgeBand, Attempt | None], Awaitable[Changed]]
+    enrol: Callable[[ServiceCaller, Newcomer, Attempt | None], Awaitable[Changed]]
     contribute: Callable[[ServiceCaller, PairwiseId, Sequence[Claim], Attempt | None], Awaitable[Changed]]
     record_consent: Callable[[Caller, Said, Attempt | None], Awaitable[Acknowledged]]
     read_consents: Callable[[Caller, PairwiseId | None], Awaitable[Record]]
+    identifiers: Callable[[CustomerCaller], Awaitable[list[HerIdentifier]]]
+    disown: Callable[[CustomerCaller, str, Attempt | None], Awaitable[Done]]
     known: Callable[[CustomerCaller], Awaitable[list[Known]]]
     used: Callable[[CustomerCaller, Filter, str | None, int], Awaitable[Uses]]
     catalogue: Callable[[], Awaitable[Catalogue]]

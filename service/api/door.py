@@ -10,7 +10,7 @@ from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import Message, Scope
 
-from service.api import callers, catalogue, consents, customers, health, me, problems, releases
+from service.api import callers, catalogue, consents, customers, health, identifiers, me, problems, releases
 from service.api.actions import Actions
 from service.api.bodies import LIMIT
 from service.errors import ServiceError
@@ -27,6 +27,8 @@ ROUTES = [
     consents.read_as_customer,
     me.facts,
     me.use,
+    identifiers.identifiers,
+    identifiers.disown,
     catalogue.purposes,
     catalogue.notice,
     health.live,

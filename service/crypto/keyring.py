@@ -212,7 +212,9 @@ def identifier_labels(customer: CustomerId, kind: IdentifierKind, digest: bytes,
     return ["identifier", customer, kind, digest, NORMALISATION, key]
 
 
-def open_own_identifier(key: OpenKey, caller: CustomerCaller, kind: IdentifierKind, sealed: Sealed, digest: bytes) -> str:
+def open_own_identifier(
+    key: OpenKey, caller: CustomerCaller, kind: IdentifierKind, digest: bytes, sealed: Sealed
+) -> str:
     """Open an identifier for the customer whose it is."""
     return unseal(key.key, sealed, identifier_labels(caller.customer, kind, digest, key.id)).decode()
 

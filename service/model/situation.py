@@ -126,16 +126,22 @@ def _darker_of(one: Situation, other: Situation) -> Situation:
 def _dark(one: Any, other: Any) -> Any:  # noqa: ANN401  two values of one field
     match one:
         case Status():
-            return darker_answer(one, other)
+            return max(one, other, key=ANSWERS.index)
         case AgeBand():
             return max(one, other, key=AGES.index)
         case _:
             return one and other
 
 
-def darker_answer(one: Status, other: Status) -> Status:
-    """Return of two answers the one that refuses, or refuses more plainly."""
-    return max(one, other, key=ANSWERS.index)
+def told(facts: Facts) -> tuple[Status, int | None]:
+    """Return what a service is told of her answer: its status, and the notice it was to.
+
+    Of a merged person the answer that refuses most plainly; of several that do not refuse, the oldest notice.
+    """
+    stands = [side.standing for side in facts.sides]
+    answers = [(Status.UNKNOWN, 0) if each is None else (each.status_at(facts.now), each.notice) for each in stands]
+    status, notice = max(answers, key=lambda each: (ANSWERS.index(each[0]), -each[1]))
+    return status, notice or None
 
 
 def situate(
@@ -148,7 +154,7 @@ def situate(
     return darkest(_situated(catalogue, asked, attribute, side, facts.now, fact) for side in facts.sides)
 
 
-def _situated(  # noqa: PLR0913  all that bears on it
+def _situated(
     catalogue: Catalogue, asked: Asked, attribute: AttributeId, side: Side, now: datetime, fact: SealedFact | None
 ) -> Situation:
     use = catalogue.services[asked.service].uses.get(asked.purpose)

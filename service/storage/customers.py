@@ -41,6 +41,7 @@ class Change(Struct, frozen=True):
     others: tuple[CustomerId, ...] = ()
     """Who is the same person and changed with her, as the database has it: enough to record a no."""
 
+
 class Claim(Struct, frozen=True):
     """That an identifier is a customer's, or, once she disowned it, that it is not."""
 
@@ -119,9 +120,7 @@ async def bump(connection: Connection, customer: CustomerId) -> Change:
     return Change(mine["version"], mine["now"], tuple(sorted(others - {customer})))
 
 
-async def _bumped(
-    connection: Connection, asked: set[CustomerId]
-) -> tuple[dict[CustomerId, Record], set[CustomerId]]:
+async def _bumped(connection: Connection, asked: set[CustomerId]) -> tuple[dict[CustomerId, Record], set[CustomerId]]:
     """Bump customers and whoever is linked to them; returns what became of each, and who that is."""
     wanted = asked
     while True:
@@ -156,7 +155,7 @@ async def put_restrictions(
     await connection.execute(SQL["put_restrictions"], *_restrictions_row(keyring, customer, limits))
 
 
-async def put_identifier(  # noqa: PLR0913  all that makes a row
+async def put_identifier(
     connection: Connection,
     keyring: Keyring,
     customer: CustomerId,

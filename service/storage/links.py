@@ -45,7 +45,16 @@ async def links_of(connection: Connection, keyring: Keyring, customers: Iterable
     return [_link(keyring, row) for row in await connection.fetch(SQL["of"], list(customers))]
 
 
-async def put_yes(  # noqa: PLR0913  all that makes a row
+async def ways(
+    connection: Connection, keyring: Keyring, customer: CustomerId, others: Iterable[CustomerId]
+) -> dict[CustomerId, Link]:
+    """Return by which link each of these others is the same person; one that is not linked by us is left out."""
+    to = {frozenset((customer, other)): other for other in others}
+    live = [each for each in await links_of(connection, keyring, [customer]) if each.ended_at is None] if to else []
+    return {to[each.pair]: each for each in live if each.pair in to}
+
+
+async def put_yes(
     connection: Connection, keyring: Keyring, customer: CustomerId, by: Link, origin: CustomerId, yes: Standing
 ) -> None:
     """Let a yes that she gave on one side stand on another, under our MAC, as long as they are linked."""
