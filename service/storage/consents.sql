@@ -16,10 +16,15 @@ SELECT channel FROM consent WHERE customer = $1 AND purpose = $2 ORDER BY channe
 
 -- name: all_standing
 -- What this customer answered last, for each of these purposes on each channel.
-SELECT purpose, channel, status, notice, explicit, decided_at, expires_at, clock_timestamp() AS now
+-- Her own answers come first, then what came from other sides of a merged person.
+SELECT purpose, channel, status, notice, explicit, decided_at, expires_at, clock_timestamp() AS now, 1 AS place
   FROM consent
  WHERE customer = $1 AND purpose = ANY($2::text[])
- ORDER BY purpose, channel;
+ UNION ALL
+SELECT purpose, channel, status, notice, explicit, decided_at, expires_at, clock_timestamp(), 2
+  FROM linked_consent
+ WHERE customer = $1 AND purpose = ANY($2::text[])
+ ORDER BY place, purpose, channel;
 
 -- name: put_standing
 INSERT INTO consent (customer, purpose, channel, status, notice, explicit, decided_at, expires_at, mac_version, mac)

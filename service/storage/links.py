@@ -11,7 +11,7 @@ from service.database import Connection, Record
 from service.errors import IntegrityError
 from service.model.facts import Standing
 from service.model.links import Link
-from service.model.words import Channel, CustomerId, PurposeId, Status
+from service.model.words import Channel, CustomerId, PurposeId
 from service.storage.statements import statements
 
 SQL = statements(__file__)
@@ -55,16 +55,16 @@ async def ways(
 
 
 async def put_yes(
-    connection: Connection, keyring: Keyring, customer: CustomerId, by: Link, origin: CustomerId, yes: Standing
+    connection: Connection, keyring: Keyring, customer: CustomerId, by: UUID, origin: CustomerId, yes: Standing
 ) -> None:
     """Let a yes that she gave on one side stand on another, under our MAC, as long as they are linked."""
-    mac = keyring.mac(linked_standing_parts(customer, by.id, origin, yes))
+    mac = keyring.mac(linked_standing_parts(customer, by, origin, yes))
     await connection.execute(
         SQL["put_yes"],
         customer,
         yes.purpose,
         yes.channel,
-        by.id,
+        by,
         origin,
         yes.status,
         yes.notice,
@@ -79,23 +79,6 @@ async def put_yes(
 async def forget_yes(connection: Connection, customer: CustomerId, purpose: PurposeId, channel: Channel) -> None:
     """Forget what came from other sides, because there is a no now. It needs no key."""
     await connection.execute(SQL["forget_yes"], customer, purpose, channel)
-
-
-async def yeses(connection: Connection, customer: CustomerId, purposes: Iterable[PurposeId]) -> list[Standing]:
-    """Return what came to a customer from other sides, without asking for proof: to be shown, never to permit."""
-    rows = await connection.fetch(SQL["yeses"], customer, list(purposes))
-    return [
-        Standing(
-            PurposeId(row["purpose"]),
-            Channel(row["channel"]),
-            Status(row["status"]),
-            row["notice"],
-            row["explicit"],
-            row["decided_at"],
-            row["expires_at"],
-        )
-        for row in rows
-    ]
 
 
 def _mac(keyring: Keyring, each: Link) -> tuple[int, bytes]:

@@ -31,9 +31,3 @@ DELETE FROM linked_consent WHERE customer = $1 AND purpose = $2 AND channel = $3
 
 -- name: forget
 DELETE FROM linked_consent WHERE link = ANY($1::uuid[]);
-
--- name: yeses
--- What came to a customer from other sides, for these purposes.
-SELECT purpose, channel, status, notice, explicit, decided_at, expires_at
-  FROM linked_consent
- WHERE customer = $1 AND purpose = ANY($2::text[]);

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from service.crypto.keyring import Keyring
 from service.database import Connection, Database
@@ -22,7 +22,7 @@ from service.errors import (
 from service.model.callers import Caller, CustomerCaller, ServiceCaller, actor
 from service.model.catalogue import Catalogue, Purpose
 from service.model.clocks import CLOCKS_DIFFER
-from service.model.consent import Answer, standing_after
+from service.model.consent import Answer, latest, standing_after
 from service.model.facts import Standing
 from service.model.ledger import Answered, entry
 from service.model.words import (
@@ -36,7 +36,7 @@ from service.model.words import (
     Status,
 )
 from service.policy.engine import Policies
-from service.storage import access, consents, customers, ledger
+from service.storage import access, consents, customers, ledger, links
 
 PAGE = 100
 
@@ -123,11 +123,13 @@ async def _record(
         change = await customers.bump(connection, customer)
         channels = await _channels(connection, policies.catalogue, customer, said)
         id_ = ledger.new_entry_id(change.now)
-        standing = []
-        for channel in channels:
-            answer = _answer(said, channel, change.now, caller, policies, id_)
-            standing.append(await _stand(connection, keyring, customer, answer))
-        await ledger.append(connection, entry(id_, customer, caller, change.now, _act(said, standing, change.now)))
+        answers = [_answer(said, channel, change.now, caller, policies, id_) for channel in channels]
+        standing = [await _stand(connection, keyring, customer, each) for each in answers]
+        await ledger.append(connection, entry(id_, customer, caller, change.now, _act(said, channels, change.now)))
+        for other, reached in (await _elsewhere(connection, keyring, customer, change, said, answers)).items():
+            await _spread(connection, keyring, customer, other, reached)
+            act = _act(said, [each.channel for each in reached], change.now)
+            await ledger.append(connection, entry(reached[0].entry, other, caller, change.now, act))
     now = change.now
     return Acknowledged([(each.channel, each.status_at(now)) for each in standing], change.version, id_)
 
@@ -147,9 +149,57 @@ async def _channels(
     return (said.channel,)
 
 
+async def _elsewhere(
+    connection: Connection,
+    keyring: Keyring | None,
+    customer: CustomerId,
+    change: customers.Change,
+    said: Said,
+    answers: Sequence[Answer],
+) -> dict[CustomerId, list[Answer]]:
+    """Return what the other sides of a merged person hear of it: every no, and a yes by the link that it came by.
+
+    Asked or put off, or run out of its time, is a matter of one side.
+    """
+    heard: dict[CustomerId, list[Answer]] = {}
+    if said.status.no:
+        for other in change.others:
+            id_ = ledger.new_entry_id(change.now)
+            stands = [] if said.channel else await consents.channels_of(connection, other, said.purpose)
+            channels = dict.fromkeys([*(each.channel for each in answers), *stands])
+            heard[other] = [structs.replace(answers[0], channel=each, entry=id_) for each in channels]
+    elif said.status.valid and keyring is not None:
+        for other, way in (await links.ways(connection, keyring, customer, change.others)).items():
+            id_ = ledger.new_entry_id(change.now)
+            heard[other] = [structs.replace(each, entry=id_, link=way.id) for each in answers]
+    return heard
+
+
+async def _spread(
+    connection: Connection,
+    keyring: Keyring | None,
+    origin: CustomerId,
+    other: CustomerId,
+    reached: Sequence[Answer],
+) -> None:
+    """Record what another side of the same person hears: a no stands there as hers, a yes as long as the link."""
+    for answer in reached:
+        if answer.link is None or keyring is None:
+            await _stand(connection, keyring, other, answer)
+            continue
+        await consents.record(connection, other, answer)
+        own = await consents.standing(connection, other, answer.purpose, answer.channel)
+        yes = standing_after(None, answer)
+        # One that is older than what stands there is kept in the history, and changes nothing.
+        if latest(own, [yes]) is yes:
+            await links.put_yes(connection, keyring, other, answer.link, origin, yes)
+
+
 async def _stand(connection: Connection, keyring: Keyring | None, customer: CustomerId, answer: Answer) -> Standing:
     """Keep an answer, and let it stand if it is the one that counts."""
     await consents.record(connection, customer, answer)
+    if answer.status.no:
+        await links.forget_yes(connection, customer, answer.purpose, answer.channel)
     before = await consents.standing(connection, customer, answer.purpose, answer.channel)
     after = standing_after(before, answer)
     if after == before:
@@ -169,10 +219,10 @@ def _expiry(catalogue: Catalogue, said: Said, given_at: datetime) -> datetime | 
     return given_at + timedelta(days=purpose.consent_expires_days)
 
 
-def _act(said: Said, standing: list[Standing], now: datetime) -> Answered:
+def _act(said: Said, channels: Sequence[Channel], now: datetime) -> Answered:
     return Answered(
         purpose=said.purpose,
-        channels=[each.channel for each in standing],
+        channels=list(channels),
         answer=said.status,
         notice=said.notice or 0,
         explicit=said.explicit,

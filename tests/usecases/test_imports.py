@@ -33,7 +33,7 @@ from service.model.sheet import Reject, Row, rows
 from service.model.words import AgeBand, AttributeId, CustomerId, IdentifierKind, Provenance, ServiceId
 from service.policy.engine import Policies
 from service.storage import customers
-from service.usecases.customers import Claim, contribute, enrol
+from service.usecases.customers import Claim, Newcomer, contribute, enrol
 from service.usecases.imports import Means, Summary, import_customers, lines, rejects_into
 from tests import opening
 from tests.conftest import Api, Template, own_database
@@ -345,7 +345,7 @@ async def test_a_fact_older_than_what_the_same_service_said_does_not_replace_it(
 ) -> None:
     shop = await let_in(database, "shop")
     her = identifier(IdentifierKind.EMAIL, "a@example.com")
-    known = await enrol(database, keyring, policies, shop, [her], AgeBand.ADULT)
+    known = await enrol(database, keyring, policies, shop, Newcomer([her], AgeBand.ADULT))
     said = Claim(AttributeId("first_name"), Provenance.VOLUNTEERED, b'"Now"', None)
     await contribute(database, keyring, policies, shop, known.customer, [said])
     row = {
@@ -389,7 +389,7 @@ async def test_one_whom_the_api_knows_is_linked_and_keeps_her_restrictions(
 ) -> None:
     her = [identifier(IdentifierKind.EMAIL, "a@example.com")]
     newsletter = await let_in(database, "newsletter")
-    await enrol(database, keyring, policies, newsletter, her, AgeBand.MINOR)
+    await enrol(database, keyring, policies, newsletter, Newcomer(her, AgeBand.MINOR))
     row = {"Customer no": "1", "E-Mail": "A@example.com", "Phone": "07700 900001", "First name": "Ann", "Adult": "Y"}
     summary, _ = await bring(means, sheet(row))
     assert summary == Summary(read=1, linked=1)
@@ -417,7 +417,7 @@ async def test_a_row_that_finds_two_customers_is_a_third(
 ) -> None:
     shop = await let_in(database, "shop")
     for each in (Identifier(IdentifierKind.EMAIL, "a@example.com"), Identifier(IdentifierKind.LOYALTY, "CARD1")):
-        await enrol(database, keyring, policies, shop, [each], AgeBand.ADULT)
+        await enrol(database, keyring, policies, shop, Newcomer([each], AgeBand.ADULT))
     summary, _ = await bring(means, sheet({"Customer no": "1", "E-Mail": "a@example.com", "Card": "CARD1"}))
     assert summary == Summary(read=1, created=1, shared=2)
     assert await whom(means, IdentifierKind.EMAIL, "a@example.com") is None
@@ -429,7 +429,7 @@ async def test_what_two_share_says_nothing_beside_what_is_hers_alone(
     shop = await let_in(database, "shop")
     her = identifier(IdentifierKind.EMAIL, "a@example.com")
     await bring(means, sheet({"Customer no": "1", "Card": "CARD1"}, {"Customer no": "2", "Card": "CARD1"}))
-    await enrol(database, keyring, policies, shop, [her], AgeBand.ADULT)
+    await enrol(database, keyring, policies, shop, Newcomer([her], AgeBand.ADULT))
     summary, _ = await bring(means, sheet({"Customer no": "3", "Card": "CARD1", "E-Mail": "a@example.com"}))
     assert summary == Summary(read=1, linked=1, shared=1)
 
@@ -439,7 +439,7 @@ async def test_two_rows_that_find_one_customer_are_two_people(
 ) -> None:
     shop = await let_in(database, "shop")
     hers = [identifier(IdentifierKind.EMAIL, f"{name}@example.com") for name in "ab"]
-    await enrol(database, keyring, policies, shop, hers, AgeBand.ADULT)
+    await enrol(database, keyring, policies, shop, Newcomer(hers, AgeBand.ADULT))
     # Nothing that stands in one of the rows stands in the other: only the database knows that they meet.
     rows_ = [{"Customer no": n, "E-Mail": f"{name}@example.com"} for n, name in (("1", "a"), ("2", "b"))]
     summary, _ = await bring(means, sheet(*rows_))
