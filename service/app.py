@@ -85,6 +85,7 @@ class House:
             read_consents=self._read_consents,
             identifiers=self._identifiers,
             disown=self._disown,
+            consent_history=self._consent_history,
             known=self._known,
             used=self._used,
             catalogue=self._catalogue,
@@ -137,7 +138,7 @@ class House:
     ) -> Callable[[Database], Awaitable[consents.Acknowledged]]:
         """Bind the recording of an answer to what it needs: a no needs no key."""
         if not said.status.valid:
-            policies, found = await self.library.current(), await self.keys.or_none()
+            policies, found = await self._policies_or_none(), await self.keys.or_none()
             return lambda database: consents.record_no(database, found, policies, caller, said)
         keyring = await self.keys()
         proven = await self._proven_policies(keyring)
@@ -158,6 +159,12 @@ class House:
             return await identifiers.disown(database, keyring, caller, reference)
 
         return await once(self.database, attempt, identifiers.Done, write)
+
+    async def _consent_history(
+        self, caller: ServiceCaller | CustomerCaller, customer: PairwiseId | None, after: str | None, most: int
+    ) -> consents.History:
+        keyring, policies = await self._keys_for(caller), await self.library.current()
+        return await consents.history(self.database, keyring, policies, caller, customer, after=after, most=most)
 
     async def _known(self, caller: CustomerCaller) -> list[hers.Known]:
         keyring = await self._keys_for(caller)
@@ -181,6 +188,14 @@ class House:
 
     async def _in_force(self) -> Policies:
         return await self._proven_policies(await self.keys())
+
+    async def _policies_or_none(self) -> Policies | None:
+        """Return the policies in force if they can be used, for what works without: saying no."""
+        try:
+            return await self.library.current()
+        except PoliciesUnavailableError as error:
+            log.error("alarm: a no is taken without policies", detail=error.detail)  # noqa: TRY400  no traceback
+            return None
 
     async def _proven_policies(self, keyring: Keyring) -> Policies:
         """Return the policies in force, proven to be published by us: whatever widens a release rests on these."""

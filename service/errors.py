@@ -172,6 +172,13 @@ class NotConsentBasedError(ServiceError):
     title = "This purpose does not rest on consent"
 
 
+class NothingToRenewError(ServiceError):
+    """A renewal of a consent that was never given, or that she has taken back."""
+
+    code = "nothing-to-renew"
+    title = "There is no consent to renew"
+
+
 class BadIdempotencyKeyError(ServiceError):
     """The Idempotency-Key header is not a string as RFC 9651 writes it."""
 

@@ -35,6 +35,8 @@ settings.register_profile(
 )
 settings.load_profile("byleave")
 
+PROOF = {"method": "counter", "evidence": "scan-4711"}
+"""What a yes needs where nobody saw what was on the screen."""
 OPERATOR = OperatorCaller("tests", "a test")
 NUMBERS = count()
 
@@ -207,7 +209,7 @@ async def allow(api: Api, person: Person, purpose: str = "personalise.recommenda
         "answer": "given",
         "channel": channel,
         "notice": notice,
-        "method": "counter",
+        **PROOF,
     }
     await api.post(f"/v1/customers/{person.at_shop}/consents", "shop", answer)
 

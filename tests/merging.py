@@ -123,9 +123,7 @@ class Side(Struct, frozen=True):
         attributes = list(world.policies.catalogue.attributes)
         async with world.database.connection() as connection:
             return {
-                structs.astuple(asked): (
-                    await facts.read(connection, world.keyring, self.id, asked, attributes)
-                ).facts
+                structs.astuple(asked): (await facts.read(connection, world.keyring, self.id, asked, attributes)).facts
                 for asked in everybody(world.policies.catalogue)
             }
 

@@ -11,7 +11,7 @@ from service.model.attempts import Attempt
 from service.model.callers import Caller, CustomerCaller, ServiceCaller
 from service.model.catalogue import Catalogue
 from service.model.words import PairwiseId
-from service.usecases.consents import Acknowledged, Record, Said
+from service.usecases.consents import Acknowledged, History, Record, Said
 from service.usecases.customers import Changed, Claim, Newcomer
 from service.usecases.hers import Filter, Known, Uses
 from service.usecases.identifiers import Done, HerIdentifier
@@ -30,6 +30,7 @@ class Actions(Struct, frozen=True):
     read_consents: Callable[[Caller, PairwiseId | None], Awaitable[Record]]
     identifiers: Callable[[CustomerCaller], Awaitable[list[HerIdentifier]]]
     disown: Callable[[CustomerCaller, str, Attempt | None], Awaitable[Done]]
+    consent_history: Callable[[ServiceCaller | CustomerCaller, PairwiseId | None, str | None, int], Awaitable[History]]
     known: Callable[[CustomerCaller], Awaitable[list[Known]]]
     used: Callable[[CustomerCaller, Filter, str | None, int], Awaitable[Uses]]
     catalogue: Callable[[], Awaitable[Catalogue]]

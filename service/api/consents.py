@@ -10,12 +10,15 @@ from msgspec import Meta, Struct, structs
 
 from service.api.actions import Actions
 from service.api.attempts import attempt_of
-from service.api.bodies import instant, read_body
+from service.api.bodies import instant, read_body, read_query
 from service.api.described import described
-from service.api.wire import Instant, NoticeNumber, PurposeWord, customer_in_path
+from service.api.wire import Cursor, Instant, Limit, NoticeNumber, PurposeWord, customer_in_path
 from service.errors import (
+    BadCursorError,
+    MissingFieldError,
     NotConsentBasedError,
     NotGrantedError,
+    NothingToRenewError,
     NoticeSupersededError,
     UnknownChannelError,
     UnknownCustomerError,
@@ -23,15 +26,38 @@ from service.errors import (
     UnknownPurposeError,
 )
 from service.model.callers import CustomerCaller, ServiceCaller
-from service.model.words import Channel, Method, PurposeId, Status
+from service.model.consent import Answer
+from service.model.words import Acting, Channel, Method, PurposeId, Status
+from service.usecases import consents as usecases
 from service.usecases.consents import Acknowledged, Record, Said
 
 Staff = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}(?!\n)$")]
-A_YES_NAMES_CHANNEL_AND_NOTICE = {
-    "if": {"properties": {"answer": {"const": "given"}}},
+Where = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=200,
+        pattern=r"^[A-Za-z0-9._:/-]+(?!\n)$",
+        description="Where the proof lies, such as the number of a scan; no personal data. It is kept sealed.",
+        examples=["scans/2026/4711"],
+    ),
+]
+A_YES_IS_PROVEN: dict[str, Any] = {
+    "if": {"properties": {"answer": {"enum": ["given", "renewed"]}}},
     "then": {
-        "required": ["channel", "notice"],
-        "properties": {"channel": {"type": "string"}, "notice": {"type": "integer"}},
+        "required": ["channel", "notice", "evidence"],
+        "properties": {
+            "channel": {"type": "string"},
+            "notice": {"type": "integer"},
+            "evidence": {"type": "string"},
+        },
+    },
+}
+A_YES_ELSEWHERE_IS_PROVEN = {
+    **A_YES_IS_PROVEN,
+    "then": {
+        "required": [*A_YES_IS_PROVEN["then"]["required"], "method"],
+        "properties": {**A_YES_IS_PROVEN["then"]["properties"], "method": {"type": "string"}},
     },
 }
 REFUSALS = (
@@ -40,23 +66,32 @@ REFUSALS = (
     UnknownNoticeError,
     NoticeSupersededError,
     NotConsentBasedError,
+    NothingToRenewError,
 )
 
 
 class HerAnswer(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """Her own answer. A yes names a channel and the notice she read; a no without a channel means all of them."""
+    """Her own answer. A yes names a channel and the notice she read; a no without a channel means all of them.
+
+    ``deferred``: she will answer later; it undoes nothing. ``renewed``: a further yes, before or after one has ended.
+    """
 
     purpose: PurposeWord
-    answer: Literal["given", "refused", "withdrawn"]
+    answer: Literal["given", "renewed", "refused", "withdrawn", "deferred"]
     channel: Channel | None = None
     notice: NoticeNumber | None = None
     explicit: bool = False
+    evidence: Where | None = None
+
+    def __repr__(self) -> str:  # where the proof lies may name her
+        return f"{type(self).__name__}({self.purpose!r}, {self.answer!r})"
 
 
 class AnswerElsewhere(HerAnswer, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """An answer captured elsewhere: also how, by which member of staff, and when."""
+    """An answer captured elsewhere: also how, when, who spoke for her if not she herself, and which one of them."""
 
-    method: Literal["api", "phone", "paper", "counter"] = "api"
+    method: Literal["api", "phone", "paper", "counter"] | None = None
+    acting: Literal["herself", "staff"] = "herself"
     actor: Staff | None = None
     given_at: Instant | None = None
 
@@ -73,7 +108,7 @@ class Stands(Struct, frozen=True, omit_defaults=True):
     expires_at: Instant | None = None
 
 
-class Event(Struct, frozen=True):
+class Event(Struct, frozen=True, omit_defaults=True):
     """One answer of the history."""
 
     purpose: str
@@ -86,12 +121,22 @@ class Event(Struct, frozen=True):
     given_at: Instant
     recorded_at: Instant
     entry: str
+    acting: Acting = Acting.HERSELF
+    expires_at: Instant | None = None
+    language: str | None = None
+    layout: str | None = None
+    digest: str | None = None
+    """SHA-256 of the notice that was on the screen, hexadecimal."""
+    evidence: str | None = None
+    """For herself: where else the proof lies."""
+
+    def __repr__(self) -> str:  # where the proof lies may name her
+        return f"Event({self.entry!r})"
 
 
 class Recorded(Struct, frozen=True):
     """An answer was recorded; this is what stands."""
 
-    purpose: str
     standing: list[Stands]
     version: int
     entry: str
@@ -104,21 +149,33 @@ class Consents(Struct, frozen=True):
     history: list[Event]
 
 
+class HistoryQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which page."""
+
+    cursor: Cursor | None = None
+    limit: Limit = 50
+
+
+class History(Struct, frozen=True, omit_defaults=True):
+    """A page of answers, newest first. ``next`` is the cursor of the page after it."""
+
+    history: list[Event]
+    next: str | None = None
+
+
 AT = datetime(2026, 11, 2, 10, tzinfo=UTC)
 ENTRY = "ent_01K9Z6V7W8X9Y0Z1A2B3C4D5E6"
 RECOMMENDATIONS = "personalise.recommendations"
-EXAMPLE_RECORDED = Recorded(
-    RECOMMENDATIONS, [Stands(purpose=RECOMMENDATIONS, channel=Channel.WEB, status=Status.GIVEN)], 43, ENTRY
-)
-EXAMPLE_CONSENTS = Consents(
-    [Stands(RECOMMENDATIONS, Channel.WEB, Status.GIVEN, 1, decided_at=AT)],
-    [Event(RECOMMENDATIONS, Channel.WEB, Status.GIVEN, 1, False, Method.PORTAL, "customer", AT, AT, ENTRY)],
-)
+EXAMPLE_RECORDED = Recorded([Stands(purpose=RECOMMENDATIONS, channel=Channel.WEB, status=Status.GIVEN)], 43, ENTRY)
+EXAMPLE_EVENT = Event(RECOMMENDATIONS, Channel.WEB, Status.GIVEN, 1, False, Method.PORTAL, "customer", AT, AT, ENTRY)
+EXAMPLE_CONSENTS = Consents([Stands(RECOMMENDATIONS, Channel.WEB, Status.GIVEN, 1, decided_at=AT)], [EXAMPLE_EVENT])
+EXAMPLE_HISTORY = History([EXAMPLE_EVENT])
 EXAMPLE_ANSWER: dict[str, Any] = {
     "purpose": RECOMMENDATIONS,
     "answer": "given",
     "channel": Channel.WEB,
     "notice": 1,
+    "evidence": "scans/2026/4711",
 }
 
 
@@ -129,7 +186,7 @@ EXAMPLE_ANSWER: dict[str, Any] = {
         caller="service",
         body=AnswerElsewhere,
         writes=True,
-        body_rule=A_YES_NAMES_CHANNEL_AND_NOTICE,
+        body_rule=A_YES_ELSEWHERE_IS_PROVEN,
         body_example=AnswerElsewhere(**EXAMPLE_ANSWER, method="counter", actor="till-4"),
         answer=Recorded,
         example=EXAMPLE_RECORDED,
@@ -144,13 +201,16 @@ async def record(
 ) -> Recorded:
     """Record an answer captured elsewhere: a yes if this service records the purpose, a no always."""
     body = await read_body(request, AnswerElsewhere)
+    if Status(body.answer).valid and body.method is None:
+        raise MissingFieldError("a yes says by which method it was captured", pointer="/method")
     said = structs.replace(
-        _said(body, Method(body.method)),
+        _said(body, Method(body.method or "api")),
         customer=customer_in_path(customer),
+        acting=Acting(body.acting),
         actor=body.actor or "",
         given_at=None if body.given_at is None else instant(body.given_at, "/given_at"),
     )
-    return _recorded(body.purpose, await actions.record_consent(caller, said, await attempt_of(request, caller)))
+    return recorded(await actions.record_consent(caller, said, await attempt_of(request, caller)))
 
 
 @get(
@@ -171,7 +231,7 @@ async def read(
         caller="customer",
         body=HerAnswer,
         writes=True,
-        body_rule=A_YES_NAMES_CHANNEL_AND_NOTICE,
+        body_rule=A_YES_IS_PROVEN,
         body_example=HerAnswer(**EXAMPLE_ANSWER),
         answer=Recorded,
         example=EXAMPLE_RECORDED,
@@ -184,13 +244,54 @@ async def answer_as_customer(
     """Give, refuse or withdraw consent; a no takes effect at once."""
     body = await read_body(request, HerAnswer)
     attempt = await attempt_of(request, me)
-    return _recorded(body.purpose, await actions.record_consent(me, _said(body, Method.PORTAL), attempt))
+    return recorded(await actions.record_consent(me, _said(body, Method.PORTAL), attempt))
 
 
 @get("/v1/me/consents", opt=described(caller="customer", answer=Consents, example=EXAMPLE_CONSENTS))
 async def read_as_customer(actions: NamedDependency[Actions], me: NamedDependency[CustomerCaller]) -> Consents:
     """Return what she allows and what she answered before."""
     return _consents(await actions.read_consents(me, None))
+
+
+@get(
+    "/v1/customers/{customer:str}/consents/history",
+    opt=described(
+        caller="service",
+        answer=History,
+        example=EXAMPLE_HISTORY,
+        query=HistoryQuery,
+        refusals=(UnknownCustomerError, BadCursorError),
+    ),
+)
+async def history(
+    request: Request[Any, Any, Any],
+    customer: FromPath[str],
+    actions: NamedDependency[Actions],
+    caller: NamedDependency[ServiceCaller],
+) -> History:
+    """Return every answer, as far as this service's purposes go, page by page."""
+    query = read_query(request, HistoryQuery)
+    return _history(await actions.consent_history(caller, customer_in_path(customer), query.cursor, query.limit))
+
+
+@get(
+    "/v1/me/consents/history",
+    opt=described(
+        caller="customer", answer=History, example=EXAMPLE_HISTORY, query=HistoryQuery, refusals=(BadCursorError,)
+    ),
+)
+async def history_as_customer(
+    request: Request[Any, Any, Any], actions: NamedDependency[Actions], me: NamedDependency[CustomerCaller]
+) -> History:
+    """Return every answer she ever gave, page by page, with where the proof of each lies."""
+    query = read_query(request, HistoryQuery)
+    return _history(await actions.consent_history(me, None, query.cursor, query.limit))
+
+
+def recorded(done: Acknowledged) -> Recorded:
+    """Say what was recorded."""
+    standing = [Stands(each.purpose, each.channel, each.status) for each in done.standing]
+    return Recorded(standing, done.version, done.entry)
 
 
 def _said(body: HerAnswer, method: Method) -> Said:
@@ -201,12 +302,8 @@ def _said(body: HerAnswer, method: Method) -> Said:
         channel=body.channel,
         notice=body.notice,
         explicit=body.explicit,
+        evidence=body.evidence or "",
     )
-
-
-def _recorded(purpose: str, done: Acknowledged) -> Recorded:
-    standing = [Stands(purpose, channel, status) for channel, status in done.standing]
-    return Recorded(purpose, standing, done.version, done.entry)
 
 
 def _consents(record: Record) -> Consents:
@@ -214,19 +311,30 @@ def _consents(record: Record) -> Consents:
         Stands(s.purpose, s.channel, now, s.notice or None, s.explicit, s.decided_at, s.expires_at)
         for s, now in record.standing
     ]
-    history = [
-        Event(
-            e.purpose,
-            e.channel,
-            e.status,
-            e.notice or None,
-            e.explicit,
-            e.method,
-            e.recorder,
-            e.given_at,
-            e.recorded_at,
-            e.entry,
-        )
-        for e in record.history
-    ]
-    return Consents(standing, history)
+    return Consents(standing, [_event(answer) for answer in record.history])
+
+
+def _history(page: usecases.History) -> History:
+    return History([_event(past.answer, past.evidence) for past in page.answers], page.next)
+
+
+def _event(answer: Answer, evidence: str | None = None) -> Event:
+    shown = answer.shown
+    return Event(
+        purpose=answer.purpose,
+        channel=answer.channel,
+        status=answer.status,
+        notice=answer.notice or None,
+        explicit=answer.explicit,
+        method=answer.method,
+        recorded_by=answer.recorder,
+        given_at=answer.given_at,
+        recorded_at=answer.recorded_at,
+        entry=answer.entry,
+        acting=answer.acting,
+        expires_at=answer.expires_at,
+        language=None if shown is None else shown.language,
+        layout=None if shown is None else shown.layout,
+        digest=None if shown is None else shown.digest,
+        evidence=evidence,
+    )

@@ -10,7 +10,18 @@ from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import Message, Scope
 
-from service.api import callers, catalogue, consents, customers, health, identifiers, me, problems, releases
+from service.api import (
+    callers,
+    catalogue,
+    consents,
+    customers,
+    health,
+    identifiers,
+    me,
+    problems,
+    releases,
+    withdrawals,
+)
 from service.api.actions import Actions
 from service.api.bodies import LIMIT
 from service.errors import ServiceError
@@ -25,6 +36,10 @@ ROUTES = [
     consents.read,
     consents.answer_as_customer,
     consents.read_as_customer,
+    consents.history,
+    consents.history_as_customer,
+    withdrawals.withdraw,
+    withdrawals.withdraw_as_customer,
     me.facts,
     me.use,
     identifiers.identifiers,

@@ -10,14 +10,13 @@ from msgspec import Meta, Struct
 from service.api.actions import Actions
 from service.api.bodies import instant, read_query
 from service.api.described import described
-from service.api.wire import Instant, PurposeWord
+from service.api.wire import Cursor, Instant, Limit, PurposeWord
 from service.errors import BadCursorError
 from service.model.callers import CustomerCaller
 from service.model.ledger import Aborted, Checked, LookedUp
 from service.model.words import Channel, Provenance, PurposeId
 from service.usecases.hers import Filter, Known, Used
 
-Limit = Annotated[int, Meta(ge=1, le=100, description="How many, at most.", examples=[20])]
 ServiceWord = Annotated[
     str,
     Meta(
@@ -35,13 +34,6 @@ Until = Annotated[
     datetime, Meta(tz=True, description="Only what came before this time.", examples=["2027-01-01T00:00:00Z"])
 ]
 RefusedOnly = Annotated[bool, Meta(description="Only what was refused, in part or altogether.", examples=[False])]
-Cursor = Annotated[
-    str,
-    Meta(
-        max_length=100,
-        description="Where the page before this one ended, as its `next` says; good for the same filters only.",
-    ),
-]
 
 
 class Usable(Struct, frozen=True):

@@ -45,6 +45,14 @@ AttributeWord = Annotated[
 NoticeNumber = Annotated[
     int, Meta(ge=1, le=LAST_NOTICE, description="A version of the purpose's notice.", examples=[1])
 ]
+Limit = Annotated[int, Meta(ge=1, le=100, description="How many, at most.", examples=[20])]
+Cursor = Annotated[
+    str,
+    Meta(
+        max_length=100,
+        description="Where the page before this one ended, as its `next` says; good for the same list only.",
+    ),
+]
 Email = Annotated[
     str,
     Meta(

@@ -52,16 +52,19 @@ class Fact(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Consent(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What she answered here. A yes names the channel and the notice she read; a no without a channel means all.
+    """What she answered here. A no without a channel means all.
 
-    ``actor``: which member of staff or till; ``given_at``: when, if not now.
+    A yes names the channel, the notice she read, by which ``method`` it was captured and where the proof lies
+    (``evidence``). ``actor``: which member of staff or till; ``given_at``: when, if not now.
     """
 
     purpose: str
-    answer: Literal["given", "refused", "withdrawn"]
+    answer: Literal["given", "renewed", "refused", "withdrawn", "deferred"]
     channel: Channel | None = None
     notice: int | None = None
     explicit: bool = False
-    method: Method = "api"
+    evidence: str | None = None
+    method: Method | None = None
+    acting: Literal["herself", "staff"] = "herself"
     actor: str | None = None
     given_at: datetime | None = None

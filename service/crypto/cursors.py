@@ -8,6 +8,8 @@ from service.crypto.keyring import Keyring, Mac
 from service.errors import BadCursorError
 
 POSITION = 8
+LAST = 2**63 - 1
+"""Before this is everything."""
 DIGEST = 32
 
 

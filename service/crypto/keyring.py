@@ -18,11 +18,12 @@ from service.crypto.framing import Part, framed, spelt
 from service.crypto.random import random_bytes, random_word
 from service.errors import KeysUnavailableError, WrongKeysError
 from service.model.callers import CustomerCaller
+from service.model.consent import Answer, Evidence
 from service.model.decision import Permit
 from service.model.facts import CustomerKey, Restrictions, Sealed, SealedFact, Standing
 from service.model.identifiers import NORMALISATION, Identifier
 from service.model.links import Link
-from service.model.words import CustomerId, IdentifierKind, PairwiseId, ServiceId
+from service.model.words import CustomerId, EntryId, IdentifierKind, PairwiseId, ServiceId
 
 Role = Literal["epoch", "index", "mac"]
 ROLES: tuple[Role, ...] = ("epoch", "index", "mac")
@@ -110,6 +111,17 @@ class Keyring:
         labels = _key_labels(customer, key.id, key.epoch)
         return OpenKey(key.id, unseal(self.key("epoch", key.epoch), key.wrapped, labels))
 
+    def new_evidence_key(self, customer: CustomerId) -> tuple[CustomerKey, OpenKey]:
+        """Make the key that seals what proves her consents, and outlives her profile; return it wrapped and open."""
+        key_id, epoch, key = random_word(10), self.active("epoch"), random_bytes(KEY)
+        wrapped = seal(self.key("epoch", epoch), key, _evidence_key_labels(customer, key_id, epoch))
+        return CustomerKey(key_id, epoch, wrapped), OpenKey(key_id, key)
+
+    def open_evidence_key(self, customer: CustomerId, key: CustomerKey) -> OpenKey:
+        """Return a customer's evidence key, open."""
+        labels = _evidence_key_labels(customer, key.id, key.epoch)
+        return OpenKey(key.id, unseal(self.key("epoch", key.epoch), key.wrapped, labels))
+
     # --- MACs and the blind index ---
 
     def mac(self, parts: list[Part]) -> Mac:
@@ -177,6 +189,10 @@ def _key_labels(customer: CustomerId, key_id: str, epoch: int) -> list[Part]:
     return ["customer-key", customer, key_id, epoch]
 
 
+def _evidence_key_labels(customer: CustomerId, key_id: str, epoch: int) -> list[Part]:
+    return ["evidence-key", customer, key_id, epoch]
+
+
 # --- facts and identifiers under a customer's key -----------------------------------------------------------
 
 
@@ -217,6 +233,24 @@ def open_own_identifier(
 ) -> str:
     """Open an identifier for the customer whose it is."""
     return unseal(key.key, sealed, identifier_labels(caller.customer, kind, digest, key.id)).decode()
+
+
+def seal_evidence(key: OpenKey, customer: CustomerId, entry: EntryId, where: str) -> Evidence:
+    """Seal where the proof of an act lies, bound to the entry of that act."""
+    return Evidence(key.id, seal(key.key, where.encode(), _evidence_labels(customer, entry, key.id)))
+
+
+def open_evidence(key: OpenKey | None, customer: CustomerId, answer: Answer) -> str | None:
+    """Return where the proof of an answer lies, None where none is kept; raises KeysUnavailableError."""
+    if key is None or answer.evidence is None:
+        return None
+    if key.id != answer.evidence.key:
+        raise KeysUnavailableError("the key of this evidence is gone")
+    return unseal(key.key, answer.evidence.sealed, _evidence_labels(customer, answer.entry, key.id)).decode()
+
+
+def _evidence_labels(customer: CustomerId, entry: EntryId, key_id: str) -> list[Part]:
+    return ["evidence", customer, entry, key_id]
 
 
 # --- what carries a MAC --------------------------------------------------------------------------------------

@@ -94,7 +94,13 @@ def play(company: Company, console: Console) -> bool:
 def _before_the_curtain(stage: Stage) -> None:
     """Abbie allows recommendations, whatever she answered in an earlier run; other systems say what they guess."""
     stage.title("Abbie allows recommendations on the web, having read the notice in force")
-    yes = {"purpose": RECOMMENDATIONS, "answer": "given", "channel": "web", "notice": stage.company.notice}
+    yes = {
+        "purpose": RECOMMENDATIONS,
+        "answer": "given",
+        "channel": "web",
+        "notice": stage.company.notice,
+        "evidence": "demo",
+    }
     status, answer = stage.call("POST", "/v1/me/consents", None, yes)
     stage.expect(holds=status == httpx.codes.OK, what=f"recorded, entry {answer.get('entry')}")
     for service, facts in (("recommender", GUESSES), ("finance", BOUGHT)):
@@ -156,7 +162,13 @@ def curl_lines(company: Company) -> list[str]:
         "channel": "web",
         "attributes": ["first_name", "favourite_genres", "birth_year"],
     }
-    yes = {"purpose": RECOMMENDATIONS, "answer": "given", "channel": "web", "notice": company.notice}
+    yes = {
+        "purpose": RECOMMENDATIONS,
+        "answer": "given",
+        "channel": "web",
+        "notice": company.notice,
+        "evidence": "demo",
+    }
     no = {"purpose": RECOMMENDATIONS, "answer": "withdrawn"}
     return [
         _curl(company, "/v1/releases", company.api_keys["recommender"], ask),

@@ -2,12 +2,35 @@
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
 from msgspec import Struct, structs
 
+from service.model.catalogue import Purpose
 from service.model.facts import Sealed, Standing
 from service.model.words import Acting, Channel, EntryId, Method, PolicyVersion, PurposeId, Status
+
+MARKETING = "marketing"
+"""The kind of purpose that a withdrawal from all marketing means."""
+
+
+class Spot(Struct, frozen=True):
+    """Where an answer stands: one purpose on one channel."""
+
+    purpose: PurposeId
+    channel: Channel
+
+
+class Reach(StrEnum):
+    """A withdrawal from several purposes at once."""
+
+    MARKETING = "marketing"
+    EVERYTHING = "everything"
+
+    def reaches(self, purpose: Purpose | None) -> bool:
+        """Whether it is for this purpose, too; one that is not offered any more is reached by everything."""
+        return self is Reach.EVERYTHING or (purpose is not None and MARKETING in purpose.kinds)
 
 
 class Evidence(Struct, frozen=True):

@@ -51,6 +51,33 @@ class Answered(Act, frozen=True, omit_defaults=True, tag="consent"):
     explicit: bool
     method: str
     given_at: str
+    reason: str = ""
+    """Why, where an operator acted."""
+
+
+class AnsweredWidely(Act, frozen=True, omit_defaults=True, tag="consent-wide"):
+    """A customer's answer to several purposes at once was recorded; each spot is ``purpose/channel``."""
+
+    reach: str
+    spots: list[str]
+    answer: str
+    method: str
+    given_at: str
+    reason: str = ""
+
+
+class Expired(Act, frozen=True, omit_defaults=True, tag="expiry"):
+    """Consents had run their time; each spot is ``purpose/channel``."""
+
+    spots: list[str]
+
+
+class RenewalAnnounced(Act, frozen=True, omit_defaults=True, tag="renewal-due"):
+    """Services were told that a consent ends soon."""
+
+    purpose: str
+    channel: str
+    expires_at: str
 
 
 class Enrolled(Act, frozen=True, omit_defaults=True, tag="enrol"):

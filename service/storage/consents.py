@@ -4,16 +4,23 @@ from collections.abc import Iterable
 
 import msgspec
 from asyncpg import Record
-from msgspec import structs
+from msgspec import Struct, structs
 
 from service.crypto.keyring import Keyring, standing_parts
 from service.database import Connection
-from service.model.consent import Answer, Evidence, Shown, latest
-from service.model.facts import Sealed, Standing
+from service.model.consent import Answer, Evidence, Shown, Spot, latest
+from service.model.facts import CustomerKey, Sealed, Standing
 from service.model.words import Channel, CustomerId, PurposeId, Status
 from service.storage.statements import statements
 
 SQL = statements(__file__)
+
+
+class Event(Struct, frozen=True):
+    """An answer, and its position among all of them."""
+
+    sequence: int
+    answer: Answer
 
 
 async def record(connection: Connection, customer: CustomerId, answer: Answer) -> None:
@@ -49,9 +56,11 @@ async def standing(
     return None if row is None else _standing(row)
 
 
-async def channels_of(connection: Connection, customer: CustomerId, purpose: PurposeId) -> list[Channel]:
-    """Return the channels on which a customer ever answered for a purpose."""
-    return [Channel(row["channel"]) for row in await connection.fetch(SQL["channels_of"], customer, purpose)]
+async def spots_of(connection: Connection, customer: CustomerId) -> list[Spot]:
+    """Return for which purposes and channels a customer ever answered."""
+    return [
+        Spot(PurposeId(r["purpose"]), Channel(r["channel"])) for r in await connection.fetch(SQL["spots_of"], customer)
+    ]
 
 
 async def all_standing(
@@ -82,11 +91,22 @@ async def put_yes(connection: Connection, keyring: Keyring, customer: CustomerId
 
 
 async def history(
-    connection: Connection, customer: CustomerId, purposes: Iterable[PurposeId], most: int
-) -> list[Answer]:
-    """Return the latest answers, newest first."""
-    rows = await connection.fetch(SQL["history"], customer, list(purposes), most)
-    return [_answer(row) for row in rows]
+    connection: Connection, customer: CustomerId, purposes: Iterable[PurposeId], before: int, most: int
+) -> list[Event]:
+    """Return the answers before a position, newest first."""
+    rows = await connection.fetch(SQL["history"], customer, list(purposes), before, most)
+    return [Event(row["sequence"], _answer(row)) for row in rows]
+
+
+async def evidence_key(connection: Connection, customer: CustomerId) -> CustomerKey | None:
+    """Return the key that seals what proves a customer's consents, if there is any proof yet."""
+    row = await connection.fetchrow(SQL["evidence_key"], customer)
+    return None if row is None else CustomerKey(row["id"], row["epoch"], Sealed(row["wrapped"]))
+
+
+async def put_evidence_key(connection: Connection, customer: CustomerId, key: CustomerKey) -> None:
+    """Store a customer's evidence key."""
+    await connection.execute(SQL["put_evidence_key"], customer, key.id, key.epoch, key.wrapped.data)
 
 
 def _answer(row: Record) -> Answer:

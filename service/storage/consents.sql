@@ -10,9 +10,12 @@ SELECT purpose, channel, status, notice, explicit, decided_at, expires_at
   FROM consent
  WHERE customer = $1 AND purpose = $2 AND channel = $3;
 
--- name: channels_of
--- The channels on which this customer ever answered for a purpose.
-SELECT channel FROM consent WHERE customer = $1 AND purpose = $2 ORDER BY channel;
+-- name: spots_of
+-- For which purposes and channels this customer ever answered, or a yes came to her by a link.
+SELECT purpose, channel FROM consent WHERE customer = $1
+ UNION
+SELECT purpose, channel FROM linked_consent WHERE customer = $1
+ ORDER BY purpose, channel;
 
 -- name: all_standing
 -- What this customer answered last, for each of these purposes on each channel.
@@ -35,10 +38,23 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
        mac_version = excluded.mac_version, mac = excluded.mac;
 
 -- name: history
--- The latest answers of this customer for these purposes, newest first.
-SELECT purpose, channel, status, notice, explicit, method, actor, given_at, recorded_at, recorder, policy_version,
-       entry, acting, expires_at, language, layout, digest, shown_at, evidence_key, evidence, link, sequence
-  FROM consent_event
- WHERE customer = $1 AND purpose = ANY($2::text[])
- ORDER BY sequence DESC
- LIMIT $3;
+-- This customer's answers for these purposes before a position, newest first. For each purpose as many as are wanted
+-- at most, so that a page costs the same however much lies before it.
+SELECT e.sequence, e.purpose, e.channel, e.status, e.notice, e.explicit, e.method, e.actor, e.given_at, e.recorded_at,
+       e.recorder, e.policy_version, e.entry, e.acting, e.expires_at, e.language, e.layout, e.digest, e.shown_at,
+       e.evidence_key, e.evidence, e.link
+  FROM unnest($2::text[]) AS asked (purpose)
+ CROSS JOIN LATERAL (
+       SELECT *
+         FROM consent_event c
+        WHERE c.customer = $1 AND c.purpose = asked.purpose AND c.sequence < $3
+        ORDER BY c.sequence DESC
+        LIMIT $4) AS e
+ ORDER BY e.sequence DESC
+ LIMIT $4;
+
+-- name: evidence_key
+SELECT id, epoch, wrapped FROM evidence_key WHERE customer = $1;
+
+-- name: put_evidence_key
+INSERT INTO evidence_key (customer, id, epoch, wrapped) VALUES ($1, $2, $3, $4);

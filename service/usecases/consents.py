@@ -5,13 +5,17 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct, structs
 
-from service.crypto.keyring import Keyring
+from service.crypto.cursors import LAST, cursor, position_of
+from service.crypto.framing import Part
+from service.crypto.keyring import Keyring, open_evidence, seal_evidence
 from service.database import Connection, Database
 from service.errors import (
     MissingFieldError,
     NotConsentBasedError,
     NotGrantedError,
+    NothingToRenewError,
     NoticeSupersededError,
+    PoliciesUnavailableError,
     UnauthenticatedError,
     UnknownChannelError,
     UnknownCustomerError,
@@ -19,49 +23,69 @@ from service.errors import (
     UnknownPurposeError,
     WrongKindError,
 )
-from service.model.callers import Caller, CustomerCaller, ServiceCaller, actor
+from service.model.callers import Caller, CustomerCaller, OperatorCaller, ServiceCaller, actor
 from service.model.catalogue import Catalogue, Purpose
 from service.model.clocks import CLOCKS_DIFFER
-from service.model.consent import Answer, latest, standing_after
+from service.model.consent import Answer, Evidence, Reach, Shown, Spot, latest, standing_after
 from service.model.facts import Standing
-from service.model.ledger import Answered, entry
+from service.model.identifiers import Identifier
+from service.model.ledger import Act, Answered, AnsweredWidely, entry
 from service.model.words import (
+    Acting,
     Basis,
     Channel,
     CustomerId,
     EntryId,
     Method,
     PairwiseId,
+    PolicyVersion,
     PurposeId,
     Status,
 )
 from service.policy.engine import Policies
-from service.storage import access, consents, customers, ledger, links
+from service.storage import access, consents, customers, ledger, links, publications
 
 PAGE = 100
+RENEWABLE = (Status.GIVEN, Status.RENEWED, Status.EXPIRED)
 
 
 class Said(Struct, frozen=True, kw_only=True):
-    """What a customer said, as a caller reports it.
+    """What a customer said, as a caller reports it; its repr hides the evidence.
 
-    Without a customer it is the caller's own answer; without a channel a no means every channel.
+    Without a customer it is the caller's own answer; without a channel a no means every channel. ``shown``: what a
+    snapshot proves was on the screen. ``evidence``: where else the proof lies. ``reason``: why an operator acts.
     """
 
-    purpose: PurposeId
+    purpose: PurposeId | Reach
     status: Status
     method: Method
-    customer: PairwiseId | None = None
+    customer: PairwiseId | Identifier | None = None
     channel: Channel | None = None
     notice: int | None = None
     explicit: bool = False
+    acting: Acting = Acting.HERSELF
     actor: str = ""
     given_at: datetime | None = None
+    shown: Shown | None = None
+    evidence: str = ""
+    reason: str = ""
+
+    def __repr__(self) -> str:
+        return f"Said({self.purpose!r}, {self.status!r})"
+
+
+class Stands(Struct, frozen=True):
+    """What stands for one purpose on one channel once an answer is recorded."""
+
+    purpose: PurposeId
+    channel: Channel
+    status: Status
 
 
 class Acknowledged(Struct, frozen=True):
     """That an answer is recorded, and what stands now."""
 
-    standing: list[tuple[Channel, Status]]
+    standing: list[Stands]
     version: int
     entry: EntryId
 
@@ -73,13 +97,30 @@ class Record(Struct, frozen=True):
     history: list[Answer]
 
 
-async def record_no(
-    database: Database, keyring: Keyring | None, policies: Policies, caller: Caller, said: Said
-) -> Acknowledged:
-    """Record a refusal or withdrawal: from anybody who may come in, at once.
+class Past(Struct, frozen=True):
+    """One answer of the past, and for herself where its proof lies; its repr hides that."""
 
-    It works without a keyring. With one, whom the caller means is proven, so that nobody at the database can turn
-    her no into somebody else's.
+    answer: Answer
+    evidence: str | None
+
+    def __repr__(self) -> str:
+        return f"Past({self.answer.entry!r})"
+
+
+class History(Struct, frozen=True):
+    """A page of answers, newest first, and the cursor of the next."""
+
+    answers: list[Past]
+    next: str | None
+
+
+async def record_no(
+    database: Database, keyring: Keyring | None, policies: Policies | None, caller: Caller, said: Said
+) -> Acknowledged:
+    """Record what is no yes: from anybody who may come in, at once.
+
+    It works without a keyring, and without policies as far as something stands. With a keyring, whom the caller means
+    is proven, so that nobody at the database can turn her no into somebody else's.
     """
     if keyring is not None:
         _refuse_unproven(caller)
@@ -95,8 +136,10 @@ async def record_yes(
         raise MissingFieldError("a yes is for one channel", pointer="/channel")
     _offered(purpose, said.channel)
     _refuse_unproven(caller)
-    _refuse_recorder(policies.catalogue, caller, said.purpose)
-    _refuse_outdated(policies.catalogue, said)
+    _refuse_recorder(policies.catalogue, caller, PurposeId(purpose.id))
+    _refuse_outdated(policies.catalogue, PurposeId(purpose.id), said.notice)
+    if said.shown is None and not said.evidence:
+        raise MissingFieldError("a yes needs a snapshot of what she was shown, or evidence", pointer="/evidence")
     return await _record(database, keyring, policies, caller, said)
 
 
@@ -109,81 +152,156 @@ async def read(
         found = await _find(connection, keyring, caller, customer)
         return Record(
             await consents.all_standing(connection, found, purposes),
-            await consents.history(connection, found, purposes, PAGE),
+            [each.answer for each in await consents.history(connection, found, purposes, LAST, PAGE)],
         )
 
 
+async def history(  # noqa: PLR0913  what it may touch, who asks, and which page
+    database: Database,
+    keyring: Keyring,
+    policies: Policies,
+    caller: Caller,
+    customer: PairwiseId | None,
+    *,
+    after: str | None,
+    most: int,
+) -> History:
+    """Return a page of answers, newest first; where the proof of each lies is for herself alone."""
+    _refuse_unproven(caller)
+    purposes = _visible(policies.catalogue, caller)
+    async with database.connection() as connection:
+        found = await _find(connection, keyring, caller, customer)
+        about: list[Part] = ["consents", found, actor(caller)]
+        before = LAST if after is None else position_of(keyring, after, about)
+        events = await consents.history(connection, found, purposes, before, most + 1)
+        key = await consents.evidence_key(connection, found) if isinstance(caller, CustomerCaller) else None
+    page = events[:most]
+    more = cursor(keyring, page[-1].sequence, about) if len(events) > most else None
+    opened = None if key is None else keyring.open_evidence_key(found, key)
+    return History([Past(e.answer, open_evidence(opened, found, e.answer)) for e in page], more)
+
+
 async def _record(
-    database: Database, keyring: Keyring | None, policies: Policies, caller: Caller, said: Said
+    database: Database, keyring: Keyring | None, policies: Policies | None, caller: Caller, said: Said
 ) -> Acknowledged:
     async with database.transaction() as connection:
         if said.status.valid:
             await access.refuse_ended(connection, caller)
         customer = await _find(connection, keyring, caller, said.customer)
         change = await customers.bump(connection, customer)
-        channels = await _channels(connection, policies.catalogue, customer, said)
         id_ = ledger.new_entry_id(change.now)
-        answers = [_answer(said, channel, change.now, caller, policies, id_) for channel in channels]
+        spots = await _spots(connection, policies, customer, said)
+        made = _Made(caller, change.now, id_, await _version(connection, policies))
+        evidence = await _sealed(connection, keyring, customer, said, id_)
+        answers = [_answer(said, spot, made, policies, evidence) for spot in spots]
         standing = [await _stand(connection, keyring, customer, each) for each in answers]
-        await ledger.append(connection, entry(id_, customer, caller, change.now, _act(said, channels, change.now)))
-        for other, reached in (await _elsewhere(connection, keyring, customer, change, said, answers)).items():
-            await _spread(connection, keyring, customer, other, reached)
-            act = _act(said, [each.channel for each in reached], change.now)
-            await ledger.append(connection, entry(reached[0].entry, other, caller, change.now, act))
-    now = change.now
-    return Acknowledged([(each.channel, each.status_at(now)) for each in standing], change.version, id_)
+        await ledger.append(connection, entry(id_, customer, caller, change.now, _act(said, answers, change.now)))
+        for other in change.others:
+            heard = await _heard(connection, keyring, policies, said, answers, (customer, other))
+            if heard:
+                await _spread(connection, keyring, customer, other, heard)
+                line = entry(heard[0].entry, other, caller, change.now, _act(said, heard, change.now))
+                await ledger.append(connection, line)
+    stands = [Stands(each.purpose, each.channel, each.status_at(change.now)) for each in standing]
+    return Acknowledged(stands, change.version, id_)
 
 
-async def _channels(
-    connection: Connection, catalogue: Catalogue, customer: CustomerId, said: Said
-) -> Sequence[Channel]:
-    """Return the channels that an answer is for: a no also reaches a yes on a channel that is offered no more."""
-    offered = catalogue.purposes[said.purpose].channels if said.purpose in catalogue.purposes else ()
-    stands = () if said.status.valid else await consents.channels_of(connection, customer, said.purpose)
-    if not stands:
-        _consent_purpose(catalogue, said.purpose)
-    if said.channel is None:
-        return [*offered, *(channel for channel in stands if channel not in offered)]
-    if said.channel not in {*offered, *stands}:
+class _Made(Struct, frozen=True):
+    """Who recorded an act, when, under which entry, and by which policies."""
+
+    caller: Caller
+    now: datetime
+    entry: EntryId
+    policies: PolicyVersion
+
+
+async def _version(connection: Connection, policies: Policies | None) -> PolicyVersion:
+    return await publications.current_version(connection) if policies is None else policies.version
+
+
+async def _spots(connection: Connection, policies: Policies | None, customer: CustomerId, said: Said) -> Sequence[Spot]:
+    """Return for which purposes and channels an answer is: a no also reaches a yes that is offered no more.
+
+    Without policies, which only a no can do without, it is for what stands.
+    """
+    stands = () if said.status.valid else await consents.spots_of(connection, customer)
+    catalogue = None if policies is None else policies.catalogue
+    if isinstance(said.purpose, Reach):
+        return _reached(catalogue, said.purpose, stands)
+    purpose, channel = said.purpose, said.channel
+    hers = [spot.channel for spot in stands if spot.purpose == purpose]
+    if not hers:
+        if catalogue is None:
+            raise PoliciesUnavailableError("nothing stands, and what is offered is not known")
+        _consent_purpose(catalogue, purpose)
+    offered = () if catalogue is None or purpose not in catalogue.purposes else catalogue.purposes[purpose].channels
+    every = [*offered, *(each for each in hers if each not in offered)]
+    if channel is None:
+        return [Spot(purpose, each) for each in every]
+    if channel not in every:
         raise UnknownChannelError(pointer="/channel")
-    return (said.channel,)
+    return [Spot(purpose, channel)]
 
 
-async def _elsewhere(
+def _reached(catalogue: Catalogue | None, reach: Reach, stands: Sequence[Spot]) -> Sequence[Spot]:
+    """Return what a withdrawal from several purposes reaches: what is offered, and whatever stands besides."""
+    if catalogue is None:
+        # Nobody can say now which purposes market: rather too much ends than too little.
+        return stands
+    offered = [
+        Spot(PurposeId(purpose.id), channel)
+        for purpose in catalogue.purposes.values()
+        if purpose.basis is Basis.CONSENT
+        for channel in purpose.channels
+    ]
+    every = [*offered, *(spot for spot in stands if spot not in offered)]
+    return [spot for spot in every if reach.reaches(catalogue.purposes.get(spot.purpose))]
+
+
+async def _heard(
     connection: Connection,
     keyring: Keyring | None,
-    customer: CustomerId,
-    change: customers.Change,
+    policies: Policies | None,
     said: Said,
     answers: Sequence[Answer],
-) -> dict[CustomerId, list[Answer]]:
-    """Return what the other sides of a merged person hear of it: every no, and a yes by the link that it came by.
+    sides: tuple[CustomerId, CustomerId],
+) -> list[Answer]:
+    """Return what the other side of a merged person hears of it: every no, and a yes by the link that it came by.
 
     Asked or put off, or run out of its time, is a matter of one side.
     """
-    heard: dict[CustomerId, list[Answer]] = {}
-    if said.status.no:
-        for other in change.others:
-            id_ = ledger.new_entry_id(change.now)
-            stands = [] if said.channel else await consents.channels_of(connection, other, said.purpose)
-            channels = dict.fromkeys([*(each.channel for each in answers), *stands])
-            heard[other] = [structs.replace(answers[0], channel=each, entry=id_) for each in channels]
-    elif said.status.valid and keyring is not None:
-        for other, way in (await links.ways(connection, keyring, customer, change.others)).items():
-            id_ = ledger.new_entry_id(change.now)
-            heard[other] = [structs.replace(each, entry=id_, link=way.id) for each in answers]
-    return heard
+    here, other = sides
+    link, spots = None, [Spot(each.purpose, each.channel) for each in answers]
+    if said.status.valid and keyring is not None:
+        link = (await links.ways(connection, keyring, here, [other])).get(other)
+    elif said.status.no and said.channel is None:
+        stands = await consents.spots_of(connection, other)
+        spots = list(dict.fromkeys([*spots, *_meant(policies, said.purpose, stands)]))
+    if link is None and not said.status.no:
+        return []
+    told = structs.replace(
+        answers[0],
+        entry=ledger.new_entry_id(answers[0].recorded_at),
+        evidence=None,
+        link=None if link is None else link.id,
+    )
+    return [structs.replace(told, purpose=spot.purpose, channel=spot.channel) for spot in spots]
+
+
+def _meant(policies: Policies | None, purpose: PurposeId | Reach, stands: Sequence[Spot]) -> Sequence[Spot]:
+    """Return which of what stands a no on every channel means."""
+    if not isinstance(purpose, Reach):
+        return [spot for spot in stands if spot.purpose == purpose]
+    if policies is None:
+        return stands
+    return [spot for spot in stands if purpose.reaches(policies.catalogue.purposes.get(spot.purpose))]
 
 
 async def _spread(
-    connection: Connection,
-    keyring: Keyring | None,
-    origin: CustomerId,
-    other: CustomerId,
-    reached: Sequence[Answer],
+    connection: Connection, keyring: Keyring | None, here: CustomerId, other: CustomerId, heard: Sequence[Answer]
 ) -> None:
-    """Record what another side of the same person hears: a no stands there as hers, a yes as long as the link."""
-    for answer in reached:
+    """Record what the other side hears: a no stands there as her own, a yes as long as the link."""
+    for answer in heard:
         if answer.link is None or keyring is None:
             await _stand(connection, keyring, other, answer)
             continue
@@ -192,15 +310,17 @@ async def _spread(
         yes = standing_after(None, answer)
         # One that is older than what stands there is kept in the history, and changes nothing.
         if latest(own, [yes]) is yes:
-            await links.put_yes(connection, keyring, other, answer.link, origin, yes)
+            await links.put_yes(connection, keyring, other, answer.link, here, yes)
 
 
 async def _stand(connection: Connection, keyring: Keyring | None, customer: CustomerId, answer: Answer) -> Standing:
     """Keep an answer, and let it stand if it is the one that counts."""
+    before = await consents.standing(connection, customer, answer.purpose, answer.channel)
+    if answer.status is Status.RENEWED and (before is None or before.status not in RENEWABLE):
+        raise NothingToRenewError(pointer="/answer")
     await consents.record(connection, customer, answer)
     if answer.status.no:
         await links.forget_yes(connection, customer, answer.purpose, answer.channel)
-    before = await consents.standing(connection, customer, answer.purpose, answer.channel)
     after = standing_after(before, answer)
     if after == before:
         return after
@@ -211,41 +331,95 @@ async def _stand(connection: Connection, keyring: Keyring | None, customer: Cust
     return after
 
 
-def _expiry(catalogue: Catalogue, said: Said, given_at: datetime) -> datetime | None:
-    """Return when a yes ends that was given at an instant."""
-    purpose = catalogue.purposes.get(said.purpose)
-    if purpose is None or purpose.consent_expires_days is None or not said.status.valid:
+async def _sealed(
+    connection: Connection, keyring: Keyring | None, customer: CustomerId, said: Said, id_: EntryId
+) -> Evidence | None:
+    """Seal where the proof lies. Without a key a no is recorded all the same, and only its evidence is not kept."""
+    if not said.evidence or keyring is None:
         return None
-    return given_at + timedelta(days=purpose.consent_expires_days)
+    kept = await consents.evidence_key(connection, customer)
+    if kept is None:
+        kept, key = keyring.new_evidence_key(customer)
+        await consents.put_evidence_key(connection, customer, kept)
+    else:
+        key = keyring.open_evidence_key(customer, kept)
+    return seal_evidence(key, customer, id_, said.evidence)
 
 
-def _act(said: Said, channels: Sequence[Channel], now: datetime) -> Answered:
+def _answer(said: Said, spot: Spot, made: _Made, policies: Policies | None, evidence: Evidence | None) -> Answer:
+    given_at = said.given_at or made.now
+    if given_at > made.now + CLOCKS_DIFFER:
+        raise WrongKindError("she cannot have answered in the future", pointer="/given_at")
+    given_at = min(given_at, made.now)
+    return Answer(
+        purpose=spot.purpose,
+        channel=spot.channel,
+        status=said.status,
+        notice=said.notice or 0,
+        explicit=said.explicit,
+        method=said.method,
+        actor=said.actor,
+        given_at=given_at,
+        recorded_at=made.now,
+        recorder=actor(made.caller),
+        policy_version=made.policies,
+        entry=made.entry,
+        acting=said.acting,
+        expires_at=_expiry(policies, spot.purpose, given_at) if said.status.valid else None,
+        shown=said.shown,
+        evidence=evidence,
+    )
+
+
+def _expiry(policies: Policies | None, purpose: PurposeId, given_at: datetime) -> datetime | None:
+    """Return when a yes ends that was given at an instant."""
+    found = None if policies is None else policies.catalogue.purposes.get(purpose)
+    if found is None or found.consent_expires_days is None:
+        return None
+    return given_at + timedelta(days=found.consent_expires_days)
+
+
+def _act(said: Said, answers: Sequence[Answer], now: datetime) -> Act:
+    given_at = min(said.given_at or now, now).isoformat()
+    if isinstance(said.purpose, Reach):
+        return AnsweredWidely(
+            reach=said.purpose,
+            spots=[f"{each.purpose}/{each.channel}" for each in answers],
+            answer=said.status,
+            method=said.method,
+            given_at=given_at,
+            reason=said.reason,
+        )
     return Answered(
         purpose=said.purpose,
-        channels=list(channels),
+        channels=[each.channel for each in answers],
         answer=said.status,
         notice=said.notice or 0,
         explicit=said.explicit,
         method=said.method,
-        given_at=min(said.given_at or now, now).isoformat(),
+        given_at=given_at,
+        reason=said.reason,
     )
 
 
 async def _find(
-    connection: Connection, keyring: Keyring | None, caller: Caller, customer: PairwiseId | None
+    connection: Connection, keyring: Keyring | None, caller: Caller, customer: PairwiseId | Identifier | None
 ) -> CustomerId:
-    match caller:
-        case CustomerCaller():
+    found: CustomerId | None = None
+    match caller, customer:
+        case CustomerCaller(), _:
             return caller.customer
-        case ServiceCaller() if customer is not None:
+        case OperatorCaller(), Identifier() if keyring is not None:
+            found = await customers.by_identifier(connection, keyring, customer.kind, keyring.index_of(customer))
+        case ServiceCaller(), str():
             found = await customers.by_pairwise(connection, keyring, caller.service, customer)
-            if found is not None:
-                return found
-    raise UnknownCustomerError
+    if found is None:
+        raise UnknownCustomerError
+    return found
 
 
-def _consent_purpose(catalogue: Catalogue, id_: PurposeId) -> Purpose:
-    purpose = catalogue.purposes.get(id_)
+def _consent_purpose(catalogue: Catalogue, id_: PurposeId | Reach) -> Purpose:
+    purpose = None if isinstance(id_, Reach) else catalogue.purposes.get(id_)
     if purpose is None:
         raise UnknownPurposeError(pointer="/purpose")
     if purpose.basis is not Basis.CONSENT:
@@ -272,13 +446,13 @@ def _refuse_recorder(catalogue: Catalogue, caller: Caller, purpose: PurposeId) -
         raise NotGrantedError("this service may not record a yes to this purpose", pointer="/purpose")
 
 
-def _refuse_outdated(catalogue: Catalogue, said: Said) -> None:
-    in_force = catalogue.notice_in_force(said.purpose)
-    if said.notice is None:
+def _refuse_outdated(catalogue: Catalogue, purpose: PurposeId, notice: int | None) -> None:
+    in_force = catalogue.notice_in_force(purpose)
+    if notice is None:
         raise MissingFieldError("a yes names the notice that she read", pointer="/notice")
-    if not 1 <= said.notice <= in_force:
+    if not 1 <= notice <= in_force:
         raise UnknownNoticeError(pointer="/notice")
-    if said.notice < in_force:
+    if notice < in_force:
         raise NoticeSupersededError(pointer="/notice")
 
 
@@ -289,24 +463,3 @@ def _visible(catalogue: Catalogue, caller: Caller) -> list[PurposeId]:
     service = catalogue.services.get(caller.service)
     mine: set[str] = set() if service is None else {*service.uses, *service.records}
     return [id_ for id_ in asked_by_consent if id_ in mine]
-
-
-def _answer(said: Said, channel: Channel, now: datetime, caller: Caller, policies: Policies, id_: EntryId) -> Answer:
-    given_at = said.given_at or now
-    if given_at > now + CLOCKS_DIFFER:
-        raise WrongKindError("she cannot have answered in the future", pointer="/given_at")
-    return Answer(
-        purpose=said.purpose,
-        channel=channel,
-        status=said.status,
-        notice=said.notice or 0,
-        explicit=said.explicit,
-        method=said.method,
-        actor=said.actor,
-        given_at=min(given_at, now),
-        recorded_at=now,
-        recorder=actor(caller),
-        policy_version=policies.version,
-        entry=id_,
-        expires_at=_expiry(policies.catalogue, said, min(given_at, now)),
-    )

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import msgspec
 from msgspec import Struct, structs
 
-from service.crypto.cursors import cursor, position_of
+from service.crypto.cursors import LAST, cursor, position_of
 from service.crypto.keyring import Keyring, OpenKey, open_own
 from service.database import Database
 from service.errors import KeysUnavailableError
@@ -19,7 +19,6 @@ from service.policy.decide import decide
 from service.policy.engine import Policies
 from service.storage import facts, ledger
 
-LAST = 2**63 - 1
 Seen = Released | Checked | Aborted | LookedUp
 
 

@@ -40,6 +40,7 @@ HER_ANSWER = {
     "channel": "web",
     "notice": 2,
     "explicit": True,
+    "evidence": "scan-4711",
 }
 FACT = {
     "attribute": "first_name",
@@ -63,9 +64,13 @@ SAMPLES: dict[str, list[Json]] = {
         {"identifiers": {"device": DEVICE}},
     ],
     "contribute": [{"facts": [FACT, {**FACT, "attribute": "last_name", "value": "Harbour"}]}],
-    "record": [{**HER_ANSWER, "method": "counter", "actor": "till-4", "given_at": "2026-01-02T03:04:05Z"}],
+    "record": [
+        {**HER_ANSWER, "method": "counter", "acting": "staff", "actor": "till-4", "given_at": "2026-01-02T03:04:05Z"}
+    ],
     "answer_as_customer": [HER_ANSWER, {"purpose": "market.newsletter", "answer": "withdrawn"}],
     "disown": [{"reference": SOME_REFERENCE}],
+    "withdraw": [{"purpose": "market.newsletter", "channel": "email"}, {"all": "marketing"}],
+    "withdraw_as_customer": [{"purpose": "market.newsletter", "channel": "email"}, {"all": "everything"}],
 }
 """A body that works, with every field, for each route that takes one: a new route needs one here."""
 
@@ -155,7 +160,7 @@ def put(body: Any, path: Path, value: Any) -> Any:
 class Walker:
     """Asks each route as one who may, and looks at the database."""
 
-    def __init__(  # noqa: PLR0913  all that it walks with
+    def __init__(
         self, api: Api, database: Database, person: Person, token: str, device: str, references: list[str]
     ) -> None:
         self.api = api

@@ -27,6 +27,8 @@ KINDS = {
     "record": "consent",
     "answer_as_customer": "consent",
     "disown": "disown",
+    "withdraw": "consent",
+    "withdraw_as_customer": "consent",
 }
 TOUCHED: dict[str, set[str]] = {
     "release": set(),
@@ -36,9 +38,14 @@ TOUCHED: dict[str, set[str]] = {
     "record": {"customer", "consent_event"},
     "answer_as_customer": {"customer", "consent_event", "consent"},
     "disown": {"customer", "identifier"},
+    "withdraw": {"customer", "consent_event", "consent"},
+    "withdraw_as_customer": {"customer", "consent_event", "consent"},
 }
 """Besides the ledger, and when the customer is known already."""
-PERSONAL = [EMAIL, PHONE, LOYALTY, DEVICE, NOBODY, "Abbie", "Abigail", "Harbour", "crime", "travel", "1 Quay", "1985", "till-4"]
+PERSONAL = [
+    *(EMAIL, PHONE, LOYALTY, DEVICE, NOBODY),
+    *("Abbie", "Abigail", "Harbour", "crime", "travel", "1 Quay", "1985", "till-4"),
+]
 
 
 def changed(before: dict[str, str | None], after: dict[str, str | None]) -> set[str]:
@@ -60,8 +67,9 @@ async def test_a_write_leaves_exactly_one_entry_and_no_value_in_it(walker: Walke
         assert response.status_code == 200, response.text
         (left,) = (await walker.entries())[len(before) :]
         nobody = body.get("customer") == {"id": NOBODY}
-        assert (left["kind"], left["actor"]) == (KINDS[route.name], who)
-        named = body.get("customer", body.get("identifiers", {}))
+        wide = "-wide" if "all" in body else ""
+        assert (left["kind"], left["actor"]) == (KINDS[route.name] + wide, who)
+        named: Any = body.get("customer") or body.get("identifiers") or {}
         assert left["customer"] == (None if nobody else device if "device" in named else abbie)
         assert left["id"] == response.json()["entry"]
         assert changed(tables, await walker.contents()) == TOUCHED[route.name] | {"entry"}
@@ -132,6 +140,8 @@ REFUSED: dict[str, list[tuple[dict[str, Any], int]]] = {
     ],
     "record": [({"notice": 1}, 409), ({"notice": 3}, 404), ({"purpose": "comply.tax"}, 409), ({"channel": "sms"}, 404)],
     "answer_as_customer": [({"notice": 1}, 409), ({"notice": 3}, 404), ({"purpose": "fulfil.orders"}, 409)],
+    "withdraw": [({"purpose": "no.such"}, 404), ({"channel": "sms"}, 404), ({"all": "marketing"}, 422)],
+    "withdraw_as_customer": [({"purpose": "fulfil.orders"}, 409), ({"all": "some"}, 422)],
 }
 
 

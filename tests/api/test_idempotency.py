@@ -8,7 +8,7 @@ import pytest
 
 from service.database import Database
 from service.usecases.once import forget_old_keys
-from tests.conftest import Api, Person
+from tests.conftest import PROOF, Api, Person
 
 KEY = '"a-key"'
 PURPOSE = "personalise.recommendations"
@@ -34,7 +34,7 @@ def writes(abbie: Person) -> list[tuple[str, dict[str, Any]]]:
         (f"/v1/customers/{abbie.at_shop}/consents", NO),
         (
             f"/v1/customers/{abbie.at_shop}/consents",
-            {"purpose": PURPOSE, "answer": "given", "channel": "web", "notice": 2, "method": "phone"},
+            {"purpose": PURPOSE, "answer": "given", "channel": "web", "notice": 2, **PROOF},
         ),
     ]
 
@@ -77,7 +77,7 @@ async def test_the_same_key_with_another_body_is_refused_and_changes_nothing(
 
 async def test_a_refused_write_is_not_remembered(api: Api, abbie: Person) -> None:
     path = f"/v1/customers/{abbie.at_shop}/consents"
-    outdated = {"purpose": PURPOSE, "answer": "given", "channel": "web", "notice": 1}
+    outdated = {"purpose": PURPOSE, "answer": "given", "channel": "web", "notice": 1, **PROOF}
     assert (await write(api, path, "shop", outdated)).status_code == 409
     assert (await write(api, path, "shop", {**outdated, "notice": 2})).status_code == 200
 

@@ -29,7 +29,7 @@ from service.policy.engine import Policies
 from service.schema import shipped
 from service.storage import consents, customers, facts
 from service.usecases.policies import publish
-from tests.conftest import FACTS, OPERATOR, Api, Person, allow, enrol
+from tests.conftest import FACTS, OPERATOR, PROOF, Api, Person, allow, enrol
 
 RECOMMENDATIONS = "personalise.recommendations"
 ASKED = ["first_name", "favourite_genres", "birth_year", "last_destination"]
@@ -129,7 +129,7 @@ async def test_an_explicit_yes_releases_a_special_category(api: Api, abbie: Pers
     await api.post(f"/v1/customers/{abbie.at_shop}/attributes", "shop", {"facts": [fact]})
     asked = wanted(abbie, "accessibility_needs")
     assert (await api.post("/v1/releases", "recommender", asked))["decision"] == "deny"
-    await withdraw(api, abbie, "given", channel="web", notice=2, explicit=True)
+    await withdraw(api, abbie, "given", channel="web", notice=2, explicit=True, **PROOF)
     assert (await api.post("/v1/releases", "recommender", asked))["released"]["accessibility_needs"]["value"] == [
         "large-print"
     ]
@@ -161,7 +161,7 @@ async def test_a_no_holds_at_once(api: Api, abbie: Person, answer: str, channel:
 
 async def test_her_own_no_holds_at_once_and_so_does_her_next_yes(api: Api, abbie: Person) -> None:
     for answer, outcome in (("withdrawn", "deny"), ("given", "permit"), ("refused", "deny"), ("given", "permit")):
-        await withdraw(api, abbie, answer, channel="web", notice=2)
+        await withdraw(api, abbie, answer, channel="web", notice=2, **PROOF)
         assert (await api.post("/v1/releases", "recommender", wanted(abbie, "first_name")))["decision"] == outcome
 
 
@@ -477,7 +477,7 @@ async def test_another_services_id_of_her_finds_nobody(api: Api, abbie: Person) 
 async def test_the_warehouse_gets_name_and_address_with_and_without_consent(api: Api, answer: str | None) -> None:
     person = await enrol(api, "buyer@example.com")
     if answer:
-        await withdraw(api, person, answer, channel="web", notice=2)
+        await withdraw(api, person, answer, channel="web", notice=2, **PROOF)
     asked = {
         "customer": {"email": person.email},
         "purpose": "fulfil.orders",

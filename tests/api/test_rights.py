@@ -14,7 +14,7 @@ from service.model.words import Channel, IdentifierKind, Provenance, ServiceId
 from service.policy.engine import Policies
 from service.schema import shipped
 from service.usecases import access
-from tests.conftest import OPERATOR, Api, Person, allow, enrol
+from tests.conftest import OPERATOR, PROOF, Api, Person, allow, enrol
 
 
 def table(name: str) -> list[dict[str, Any]]:
@@ -111,7 +111,7 @@ async def test_a_service_records_a_yes_only_where_its_table_says_and_a_no_everyw
     }
     for purpose in BY_CONSENT:
         for channel in PURPOSES[purpose]["channels"]:
-            yes = {"purpose": purpose, "answer": "given", "channel": channel, "notice": notices[purpose]}
+            yes = {"purpose": purpose, "answer": "given", "channel": channel, "notice": notices[purpose], **PROOF}
             response = await api.call("POST", path, service, yes)
             may = purpose in SERVICES[service].get("records", [])
             assert response.status_code == (200 if may else 403), (purpose, channel)
@@ -136,7 +136,7 @@ async def test_a_service_reads_the_answers_for_its_own_purposes_only(api: Api, s
 async def test_the_recommender_cannot_record_its_own_yes(api: Api) -> None:
     person = await enrol(api, EMAIL)
     path = f"/v1/customers/{person.at_recommender}/consents"
-    yes = {"purpose": "personalise.recommendations", "answer": "given", "channel": "web", "notice": 2}
+    yes = {"purpose": "personalise.recommendations", "answer": "given", "channel": "web", "notice": 2, **PROOF}
     response = await api.call("POST", path, "recommender", yes)
     assert (response.status_code, response.json()["code"]) == (403, "not-granted")
     asked = {

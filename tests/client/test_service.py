@@ -23,7 +23,15 @@ async def test_a_customer_is_enrolled_told_about_asked_and_forgotten_again(as_se
     bo = await shop.enrol(Customer(email="bo@example.com", phone="+442079460018"), "adult")
     name = Fact(attribute="first_name", value="Bo", provenance="volunteered", source="counter-4")
     assert (await shop.contribute(bo.customer, [name])).version > bo.version
-    yes = Consent(purpose=RECOMMENDATIONS, answer="given", channel=WEB, notice=2, method="counter", actor="till-4")
+    yes = Consent(
+        purpose=RECOMMENDATIONS,
+        answer="given",
+        channel=WEB,
+        notice=2,
+        method="counter",
+        actor="till-4",
+        evidence="scan-1",
+    )
     recorded = await shop.record_consent(bo.customer, yes)
     assert [(each.channel, each.status) for each in recorded.standing] == [("web", "given")]
 
@@ -73,7 +81,7 @@ async def test_what_was_inferred_names_what_it_rests_on(as_service: AsService, a
 
 
 async def test_a_service_cannot_consent_for_itself_and_is_told_so(as_service: AsService, abbie: Person) -> None:
-    yes = Consent(purpose=RECOMMENDATIONS, answer="given", channel=WEB, notice=2)
+    yes = Consent(purpose=RECOMMENDATIONS, answer="given", channel=WEB, notice=2, method="counter", evidence="scan-1")
     with pytest.raises(NotWrittenError) as refused:
         await as_service("recommender").record_consent(abbie.at_recommender, yes)
     assert refused.value.code == "not-granted"

@@ -80,7 +80,9 @@ def test_no_name_of_a_schema_shows_how_the_code_is_laid_out() -> None:
     [
         {"answer": "given", "purpose": "a"},
         {"answer": "given", "purpose": "a", "channel": "web"},
-        {"answer": "given", "purpose": "a", "channel": None, "notice": 1},
+        {"answer": "given", "purpose": "a", "channel": None, "notice": 1, "evidence": "b", "method": "api"},
+        {"answer": "given", "purpose": "a", "channel": "web", "notice": 1, "method": "api"},
+        {"answer": "renewed", "purpose": "a"},
         {"answer": "refused", "purpose": "a", "more": 1},
         {"answer": "refused", "purpose": "A"},
     ],

@@ -90,7 +90,13 @@ async def test_without_the_root_key_nothing_leaves_and_a_no_is_accepted(
         assert await faults(api) == (503, ["keys-unavailable"])
         assert (await withdraw(api, zephyrine)).status_code == 200
         assert (await say_no_herself(api, hers)).status_code == 200
-        yes = {"purpose": "personalise.recommendations", "answer": "given", "channel": "web", "notice": 2}
+        yes = {
+            "purpose": "personalise.recommendations",
+            "answer": "given",
+            "channel": "web",
+            "notice": 2,
+            "evidence": "scan-4711",
+        }
         assert_problem(await api.call("POST", "/v1/me/consents", hers, yes), 503, "keys-unavailable")
 
         away.write_bytes(template.root_key_file.read_bytes())

@@ -31,7 +31,13 @@ from tests.security.conftest import (
     withdraw,
 )
 
-YES = {"purpose": "personalise.recommendations", "answer": "given", "channel": "web", "notice": 2}
+YES = {
+    "purpose": "personalise.recommendations",
+    "answer": "given",
+    "channel": "web",
+    "notice": 2,
+    "evidence": "scan-4711",
+}
 UNPROVEN_YES = "alarm: a standing yes does not carry our MAC"
 UNPROVEN_LIMITS = "alarm: a restrictions row does not carry our MAC"
 

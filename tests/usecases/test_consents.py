@@ -17,6 +17,7 @@ from service.errors import (
     MissingFieldError,
     NotConsentBasedError,
     NotGrantedError,
+    NothingToRenewError,
     NoticeSupersededError,
     ServiceError,
     UnauthenticatedError,
@@ -74,6 +75,7 @@ class Desk(Struct, frozen=True):
             "method": Method.COUNTER,
             "notice": IN_FORCE,
             "customer": self.at_shop,
+            "evidence": "scan-4711",
         }
         said = Said(status=status, channel=channel, **(words | more))
         if status.valid:
@@ -114,6 +116,11 @@ class Desk(Struct, frozen=True):
             return now
 
 
+def stands(channel: Channel, status: Status) -> consents.Stands:
+    """Return what an acknowledgement says of recommendations."""
+    return consents.Stands(RECOMMENDATIONS, channel, status)
+
+
 async def newcomer(database: Database, keyring: Keyring, policies: Policies) -> Desk:
     """Enrol somebody new."""
     async with database.connection() as connection:
@@ -152,7 +159,7 @@ async def test_a_yes_given_before_a_recorded_no_changes_nothing_and_is_kept(desk
     await desk.say(Status.WITHDRAWN)
     stood = (await desk.record()).standing
     done = await desk.say(Status.GIVEN, given_at=before)
-    assert done.standing == [(Channel.WEB, Status.WITHDRAWN)]
+    assert done.standing == [stands(Channel.WEB, Status.WITHDRAWN)]
     record = await desk.record()
     assert record.standing == stood
     assert [each.status for each in record.history] == [Status.GIVEN, Status.WITHDRAWN]
@@ -171,7 +178,7 @@ async def test_a_yes_given_at_the_very_instant_of_the_no_changes_nothing(desk: D
 async def test_withdrawing_twice_changes_nothing_more_and_leaves_an_entry_each(desk: Desk) -> None:
     await desk.say(Status.GIVEN)
     first, second = await desk.say(Status.WITHDRAWN), await desk.say(Status.WITHDRAWN)
-    assert first.standing == second.standing == [(Channel.WEB, Status.WITHDRAWN)]
+    assert first.standing == second.standing == [stands(Channel.WEB, Status.WITHDRAWN)]
     assert (second.version, first.entry != second.entry) == (first.version + 1, True)
     assert await desk.stands() == {Channel.WEB: Status.WITHDRAWN}
     assert [each["answer"] for each in await desk.entries()] == ["given", "withdrawn", "withdrawn"]
@@ -184,7 +191,7 @@ async def test_a_no_without_a_channel_covers_every_channel_of_the_purpose_and_no
     newsletter: dict[str, Any] = {"purpose": PurposeId("market.newsletter"), "notice": 2}
     await desk.say(Status.GIVEN, Channel.EMAIL, **newsletter)
     done = await desk.say(no, None)
-    assert done.standing == [(channel, no) for channel in CHANNELS]
+    assert done.standing == [stands(channel, no) for channel in CHANNELS]
     assert await desk.stands() == dict.fromkeys(CHANNELS, no)
     record = await desk.record()
     assert {s.purpose: status for s, status in record.standing}[PurposeId("market.newsletter")] is Status.GIVEN
@@ -224,7 +231,7 @@ async def test_a_yes_stands_from_when_it_was_given_until_its_time_has_run(desk: 
 
 async def test_a_yes_that_has_run_its_time_before_it_reaches_us_is_called_expired(desk: Desk) -> None:
     done = await desk.say(Status.GIVEN, given_at=await desk.now() - EXPIRES)
-    assert done.standing == [(Channel.WEB, Status.EXPIRED)]
+    assert done.standing == [stands(Channel.WEB, Status.EXPIRED)]
     assert await desk.stands() == {Channel.WEB: Status.EXPIRED}
 
 
@@ -257,6 +264,8 @@ REFUSED: list[tuple[dict[str, Any], type[ServiceError], str | None]] = [
     ({"notice": -1}, UnknownNoticeError, "/notice"),
     ({"notice": None}, MissingFieldError, "/notice"),
     ({"channel": None}, MissingFieldError, "/channel"),
+    ({"evidence": ""}, MissingFieldError, "/evidence"),
+    ({"status": Status.RENEWED, "channel": Channel.APP}, NothingToRenewError, "/answer"),
     ({"channel": Channel.POST}, UnknownChannelError, "/channel"),
     ({"channel": Channel.POST, "status": Status.WITHDRAWN}, UnknownChannelError, "/channel"),
     ({"purpose": PurposeId("no.such")}, UnknownPurposeError, "/purpose"),
@@ -375,7 +384,7 @@ async def test_after_any_answers_what_stands_is_what_the_laws_say_and_nothing_is
         assert all(each.given_at == min(given_at or last, last) for each in new)
         expected = reference(history, last)
         assert await desk.stands() == expected
-        assert dict(done.standing) == {each.channel: expected[each.channel] for each in new}
+        assert {each.channel: each.status for each in done.standing} == {c.channel: expected[c.channel] for c in new}
     assert len(await desk.entries()) == len(steps)
 
 
