@@ -1,6 +1,5 @@
 """Two customers who may be one person, and everything that is decided and stored about them."""
 
-from collections.abc import Iterable
 from itertools import count
 from typing import Any
 from uuid import UUID
@@ -31,6 +30,7 @@ from service.policy.engine import Policies
 from service.storage import facts
 from service.usecases import consents, customers, merges
 from tests.conftest import OPERATOR
+from tests.security.test_monotone import VALUES
 
 NUMBERS = count()
 SHOP = ServiceId("shop")
@@ -52,6 +52,9 @@ BEARING = (
 )
 """Every table with rows of one customer that bear on a decision."""
 
+ATTRIBUTES = sorted({AttributeId(attribute) for attribute, _ in VALUES})
+"""Those of which something is known here; of any other nothing can be released."""
+
 Allowed = frozenset[tuple[str, str, str, str]]
 """Service, purpose, channel, attribute."""
 
@@ -63,6 +66,9 @@ class World(Struct, frozen=True):
     keyring: Keyring
     policies: Policies
     shop: ServiceCaller
+
+    def __repr__(self) -> str:
+        return "World()"
 
     async def newcomer(self) -> "Side":
         """Enrol somebody new at the shop."""
@@ -91,6 +97,9 @@ class Side(Struct, frozen=True):
     at_shop: PairwiseId
     found_by: Identifier
 
+    def __repr__(self) -> str:
+        return f"Side({self.id})"
+
     async def say(self, status: Status, spot: tuple[PurposeId, Channel] = SPOTS[0], **more: Any) -> None:
         """Answer at the shop, to the notice in force."""
         world, (purpose, channel) = self.world, spot
@@ -100,6 +109,7 @@ class Side(Struct, frozen=True):
             "status": status,
             "method": Method.COUNTER,
             "customer": self.at_shop,
+            "evidence": "till-4",
             "notice": world.policies.catalogue.notice_in_force(purpose),
         }
         record = consents.record_yes if status.valid else consents.record_no
@@ -120,10 +130,9 @@ class Side(Struct, frozen=True):
     async def facts(self) -> dict[tuple[str, str, str], Facts]:
         """Read what each decision about her rests on, as a release would."""
         world = self.world
-        attributes = list(world.policies.catalogue.attributes)
         async with world.database.connection() as connection:
             return {
-                structs.astuple(asked): (await facts.read(connection, world.keyring, self.id, asked, attributes)).facts
+                structs.astuple(asked): (await facts.read(connection, world.keyring, self.id, asked, ATTRIBUTES)).facts
                 for asked in everybody(world.policies.catalogue)
             }
 
@@ -161,11 +170,10 @@ class Side(Struct, frozen=True):
 
 def allowed(policies: Policies, read: dict[tuple[str, str, str], Facts]) -> Allowed:
     """Return what is permitted on these facts."""
-    attributes = list(policies.catalogue.attributes)
     return frozenset(
         (asked.service, asked.purpose, asked.channel, permit.fact.attribute)
         for asked in everybody(policies.catalogue)
-        for permit in decide(policies, asked, attributes, read[structs.astuple(asked)]).permits
+        for permit in decide(policies, asked, ATTRIBUTES, read[structs.astuple(asked)]).permits
     )
 
 
@@ -174,8 +182,3 @@ def with_facts_of(
 ) -> dict[tuple[str, str, str], Facts]:
     """Return what decisions rest on, as if the facts were those of somebody else."""
     return {asked: structs.replace(each, facts=other[asked].facts) for asked, each in read.items()}
-
-
-def joined(*several: Iterable[Any]) -> list[Any]:
-    """Return all of several."""
-    return [each for one in several for each in one]
