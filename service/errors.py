@@ -179,6 +179,27 @@ class NothingToRenewError(ServiceError):
     title = "There is no consent to renew"
 
 
+class NotInterestBasedError(ServiceError):
+    """The purpose does not rest on a legitimate interest, so there is nothing to object to."""
+
+    code = "not-interest-based"
+    title = "This purpose does not rest on a legitimate interest"
+
+
+class PreconditionRequiredError(ServiceError):
+    """The write would replace what others edit too, and does not say which state it saw."""
+
+    code = "precondition-required"
+    title = "Say in If-Match which state you saw"
+
+
+class PreconditionFailedError(ServiceError):
+    """Something was changed since the caller saw it."""
+
+    code = "precondition-failed"
+    title = "It was changed since you saw it"
+
+
 class BadIdempotencyKeyError(ServiceError):
     """The Idempotency-Key header is not a string as RFC 9651 writes it."""
 

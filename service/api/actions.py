@@ -11,10 +11,15 @@ from service.model.attempts import Attempt
 from service.model.callers import Caller, CustomerCaller, ServiceCaller
 from service.model.catalogue import Catalogue
 from service.model.words import PairwiseId
+from service.usecases import choices
+from service.usecases.announcements import Announced
+from service.usecases.choices import Choices, Taken
 from service.usecases.consents import Acknowledged, History, Record, Said
 from service.usecases.customers import Changed, Claim, Newcomer
 from service.usecases.hers import Filter, Known, Uses
 from service.usecases.identifiers import Done, HerIdentifier
+from service.usecases.past import Question, Then
+from service.usecases.preferences import Kept, Preferences, Wished
 from service.usecases.releases import Answer, Wanted
 
 
@@ -31,6 +36,12 @@ class Actions(Struct, frozen=True):
     identifiers: Callable[[CustomerCaller], Awaitable[list[HerIdentifier]]]
     disown: Callable[[CustomerCaller, str, Attempt | None], Awaitable[Done]]
     consent_history: Callable[[ServiceCaller | CustomerCaller, PairwiseId | None, str | None, int], Awaitable[History]]
+    announced: Callable[[ServiceCaller, str | None, int], Awaitable[Announced]]
+    allowed: Callable[[CustomerCaller, Question], Awaitable[Then]]
+    choose: Callable[[Caller, choices.Said, Attempt | None], Awaitable[Taken]]
+    read_choices: Callable[[CustomerCaller], Awaitable[Choices]]
+    read_preferences: Callable[[CustomerCaller], Awaitable[Preferences]]
+    keep_preferences: Callable[[CustomerCaller, Wished, frozenset[str], Attempt | None], Awaitable[Kept]]
     known: Callable[[CustomerCaller], Awaitable[list[Known]]]
     used: Callable[[CustomerCaller, Filter, str | None, int], Awaitable[Uses]]
     catalogue: Callable[[], Awaitable[Catalogue]]

@@ -12,7 +12,7 @@ from service.api.actions import Actions
 from service.api.attempts import attempt_of
 from service.api.bodies import instant, read_body, read_query
 from service.api.described import described
-from service.api.wire import Cursor, Instant, Limit, NoticeNumber, PurposeWord, customer_in_path
+from service.api.wire import Cursor, Instant, Limit, NoticeNumber, PurposeWord, Staff, customer_in_path
 from service.errors import (
     BadCursorError,
     MissingFieldError,
@@ -31,7 +31,6 @@ from service.model.words import Acting, Channel, Method, PurposeId, Status
 from service.usecases import consents as usecases
 from service.usecases.consents import Acknowledged, Record, Said
 
-Staff = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}(?!\n)$")]
 Where = Annotated[
     str,
     Meta(

@@ -16,6 +16,7 @@ from service.model.words import IdentifierKind, PairwiseId
 Instant = Annotated[datetime, Meta(tz=True)]
 PAIRWISE = r"^byc_[a-z2-7]{26}(?!\n)$"
 HER = "byc_" + "n5xw23lfmfwgk3lbnzqxgzltoq"
+Staff = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}(?!\n)$")]
 NUMBER = re.compile(r"[1-9][0-9]{0,5}")
 LAST_NOTICE = 100_000
 

@@ -73,6 +73,8 @@ class Attribute(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     special: bool = False
     """A special category of GDPR Art. 9."""
     demographic: bool = False
+    preference: bool = False
+    """How she likes things done: she sets it herself, and as often as she likes."""
 
     @property
     def used_days(self) -> int:
@@ -165,6 +167,19 @@ class Catalogue(Struct, frozen=True):
     def notice_in_force(self, purpose: PurposeId) -> int:
         """Return the newest notice version of a purpose, 0 when it has none."""
         return max((n.version for n in self.notices_of(purpose)), default=0)
+
+    def consents_of(self, service: ServiceId | None) -> list[PurposeId]:
+        """Return the purposes by consent that a service uses or records; None: all of them."""
+        asked_by_consent = [id_ for id_, purpose in self.purposes.items() if purpose.basis is Basis.CONSENT]
+        if service is None:
+            return asked_by_consent
+        found = self.services.get(service)
+        mine: set[str] = set() if found is None else {*found.uses, *found.records}
+        return [id_ for id_ in asked_by_consent if id_ in mine]
+
+    def reaches_outside(self, purpose: PurposeId) -> bool:
+        """Whether an outside company gets something for a purpose."""
+        return any(service.third_party and purpose in service.uses for service in self.services.values())
 
     def covers(self, purpose: PurposeId, notice: int) -> bool:
         """Whether a yes to this notice version still covers what the purpose asks today."""

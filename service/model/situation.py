@@ -14,6 +14,7 @@ from msgspec.structs import fields
 
 from service.model.catalogue import Catalogue, Use
 from service.model.facts import Facts, Restrictions, SealedFact, Side, Standing
+from service.model.quiet_hours import awake
 from service.model.words import AgeBand, AttributeId, Channel, PurposeId, ServiceId, Status
 
 
@@ -33,9 +34,13 @@ class Situation(Struct, frozen=True, kw_only=True):
     verified: bool = False
     """The restrictions row is there and carries our MAC."""
     may_process: bool = False
+    not_paused: bool = False
+    """She has not asked for peace until later."""
     may_market: bool = False
     may_profile: bool = False
     may_share: bool = False
+    unopposed: bool = False
+    """She has not objected to this very purpose."""
     age_band: AgeBand = AgeBand.UNKNOWN
     explicit: bool = False
     observed_allowed: bool = False
@@ -44,6 +49,8 @@ class Situation(Struct, frozen=True, kw_only=True):
     demographic_allowed: bool = False
     fresh: bool = False
     """The fact is not older than the catalogue lets it be used."""
+    awake: bool = False
+    """It is none of her quiet hours, or the channel disturbs nobody."""
 
 
 FIELDS = tuple(field.name for field in fields(Situation))
@@ -54,9 +61,11 @@ BRIGHTEST = Situation(
     notice_current=True,
     verified=True,
     may_process=True,
+    not_paused=True,
     may_market=True,
     may_profile=True,
     may_share=True,
+    unopposed=True,
     age_band=AgeBand.ADULT,
     explicit=True,
     observed_allowed=True,
@@ -64,6 +73,7 @@ BRIGHTEST = Situation(
     inferred_allowed=True,
     demographic_allowed=True,
     fresh=True,
+    awake=True,
 )
 
 AGES = (AgeBand.ADULT, AgeBand.MINOR, AgeBand.UNKNOWN)
@@ -84,11 +94,12 @@ ANSWERS = (
 
 
 class Asked(Struct, frozen=True):
-    """What a service asks: which purpose, on which channel."""
+    """What a service asks: which purpose, on which channel. ``gpc``: under her browser's Global Privacy Control."""
 
     service: ServiceId
     purpose: PurposeId
     channel: Channel
+    gpc: bool = False
 
 
 def dimmer(situation: Situation) -> Iterator[tuple[str, Situation]]:
@@ -166,9 +177,11 @@ def _situated(
         notice_current=standing is not None and catalogue.covers(asked.purpose, standing.notice),
         verified=side.restrictions is not None,
         may_process=limits.may_process,
+        not_paused=side.restrictions is not None and not_paused(limits, now),
         may_market=limits.may_market,
         may_profile=limits.may_profile,
-        may_share=limits.may_share,
+        may_share=limits.may_share and not asked.gpc,
+        unopposed=side.restrictions is not None and asked.purpose not in limits.objections,
         age_band=limits.age_band,
         explicit=standing is not None and standing.explicit,
         observed_allowed=limits.more_than_told and limits.observed_allowed,
@@ -176,6 +189,7 @@ def _situated(
         inferred_allowed=limits.more_than_told and limits.inferred_allowed,
         demographic_allowed=limits.demographic_allowed,
         fresh=fact is not None and catalogue.attributes[attribute].fresh(fact.as_of, now),
+        awake=side.restrictions is not None and awake(limits.quiet_hours, asked.channel, now),
     )
 
 
@@ -185,6 +199,11 @@ def _standing(asked: Asked, side: Side) -> Standing | None:
     if standing is None or (standing.purpose, standing.channel) != (asked.purpose, asked.channel):
         return None
     return standing
+
+
+def not_paused(limits: Restrictions, now: datetime) -> bool:
+    """Whether her pause is over: it ends by itself."""
+    return limits.paused_until is None or limits.paused_until <= now
 
 
 def _granted(use: Use | None, channel: Channel, attribute: AttributeId) -> bool:

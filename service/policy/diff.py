@@ -33,9 +33,11 @@ CONDITIONS: Mapping[Loss, str] = {
     ("notice_current", False): "her yes was to a notice that asked for as much",
     ("verified", False): "there is proof of what she has restricted",
     ("may_process", False): "she has not restricted what is done with her data",
+    ("not_paused", False): "she has not asked for peace until later",
     ("may_market", False): "she does not object to marketing",
     ("may_profile", False): "she does not object to being profiled",
     ("may_share", False): "she has not forbidden sharing with outside companies",
+    ("unopposed", False): "she does not object to this purpose",
     ("age_band", AgeBand.MINOR): "she is an adult",
     ("age_band", AgeBand.UNKNOWN): "her age is known",
     ("explicit", False): "she has agreed to exactly this in so many words",
@@ -44,6 +46,7 @@ CONDITIONS: Mapping[Loss, str] = {
     ("inferred_allowed", False): "she allows what we guessed",
     ("demographic_allowed", False): "she allows what her group is like",
     ("fresh", False): "what is known is not out of date",
+    ("awake", False): "it is none of her quiet hours",
 }
 """What is needed where a loss closes something. One answer that is no yes stands for all of them."""
 

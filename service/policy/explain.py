@@ -20,14 +20,17 @@ IN_WORDS: Mapping[str, str] = {
     UNMET["notice_current"]: "her yes was to a notice that asked for less",
     UNMET["verified"]: "there is no proof of what she has restricted",
     UNMET["may_process"]: "she has restricted what is done with her data",
+    UNMET["not_paused"]: "she has asked for peace until later",
     UNMET["may_market"]: "she objects to marketing",
     UNMET["may_profile"]: "she objects to being profiled",
     UNMET["may_share"]: "she wants nothing shared with outside companies",
+    UNMET["unopposed"]: "she objects to this purpose",
     UNMET["age_band"]: "she is not known to be an adult",
     UNMET["explicit"]: "she has not agreed to exactly this in so many words",
     UNMET["observed_allowed"]: "she wants only what she told us used",
     UNMET["demographic_allowed"]: "she has not allowed what her group is like",
     UNMET["fresh"]: "what is known is older than the catalogue lets it be used",
+    UNMET["awake"]: "it is one of her quiet hours",
 }
 
 

@@ -151,12 +151,20 @@ def _limits_fit_its_kind(_: Catalogue, attribute: Attribute) -> Iterator[str]:
         yield "names a choice twice"
 
 
+def _is_hers_if_preferred(_: Catalogue, attribute: Attribute) -> Iterator[str]:
+    if attribute.preference and Provenance.VOLUNTEERED not in attribute.provenances:
+        yield "a preference is volunteered"
+    if attribute.preference and attribute.special:
+        yield "a special category is no preference"
+
+
 ATTRIBUTE_RULES = (
     _is_needed,
     _has_provenances,
     _is_not_guessed_if_special,
     _is_used_no_longer_than_kept,
     _limits_fit_its_kind,
+    _is_hers_if_preferred,
 )
 
 
@@ -201,7 +209,19 @@ def _identifies_people(_: Catalogue, service: Service) -> Iterator[str]:
         yield "identifies: names a kind twice"
 
 
-SERVICE_RULES = (_uses_within_purposes, _contributes_known_facts, _records_consents, _identifies_people)
+def _is_nobody_else(_: Catalogue, service: Service) -> Iterator[str]:
+    # What she says herself has this source.
+    if service.id == "customer":
+        yield "has the name of the customer herself"
+
+
+SERVICE_RULES = (
+    _is_nobody_else,
+    _uses_within_purposes,
+    _contributes_known_facts,
+    _records_consents,
+    _identifies_people,
+)
 
 
 def _repeats(words: tuple[str, ...]) -> bool:

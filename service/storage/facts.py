@@ -21,6 +21,7 @@ from service.crypto.keyring import (
 )
 from service.database import Connection, Record
 from service.errors import UnknownCustomerError
+from service.model.choices import less
 from service.model.consent import latest
 from service.model.facts import (
     CERTAIN,
@@ -75,6 +76,11 @@ class Profile(Struct, frozen=True):
     """What she answered and forbade, then each other side of a merged person."""
     facts: Mapping[AttributeId, tuple[SealedFact, ...]]
     """Hers alone: what the other sides know is shown to whoever speaks for them."""
+
+    @property
+    def restrictions(self) -> Restrictions | None:
+        """What she herself forbade."""
+        return self.sides[0].restrictions
 
     def facts_for(self, asked: Asked) -> Facts:
         """Return what a decision on this question rests on."""
@@ -185,6 +191,11 @@ async def put_all(connection: Connection, new: Iterable[tuple[CustomerId, OpenKe
     await connection.executemany(SQL["put"], [_row(*each) for each in new])
 
 
+async def forget_volunteered(connection: Connection, customer: CustomerId, attributes: Iterable[AttributeId]) -> None:
+    """Delete what she or somebody for her said of these attributes."""
+    await connection.execute(SQL["forget_volunteered"], customer, list(attributes))
+
+
 async def dates(
     connection: Connection, customers: Iterable[CustomerId], source: str
 ) -> dict[tuple[CustomerId, AttributeId, Provenance], datetime]:
@@ -281,12 +292,16 @@ def _holds(keyring: Keyring, version: int | None, digest: bytes | None, standing
 def _restrictions(keyring: Keyring, rows: Iterable[Sequence[Any]]) -> dict[CustomerId, Restrictions]:
     """Return what customers forbid, as far as it carries our MAC."""
     found: dict[CustomerId, Restrictions] = {}
-    for customer, version, digest, age_band, *flags in rows:
+    for customer, version, digest, said_no, age_band, *flags in rows:
         limits = restrictions_from(age_band, *flags)
-        if _proven(keyring, version, digest, restriction_parts(customer, limits)):
-            found[customer] = limits
-        else:
+        if not _proven(keyring, version, digest, restriction_parts(customer, limits)):
             log.error("alarm: a restrictions row does not carry our MAC")
+            continue
+        left = less(limits, said_no)
+        if left is None:
+            log.error("alarm: a restrictions row says no to something that there is not")
+        else:
+            found[customer] = left
     return found
 
 

@@ -15,8 +15,8 @@ SELECT clock_timestamp() AS now,
           FROM pairwise w
          WHERE w.customer = c.id AND w.service = $2) AS pairwise,
        -- Ids within a row are read as text: a connection that never met an array of them would have to ask first.
-       ARRAY(SELECT row(r.customer, r.mac_version, r.mac, r.age_band, r.may_process, r.may_market, r.may_profile,
-                        r.may_share, r.observed_allowed, r.acquired_allowed, r.inferred_allowed,
+       ARRAY(SELECT row(r.customer, r.mac_version, r.mac, r.said_no, r.age_band, r.may_process, r.may_market,
+                        r.may_profile, r.may_share, r.observed_allowed, r.acquired_allowed, r.inferred_allowed,
                         r.demographic_allowed, r.more_than_told, r.objections, r.paused_until, r.quiet_hours,
                         r.linked::text[])
                FROM restrictions r
@@ -73,6 +73,9 @@ DELETE FROM fact f
    AND f.as_of < clock_timestamp() - make_interval(days => kept.days)
 RETURNING f.attribute, f.provenance;
 
+-- name: forget_volunteered
+DELETE FROM fact WHERE customer = $1 AND attribute = ANY($2::text[]) AND provenance = 'volunteered';
+
 -- name: profile
 -- Everything that is stored about one customer and bears on any decision about her, and what whoever is the same
 -- person answered and forbade.
@@ -84,8 +87,8 @@ SELECT clock_timestamp() AS now,
          ORDER BY p.sequence DESC
          LIMIT 1) AS publication,
        ARRAY(SELECT row(k.customer, k.id, k.epoch, k.wrapped) FROM customer_key k WHERE k.customer = c.id) AS keys,
-       ARRAY(SELECT row(r.customer, r.mac_version, r.mac, r.age_band, r.may_process, r.may_market, r.may_profile,
-                        r.may_share, r.observed_allowed, r.acquired_allowed, r.inferred_allowed,
+       ARRAY(SELECT row(r.customer, r.mac_version, r.mac, r.said_no, r.age_band, r.may_process, r.may_market,
+                        r.may_profile, r.may_share, r.observed_allowed, r.acquired_allowed, r.inferred_allowed,
                         r.demographic_allowed, r.more_than_told, r.objections, r.paused_until, r.quiet_hours,
                         r.linked::text[])
                FROM restrictions r

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from msgspec import Struct, structs
 
@@ -59,7 +60,7 @@ class Said(Struct, frozen=True, kw_only=True):
     purpose: PurposeId | Reach
     status: Status
     method: Method
-    customer: PairwiseId | Identifier | None = None
+    customer: PairwiseId | Identifier | CustomerId | None = None
     channel: Channel | None = None
     notice: int | None = None
     explicit: bool = False
@@ -143,6 +144,35 @@ async def record_yes(
     return await _record(database, keyring, policies, caller, said)
 
 
+async def invalidate(
+    database: Database, policies: Policies, caller: OperatorCaller, purpose: PurposeId, notice: int
+) -> int:
+    """Take back every consent that rests on one version of a notice, because that was wrong; returns of how many.
+
+    Each customer in a transaction of her own; run again, it goes on where it broke off. Raises UnknownNoticeError.
+    """
+    _consent_purpose(policies.catalogue, purpose)
+    if not 1 <= notice <= policies.catalogue.notice_in_force(purpose):
+        raise UnknownNoticeError
+    said = Said(
+        purpose=purpose,
+        status=Status.INVALIDATED,
+        method=Method.SYSTEM,
+        notice=notice,
+        acting=Acting.CONTROLLER,
+        actor=caller.account,
+        reason=caller.reason,
+    )
+    ended = 0
+    while True:
+        async with database.connection() as connection:
+            concerned = await consents.given_to(connection, purpose, notice, PAGE)
+        for customer in concerned:
+            ended += await _invalidate(database, policies, caller, customer, said)
+        if len(concerned) < PAGE:
+            return ended
+
+
 async def read(
     database: Database, keyring: Keyring | None, policies: Policies, caller: Caller, customer: PairwiseId | None
 ) -> Record:
@@ -204,6 +234,21 @@ async def _record(
                 await ledger.append(connection, line)
     stands = [Stands(each.purpose, each.channel, each.status_at(change.now)) for each in standing]
     return Acknowledged(stands, change.version, id_)
+
+
+async def _invalidate(
+    database: Database, policies: Policies, caller: OperatorCaller, customer: CustomerId, said: Said
+) -> bool:
+    async with database.transaction() as connection:
+        # The lock first: a yes to a better notice that comes meanwhile stays.
+        await customers.line_up(connection, [customer])
+        purpose, notice = said.purpose, said.notice or 0
+        assert isinstance(purpose, str)  # noqa: S101  one purpose; see invalidate
+        channels = await consents.channels_given_to(connection, customer, PurposeId(purpose), notice)
+        for channel in channels:
+            about = structs.replace(said, customer=customer, channel=channel)
+            await _record(database.within(connection), None, policies, caller, about)
+    return bool(channels)
 
 
 class _Made(Struct, frozen=True):
@@ -403,12 +448,17 @@ def _act(said: Said, answers: Sequence[Answer], now: datetime) -> Act:
 
 
 async def _find(
-    connection: Connection, keyring: Keyring | None, caller: Caller, customer: PairwiseId | Identifier | None
+    connection: Connection,
+    keyring: Keyring | None,
+    caller: Caller,
+    customer: PairwiseId | Identifier | CustomerId | None,
 ) -> CustomerId:
     found: CustomerId | None = None
     match caller, customer:
         case CustomerCaller(), _:
             return caller.customer
+        case OperatorCaller(), UUID():
+            return CustomerId(customer)
         case OperatorCaller(), Identifier() if keyring is not None:
             found = await customers.by_identifier(connection, keyring, customer.kind, keyring.index_of(customer))
         case ServiceCaller(), str():
@@ -457,9 +507,4 @@ def _refuse_outdated(catalogue: Catalogue, purpose: PurposeId, notice: int | Non
 
 
 def _visible(catalogue: Catalogue, caller: Caller) -> list[PurposeId]:
-    asked_by_consent = [id_ for id_, purpose in catalogue.purposes.items() if purpose.basis is Basis.CONSENT]
-    if not isinstance(caller, ServiceCaller):
-        return asked_by_consent
-    service = catalogue.services.get(caller.service)
-    mine: set[str] = set() if service is None else {*service.uses, *service.records}
-    return [id_ for id_ in asked_by_consent if id_ in mine]
+    return catalogue.consents_of(caller.service if isinstance(caller, ServiceCaller) else None)

@@ -19,15 +19,26 @@ from service.errors import (
     UnknownFactError,
     WrongKindError,
 )
-from service.model.callers import ServiceCaller
+from service.model.callers import ServiceCaller, actor
 from service.model.catalogue import Service
+from service.model.choices import Age, Chosen
 from service.model.clocks import CLOCKS_DIFFER
 from service.model.facts import CERTAIN, fact_name, restrictions_at_enrolment, with_age_band
 from service.model.identifiers import Identifier, recognised
 from service.model.ledger import Contributed, Enrolled, entry
-from service.model.words import AgeBand, AttributeId, CustomerId, EntryId, IdentifierKind, PairwiseId, Provenance
+from service.model.words import (
+    Acting,
+    AgeBand,
+    AttributeId,
+    CustomerId,
+    EntryId,
+    IdentifierKind,
+    Method,
+    PairwiseId,
+    Provenance,
+)
 from service.policy.engine import Policies
-from service.storage import access, customers, facts, ledger
+from service.storage import access, choices, customers, facts, ledger
 
 Found = tuple[IdentifierKind, bytes]
 DIFFERENT = "the identifiers belong to different customers"
@@ -109,7 +120,10 @@ async def enrol(
         new = customer is None
         customer, key = await _customer(connection, keyring, customer, who.age_band)
         change = await customers.bump(connection, customer)
+        id_ = ledger.new_entry_id(change.now)
         aged = [] if new else await _aged(connection, keyring, (customer, *change.others), who.age_band, service)
+        if customer in aged or (new and who.age_band is not AgeBand.UNKNOWN):
+            await choices.record(connection, customer, _age(caller, who.age_band, change.now, id_))
         hers = await _hers(connection, customer, asked)
         mine = [each for found, each in asked.items() if new or found in hers or each.kind in service.identifies]
         for each in mine:
@@ -122,12 +136,12 @@ async def enrol(
             restrictions=["age_band"] if customer in aged else [],
             verified=sorted(set(who.verified)),
         )
-        id_ = ledger.new_entry_id(change.now)
         await ledger.append(connection, entry(id_, customer, caller, change.now, act))
         for other in aged:
             if other != customer:
                 too = Enrolled(identifiers=[], new=False, restrictions=["age_band"])
                 line = entry(ledger.new_entry_id(change.now), other, caller, change.now, too)
+                await choices.record(connection, other, _age(caller, who.age_band, change.now, line.id))
                 await ledger.append(connection, line)
     return Changed(pairwise, change.version, id_)
 
@@ -251,6 +265,20 @@ async def _aged(
     changed = {each: limits for each, limits in told.items() if limits != held[each]}
     await customers.put_all_restrictions(connection, keyring, changed)
     return list(changed)
+
+
+def _age(caller: ServiceCaller, band: AgeBand, now: datetime, id_: EntryId) -> Chosen:
+    """Return a word on a customer's age that was believed, as the choice that it counts as."""
+    return Chosen(
+        choice=Age(band),
+        method=Method.API,
+        acting=Acting.CONTROLLER,
+        actor="",
+        recorder=actor(caller),
+        given_at=now,
+        recorded_at=now,
+        entry=id_,
+    )
 
 
 def _checked(policies: Policies, caller: ServiceCaller, index: int, claim: Claim) -> bytes:

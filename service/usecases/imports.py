@@ -16,14 +16,15 @@ from service.database import Connection, Database
 from service.errors import NotGrantedError, UnknownAttributeError, UnknownServiceError
 from service.model.callers import Caller
 from service.model.catalogue import Catalogue
+from service.model.choices import Age, Chosen
 from service.model.columns import Columns, Draft, draft, refuse_misfits
 from service.model.facts import Restrictions, restrictions_at_enrolment, with_age_band
 from service.model.identifiers import Identifier, recognised
 from service.model.ledger import Entry, Imported, entry
 from service.model.sheet import LONGEST_LINE, Reject, Row
-from service.model.words import AgeBand, AttributeId, CustomerId, IdentifierKind, Provenance, ServiceId
+from service.model.words import Acting, AgeBand, AttributeId, CustomerId, IdentifierKind, Method, Provenance, ServiceId
 from service.policy.engine import Policies
-from service.storage import customers, facts, ledger, sources
+from service.storage import choices, customers, facts, ledger, sources
 
 BATCH = 100
 """Rows of one transaction: it is over long before anybody who waits for it loses patience."""
@@ -417,7 +418,7 @@ async def _write(connection: Connection, run: _Run, now: datetime, landings: lis
     changed = {customer: each for customer, each in limits.items() if customer in keys}
     for landing in landings:
         changed |= landing.linked
-    revisions = {id_: each.version for id_, each in (await customers.bump_all(connection, keys)).items()}
+    changes = await customers.bump_all(connection, keys)
     await customers.put_all_restrictions(connection, keyring, changed)
     keys |= await customers.create_all(connection, keyring, born)
     await customers.put_identifiers(
@@ -427,10 +428,46 @@ async def _write(connection: Connection, run: _Run, now: datetime, landings: lis
     )
     await facts.put_all(
         connection,
-        [(to.customer, keys[to.customer], each, revisions.get(to.customer, 1)) for to in landings for each in to.news],
+        [
+            (to.customer, keys[to.customer], each, _revision(changes, to.customer))
+            for to in landings
+            for each in to.news
+        ],
     )
     await sources.put_all(connection, source, [_record(run, each) for each in landings])
-    await ledger.append_all(connection, [line for each in landings for line in _entries(run, now, each)])
+    entries = [_entry(run, now, each) for each in landings]
+    linked = [(other, _linked_entry(run, now, other)) for each in landings for other in each.linked]
+    await choices.record_all(
+        connection,
+        [
+            (each.customer, _age(each.limits.age_band, changes.get(each.customer), line))
+            for each, line in zip(landings, entries, strict=True)
+            if each.limits and each.limits.age_band is not AgeBand.UNKNOWN
+        ],
+    )
+    await choices.record_all(
+        connection, [(other, _age(AgeBand.MINOR, changes.get(other), line)) for other, line in linked]
+    )
+    await ledger.append_all(connection, [*entries, *(line for _, line in linked)])
+
+
+def _revision(changes: Mapping[CustomerId, customers.Change], customer: CustomerId) -> int:
+    return changes[customer].version if customer in changes else 1
+
+
+def _age(band: AgeBand, change: customers.Change | None, line: Entry) -> Chosen:
+    """Return the one choice that an import can bring: an age band that was believed."""
+    recorded_at = line.at if change is None else change.now
+    return Chosen(
+        choice=Age(band),
+        method=Method.IMPORT,
+        acting=Acting.CONTROLLER,
+        actor="",
+        recorder=line.actor,
+        given_at=recorded_at,
+        recorded_at=recorded_at,
+        entry=line.id,
+    )
 
 
 def _record(run: _Run, landing: _Landing) -> tuple[bytes, CustomerId, bytes]:
@@ -438,14 +475,16 @@ def _record(run: _Run, landing: _Landing) -> tuple[bytes, CustomerId, bytes]:
     return landing.arrival.digest, landing.customer, fingerprint
 
 
-def _entries(run: _Run, now: datetime, landing: _Landing) -> Iterator[Entry]:
+def _entry(run: _Run, now: datetime, landing: _Landing) -> Entry:
     act = Imported(
         identifiers=sorted({kind for kind, _ in landing.identifiers}),
         facts=sorted(f"{each.attribute}#{each.provenance}" for each in landing.news),
         new=landing.outcome == "created",
         restrictions=["age_band"] if landing.key and landing.limits else [],
     )
-    yield entry(ledger.new_entry_id(now), landing.customer, run.means.caller, now, act)
-    for other in landing.linked:
-        too = Imported(identifiers=[], facts=[], new=False, restrictions=["age_band"])
-        yield entry(ledger.new_entry_id(now), other, run.means.caller, now, too)
+    return entry(ledger.new_entry_id(now), landing.customer, run.means.caller, now, act)
+
+
+def _linked_entry(run: _Run, now: datetime, other: CustomerId) -> Entry:
+    act = Imported(identifiers=[], facts=[], new=False, restrictions=["age_band"])
+    return entry(ledger.new_entry_id(now), other, run.means.caller, now, act)

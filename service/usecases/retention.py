@@ -1,13 +1,16 @@
-"""Ending what has run its time: each attribute is kept as long as the catalogue says, and not a day longer."""
+"""Ending what has run its time: facts are kept and consents hold as long as the catalogue says, not a day longer."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 
-from service.database import Database
-from service.model.callers import WorkerCaller
-from service.model.ledger import Outlived, entry
-from service.model.words import AttributeId, CustomerId
+from service.database import Connection, Database
+from service.model.callers import WorkerCaller, actor
+from service.model.consent import Answer, standing_after
+from service.model.facts import Standing
+from service.model.ledger import Expired, Outlived, entry
+from service.model.words import Acting, AttributeId, CustomerId, EntryId, Method, PolicyVersion, Status
 from service.policy.engine import Policies
-from service.storage import customers, facts, ledger
+from service.storage import consents, customers, facts, ledger
 
 AT_ONCE = 200
 """Customers looked for at a time; each is ended in a transaction of her own."""
@@ -19,13 +22,38 @@ async def end_outlived_facts(database: Database, policies: Policies) -> int:
     Any number of workers may do this at the same time: a fact goes once and is entered once.
     """
     kept = {id_: attribute.retention_days for id_, attribute in policies.catalogue.attributes.items()}
+
+    async def concerned(connection: Connection) -> list[CustomerId]:
+        return await facts.outlived(connection, kept, AT_ONCE)
+
+    return await _each(database, concerned, lambda customer: _end(database, customer, kept))
+
+
+async def end_expired_consents(database: Database, in_force: PolicyVersion) -> int:
+    """Say of every consent that has run its time that it has; returns how many customers it concerned.
+
+    A decision looks at the date itself and needs no worker; this makes the end an event, once, however many do it.
+    """
+
+    async def concerned(connection: Connection) -> list[CustomerId]:
+        return await consents.expired(connection, AT_ONCE)
+
+    return await _each(database, concerned, lambda customer: _expire(database, customer, in_force))
+
+
+async def _each(
+    database: Database,
+    concerned: Callable[[Connection], Awaitable[list[CustomerId]]],
+    end: Callable[[CustomerId], Awaitable[bool]],
+) -> int:
+    """End something of every customer concerned, a transaction each; returns of how many."""
     ended = 0
     while True:
         async with database.connection() as connection:
-            concerned = await facts.outlived(connection, kept, AT_ONCE)
-        for customer in concerned:
-            ended += await _end(database, customer, kept)
-        if len(concerned) < AT_ONCE:
+            found = await concerned(connection)
+        for customer in found:
+            ended += await end(customer)
+        if len(found) < AT_ONCE:
             return ended
 
 
@@ -41,3 +69,38 @@ async def _end(database: Database, customer: CustomerId, kept: Mapping[Attribute
         line = entry(ledger.new_entry_id(change.now), customer, WorkerCaller(), change.now, act)
         await ledger.append(connection, line)
     return True
+
+
+async def _expire(database: Database, customer: CustomerId, in_force: PolicyVersion) -> bool:
+    async with database.transaction() as connection:
+        await customers.line_up(connection, [customer])
+        over = await consents.expired_of(connection, customer)
+        if not over:
+            return False
+        change = await customers.bump(connection, customer)
+        id_ = ledger.new_entry_id(change.now)
+        for yes in over:
+            end = _end_of(yes, change.now, id_, in_force)
+            await consents.record(connection, customer, end)
+            await consents.put_no(connection, customer, standing_after(yes, end))
+        act = Expired(spots=[f"{yes.purpose}/{yes.channel}" for yes in over])
+        await ledger.append(connection, entry(id_, customer, WorkerCaller(), change.now, act))
+    return True
+
+
+def _end_of(yes: Standing, now: datetime, entry_id: EntryId, in_force: PolicyVersion) -> Answer:
+    return Answer(
+        purpose=yes.purpose,
+        channel=yes.channel,
+        status=Status.EXPIRED,
+        notice=yes.notice,
+        explicit=yes.explicit,
+        method=Method.SYSTEM,
+        actor="",
+        given_at=yes.expires_at or now,
+        recorded_at=now,
+        recorder=actor(WorkerCaller()),
+        policy_version=in_force,
+        entry=entry_id,
+        acting=Acting.WORKER,
+    )

@@ -52,9 +52,11 @@ FACT = {
     "derived_from": [],
 }
 
+QUIET = "22:00-07:00 Europe/Berlin"
+
 SAMPLES: dict[str, list[Json]] = {
-    "release": [{"customer": who, **ASKED} for who in WHOS],
-    "decision": [{"customer": who, **ASKED} for who in WHOS],
+    "release": [{"customer": who, **ASKED, "signals": {"gpc": False}} for who in WHOS],
+    "decision": [{"customer": who, **ASKED, "signals": {"gpc": False}} for who in WHOS],
     "enrol": [
         {
             "identifiers": {"email": EMAIL, "phone": PHONE, "loyalty": LOYALTY},
@@ -66,6 +68,24 @@ SAMPLES: dict[str, list[Json]] = {
     "contribute": [{"facts": [FACT, {**FACT, "attribute": "last_name", "value": "Harbour"}]}],
     "record": [
         {**HER_ANSWER, "method": "counter", "acting": "staff", "actor": "till-4", "given_at": "2026-01-02T03:04:05Z"}
+    ],
+    "record_choice": [
+        {
+            "choice": "objection",
+            "value": "raised",
+            "purpose": "prevent.fraud",
+            "method": "counter",
+            "actor": "till-4",
+            "given_at": "2026-01-02T03:04:05Z",
+        }
+    ],
+    "choose": [
+        {"choice": "inferred", "value": "yes", "purpose": None},
+        {"choice": "inferred", "value": "no", "purpose": None},
+    ],
+    "keep_preferences": [
+        {"preferences": [{"attribute": "contact_frequency", "value": "monthly"}], "quiet_hours": QUIET},
+        {"preferences": [], "quiet_hours": None},
     ],
     "answer_as_customer": [HER_ANSWER, {"purpose": "market.newsletter", "answer": "withdrawn"}],
     "disown": [{"reference": SOME_REFERENCE}],
@@ -182,7 +202,9 @@ class Walker:
     async def send(self, route: Route, content: bytes | None = None, **changes: Any) -> httpx.Response:
         """Send bytes to a route; whatever it answers stands in the document."""
         caller = changes.pop("caller", self.caller(route))
-        headers = {"content-type": "application/json"} | changes.pop("headers", {})
+        # She saw whatever there is.
+        seen = {"if-match": "*"} if route.described.conditional else {}
+        headers = {"content-type": "application/json"} | seen | changes.pop("headers", {})
         address = changes.pop("address", self.address(route))
         if content is not None and SOME_REFERENCE.encode() in content:
             content = content.replace(SOME_REFERENCE.encode(), self.references[-1].encode())

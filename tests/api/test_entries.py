@@ -29,6 +29,9 @@ KINDS = {
     "disown": "disown",
     "withdraw": "consent",
     "withdraw_as_customer": "consent",
+    "record_choice": "choice",
+    "choose": "choice",
+    "keep_preferences": "preferences",
 }
 TOUCHED: dict[str, set[str]] = {
     "release": set(),
@@ -40,11 +43,26 @@ TOUCHED: dict[str, set[str]] = {
     "disown": {"customer", "identifier"},
     "withdraw": {"customer", "consent_event", "consent"},
     "withdraw_as_customer": {"customer", "consent_event", "consent"},
+    "record_choice": {"customer", "choice_event", "restrictions"},
+    "choose": {"customer", "choice_event", "restrictions"},
+    "keep_preferences": {"customer", "choice_event", "restrictions", "fact"},
 }
 """Besides the ledger, and when the customer is known already."""
 PERSONAL = [
-    *(EMAIL, PHONE, LOYALTY, DEVICE, NOBODY),
-    *("Abbie", "Abigail", "Harbour", "crime", "travel", "1 Quay", "1985", "till-4"),
+    EMAIL,
+    PHONE,
+    LOYALTY,
+    DEVICE,
+    NOBODY,
+    "Abbie",
+    "Abigail",
+    "Harbour",
+    "crime",
+    "travel",
+    "1 Quay",
+    "1985",
+    "till-4",
+    "Berlin",
 ]
 
 
@@ -54,7 +72,7 @@ def changed(before: dict[str, str | None], after: dict[str, str | None]) -> set[
 
 def test_every_route_that_writes_is_here() -> None:
     assert {route.name for route in MUTATING} == set(KINDS) == set(TOUCHED)
-    assert {route.method for route in WALK} == {"GET", "POST"}
+    assert {route.method for route in WALK} == {"GET", "POST", "PUT"}
 
 
 @every_write
@@ -142,6 +160,25 @@ REFUSED: dict[str, list[tuple[dict[str, Any], int]]] = {
     "answer_as_customer": [({"notice": 1}, 409), ({"notice": 3}, 404), ({"purpose": "fulfil.orders"}, 409)],
     "withdraw": [({"purpose": "no.such"}, 404), ({"channel": "sms"}, 404), ({"all": "marketing"}, 422)],
     "withdraw_as_customer": [({"purpose": "fulfil.orders"}, 409), ({"all": "some"}, 422)],
+    "record_choice": [
+        ({"value": "lifted"}, 403),
+        ({"choice": "sharing", "value": "yes", "purpose": None}, 403),
+        ({"purpose": "no.such"}, 404),
+        ({"purpose": "comply.tax"}, 409),
+        ({"given_at": "2999-01-01T00:00:00Z"}, 422),
+    ],
+    "choose": [
+        ({"value": "maybe"}, 422),
+        ({"choice": "pause", "value": "2020-01-01T00:00:00Z"}, 422),
+        ({"choice": "objection", "value": "raised"}, 422),
+        ({"choice": "age-band", "value": "adult"}, 422),
+    ],
+    "keep_preferences": [
+        ({"preferences": [{"attribute": "no_such", "value": "monthly"}]}, 404),
+        ({"preferences": [{"attribute": "first_name", "value": "Abigail"}]}, 404),
+        ({"preferences": [{"attribute": "contact_frequency", "value": "hourly"}]}, 422),
+        ({"quiet_hours": "22:00-07:00 Europe/Nowhere"}, 422),
+    ],
 }
 
 

@@ -54,8 +54,15 @@ ATTRIBUTES = [
     ("demographic = true", "special = true\nsensitivty = 3", "birth_year: Object contains unknown field"),
     ('id = "first_name"', 'id = "shoe_size"', "shoe_size: no purpose uses it"),
     ('["inferred"]\nsensitivity = 1', '["inferred"]\nsensitivity = 3\nspecial = true', "is never inferred or acq"),
+    (
+        '["inferred"]\nsensitivity = 1',
+        '["inferred"]\npreference = true\nsensitivity = 1',
+        "a preference is volunteered",
+    ),
+    ("special = true", "special = true\npreference = true", "accessibility_needs: a special category is no preference"),
 ]
 SERVICES = [
+    ('id = "recommender"', 'id = "customer"', "customer: has the name of the customer herself"),
     ('uses."comply.tax"', 'uses."comply.taxes"', "finance: uses: no purpose comply.taxes"),
     ('["web", "app", "email"]', '["phone"]', "recommender: uses personalise.recommendations: not on phone"),
     ('"credit_segment", "birth_year"', '"postcode_area"', "recommender: uses personalise.recommendations: not w"),
@@ -172,6 +179,7 @@ def test_the_sample_company_has_purposes_on_every_legal_basis_but_a_public_task(
         "fulfil.orders": Basis.CONTRACT,
         "book.trips": Basis.CONTRACT,
         "serve.requests": Basis.CONTRACT,
+        "keep.preferences": Basis.CONTRACT,
         "comply.tax": Basis.LEGAL_OBLIGATION,
         "prevent.fraud": Basis.LEGITIMATE_INTEREST,
         "protect.travellers": Basis.VITAL_INTEREST,
@@ -189,7 +197,7 @@ def test_the_sample_company_has_seven_services_and_attributes_of_every_provenanc
         "finance",
         "airline",
     }
-    assert len(catalogue.attributes) == 31
+    assert len(catalogue.attributes) == 33
     assert {p for a in catalogue.attributes.values() for p in a.provenances} == set(Provenance)
 
 

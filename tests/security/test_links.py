@@ -16,6 +16,7 @@ from service.policy.engine import Policies
 from service.usecases import merges
 from service.usecases.releases import Gate, Wanted, release
 from tests.conftest import OPERATOR, Template
+from tests.consistency.test_release_and_withdrawal import heedless
 from tests.merging import SHOP, SPOTS, Side, World
 from tests.security.test_flipped_rows import for_a_moment
 
@@ -169,7 +170,7 @@ async def test_a_fact_moved_to_the_other_side_does_not_open(people: People, owne
 
 
 async def released(world: World, asked: PairwiseId) -> str:
-    gate = Gate(world.database, world.keyring, policies_of(world), time.monotonic)
+    gate = Gate(world.database, world.keyring, policies_of(world), time.monotonic, heedless)
     wanted = Wanted(asked, WEB[0], WEB[1], (AttributeId("first_name"),), hand_over=True)
     answer = await release(gate, world.shop, wanted)
     return f"released {bytes(answer.released[AttributeId('first_name')].value).decode()}"
