@@ -74,6 +74,8 @@ SERVICES = [
         '"fulfil.orders", "market',
         "shop: records: fulfil.orders does not rest on consent",
     ),
+    ('identifies = ["phone"]', 'identifies = ["device"]', "call-centre: identifies: a device is nobody in particular"),
+    ('identifies = ["phone"]', 'identifies = ["phone", "phone"]', "call-centre: identifies: names a kind twice"),
     ('team = "finance"', 'team = "finance"\nthird_party = true', "finance: uses comply.tax: which no third party"),
     ('id = "finance"', 'id = "shop"', "shop: stands twice"),
 ]

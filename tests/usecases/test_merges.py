@@ -1,5 +1,7 @@
 """A merge is a link: what it allows lies within both sides, and undone it leaves each side as it was."""
 
+from contextlib import suppress
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,14 +13,16 @@ from msgspec import Struct
 from service.crypto.keyring import Keyring
 from service.database import Database
 from service.errors import AlreadyLinkedError, StandsAloneError, UnknownCustomerError, UnknownLinkError
-from service.model.callers import ServiceCaller
+from service.model.callers import CustomerCaller, ServiceCaller
+from service.model.choices import Allowed, Kind
 from service.model.consent import Reach, replay
 from service.model.identifiers import Identifier, identifier
 from service.model.links import pairs, persons
 from service.model.words import AgeBand, Channel, CustomerId, IdentifierKind, Method, PurposeId, Status
 from service.policy.engine import Policies
 from service.storage import consents as store
-from service.usecases import consents, customers, merges
+from service.storage import customers as store_of_customers
+from service.usecases import audits, choices, consents, customers, merges, past
 from tests.conftest import OPERATOR, Template
 from tests.merging import BEARING, SHOP, SPOTS, Side, World, allowed, with_facts_of
 from tests.security.test_monotone import STATES, State, put
@@ -278,6 +282,72 @@ async def test_a_merge_and_its_end_are_entries_of_everybody_concerned_and_name_n
     found = await merges.history(world.database, world.keyring, OPERATOR, one.found_by)
     assert [(each.id, each.made_by, each.ended_by) for each in found] == [(link, "operator:tests", "operator:tests")]
     assert (await entries(world, one))[-1] == ("look-up", "operator:tests")
+
+
+async def choose(world: World, side: Side, choice: Any) -> None:
+    said = choices.Said(choice=choice, method=Method.PORTAL)
+    me = CustomerCaller(side.id, proven=True)
+    await choices.choose(world.database, world.keyring, world.policies, me, said)
+
+
+async def test_what_takes_away_holds_on_both_sides_and_what_opens_on_hers(world: World) -> None:
+    one, other = await world.newcomer(), await world.newcomer()
+    link = await world.merge(one, other)
+    await choose(world, one, Allowed(Kind.MARKETING, allowed=False))
+    await choose(world, other, Allowed(Kind.DEMOGRAPHIC, allowed=True))
+    await world.unmerge(link)
+    async with world.database.connection() as connection:
+        limits = await store_of_customers.restrictions_of(connection, world.keyring, [one.id, other.id])
+    assert [limits[each.id].may_market for each in (one, other)] == [False, False]
+    assert [limits[each.id].demographic_allowed for each in (one, other)] == [False, True]
+    for side in (one, other):
+        assert [kind for kind, _ in await entries(world, side)].count("choice") == (1 if side is one else 2)
+
+
+async def test_what_stands_follows_from_what_was_said_through_a_merge_and_its_end(world: World) -> None:
+    one, other = await world.newcomer(), await world.newcomer()
+    await other.say(GIVEN, LETTER)
+    link = await world.merge(one, other)
+    await one.say(GIVEN)
+    await other.be_a_minor()
+    await choose(world, one, Allowed(Kind.SHARING, allowed=False))
+    await one.say(WITHDRAWN, LETTER)
+    for _ in range(2):
+        async for audited in audits.audit_state(world.database, world.keyring):
+            assert audited.differences == []
+        with suppress(UnknownLinkError):
+            await world.unmerge(link)
+
+
+async def test_what_was_allowed_then_is_what_both_sides_allowed_then(world: World) -> None:
+    one, other = await world.newcomer(), await world.newcomer()
+    await one.say(GIVEN)
+    instants = [await now(world)]
+    link = await world.merge(one, other)
+    instants.append(await now(world))
+    await other.say(GIVEN)
+    instants.append(await now(world))
+    await world.unmerge(link)
+    instants.append(await now(world))
+    assert [await then(world, one, at) for at in instants] == [True, False, True, True]
+    assert [await then(world, other, at) for at in instants] == [False, False, True, True]
+
+
+async def now(world: World) -> datetime:
+    async with world.database.connection() as connection:
+        return await store_of_customers.clock(connection)
+
+
+async def then(world: World, side: Side, at: datetime) -> bool:
+    """Whether the shop was allowed anything for recommendations on the web at an instant."""
+
+    async def policies_at(_: Any) -> Policies:
+        return world.policies
+
+    question = past.Question(at=at, purpose=WEB[0])
+    me = CustomerCaller(side.id, proven=True)
+    found = await past.allowed_to_herself(world.database, policies_at, me, question)
+    return any(each.decision.permits for each in found.allowed if each.asked.channel == WEB[1])
 
 
 # --- what is refused ---
