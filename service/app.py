@@ -27,9 +27,8 @@ from service.model.attempts import Attempt
 from service.model.callers import Caller, CustomerCaller, ServiceCaller, actor
 from service.model.catalogue import Catalogue, Notice
 from service.model.choices import takes_away
-from service.model.identifiers import Identifier
 from service.model.prompts import Prompt
-from service.model.words import AgeBand, Channel, CustomerId, EntryId, PairwiseId
+from service.model.words import Channel, CustomerId, EntryId, PairwiseId
 from service.policy.engine import Policies
 from service.rootkey import read_root_key
 from service.storage import publications
@@ -40,6 +39,7 @@ from service.usecases import (
     consents,
     customers,
     hers,
+    identifiers,
     notices,
     past,
     preferences,
@@ -114,6 +114,8 @@ class House:
             receipts=self._receipts,
             receipt_keys=self._receipt_keys,
             verify_receipt=self._verify_receipt,
+            identifiers=self._identifiers,
+            disown=self._disown,
             consent_history=self._consent_history,
             announced=self._announced,
             allowed=self._allowed,
@@ -144,13 +146,13 @@ class House:
         return await releases.release(gate, caller, wanted)
 
     async def _enrol(
-        self, caller: ServiceCaller, found_by: Sequence[Identifier], age_band: AgeBand, attempt: Attempt | None
+        self, caller: ServiceCaller, who: customers.Newcomer, attempt: Attempt | None
     ) -> customers.Changed:
         keyring = await self._keys_for(caller)
         policies = await self._proven_policies(keyring)
 
         async def write(database: Database) -> customers.Changed:
-            return await customers.enrol(database, keyring, policies, caller, found_by, age_band)
+            return await customers.enrol(database, keyring, policies, caller, who)
 
         return await once(self.database, attempt, customers.Changed, write)
 
@@ -275,6 +277,17 @@ class House:
             return await act(await self.keys())
         except KeysUnavailableError:
             return await act(await self.keys.anew())
+
+    async def _identifiers(self, caller: CustomerCaller) -> list[identifiers.HerIdentifier]:
+        return await identifiers.identifiers(self.database, await self._keys_for(caller), caller)
+
+    async def _disown(self, caller: CustomerCaller, reference: str, attempt: Attempt | None) -> identifiers.Done:
+        keyring = await self._keys_for(caller)
+
+        async def write(database: Database) -> identifiers.Done:
+            return await identifiers.disown(database, keyring, caller, reference)
+
+        return await once(self.database, attempt, identifiers.Done, write)
 
     async def _consent_history(
         self, caller: ServiceCaller | CustomerCaller, customer: PairwiseId | None, after: str | None, most: int

@@ -9,6 +9,7 @@ from datetime import datetime
 from os import getuid
 from pathlib import Path
 from typing import BinaryIO, TextIO, TypeVar
+from uuid import UUID
 
 import click
 import msgspec
@@ -38,7 +39,7 @@ from service.schema import migrate as migrate_schema
 from service.schema import shipped
 from service.serving import serve as serve_http
 from service.settings import Settings, read_settings
-from service.usecases import access, audits, consents, explanations, keys, past, policies, receipts
+from service.usecases import access, audits, consents, explanations, keys, merges, past, policies, receipts
 from service.usecases.imports import Means
 from service.worker.run import work
 
@@ -393,6 +394,46 @@ def customers_token(settings: Settings, customer: str, minutes: int, reason: str
     click.echo(made.text)
 
 
+@customers_.command("merge")
+@click.argument("one")
+@click.argument("other")
+@REASON
+@click.pass_obj
+def customers_merge(settings: Settings, one: str, other: str, reason: str) -> None:
+    """Say that ONE and OTHER are one person. Each keeps what is hers; what one of them forbids is forbidden.
+
+    Each is email:..., phone:... or loyalty:..., or "-" for a line of standard input, because arguments show in `ps`.
+    """
+    found_by = _named(one), _named(other)
+    made = with_keys(settings, lambda db, ring: merges.merge(db, ring, operator(reason), found_by))
+    click.echo(f"link {made.link}: {made.concerned} customers are one person")
+
+
+@customers_.command("unmerge")
+@click.argument("link", type=click.UUID)
+@REASON
+@click.pass_obj
+def customers_unmerge(settings: Settings, link: UUID, reason: str) -> None:
+    """Part what LINK joined, as it was; both sides keep every no that was said meanwhile."""
+    made = with_keys(settings, lambda db, ring: merges.unmerge(db, ring, operator(reason), link))
+    click.echo(f"link {made.link} has ended; it concerned {made.concerned} customers")
+
+
+@customers_.command("links")
+@click.argument("who")
+@REASON
+@click.pass_obj
+def customers_links(settings: Settings, who: str, reason: str) -> None:
+    """Show every merge of WHO (or "-": a line of standard input) that was made, and what has ended."""
+    found_by = _named(who)
+    found = with_keys(settings, lambda db, ring: merges.history(db, ring, operator(reason), found_by))
+    rows = [
+        (str(e.id), f"{e.made_at:%Y-%m-%d %H:%M}", e.made_by, f"{e.ended_at:%Y-%m-%d %H:%M}" if e.ended_at else "holds")
+        for e in found
+    ]
+    _table(("link", "made", "by", "ended"), rows)
+
+
 @customers_.command("allowed")
 @WHO
 @click.option("--at", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z"]), help="Default: now.")
@@ -501,8 +542,13 @@ def _receipt_in(text: str) -> str:
 def _identifier(written: str) -> Identifier:
     kind, _, text = written.partition(":")
     if kind not in set(IdentifierKind):
-        raise click.BadParameter("write it as email:..., phone:... or loyalty:...", param_hint="--customer")
+        raise click.BadParameter("write it as email:..., phone:..., loyalty:... or device:...")
     return identifier(IdentifierKind(kind), text)
+
+
+def _named(written: str) -> Identifier:
+    """Read who is meant, from the argument or from a line of standard input."""
+    return _identifier(sys.stdin.readline().strip() if written == "-" else written)
 
 
 def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:

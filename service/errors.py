@@ -249,6 +249,34 @@ class IdentifierTakenError(ServiceError):
     title = "The identifiers do not lead to one customer"
 
 
+class UnknownIdentifierError(ServiceError):
+    """The reference names no identifier of this customer that is in use."""
+
+    code = "unknown-identifier"
+    title = "There is no such identifier"
+
+
+class UnknownLinkError(ServiceError):
+    """No operator made such a link, or it has ended."""
+
+    code = "unknown-link"
+    title = "There is no such link"
+
+
+class AlreadyLinkedError(ServiceError):
+    """The two are one person already."""
+
+    code = "already-linked"
+    title = "They are one person already"
+
+
+class StandsAloneError(ServiceError):
+    """A device is nobody in particular: it is never merged with a person."""
+
+    code = "stands-alone"
+    title = "A device's record stands alone"
+
+
 # --- what cannot be done now -----------------------------------------------------------------------------
 
 

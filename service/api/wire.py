@@ -102,6 +102,14 @@ Loyalty = Annotated[
         examples=["HB-1234567"],
     ),
 ]
+Device = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9._:-]{16,128}(?!\n)$",
+        description="A browser's or an app's own random id. It says of nobody who she is, and stands alone.",
+        examples=["0b7c2f5e-3d1a-4c7e-9f60-6a5d2c1b8e9f"],
+    ),
+]
 
 
 class Identifiers(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
@@ -110,6 +118,7 @@ class Identifiers(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True,
     email: Email | UnsetType = UNSET
     phone: Phone | UnsetType = UNSET
     loyalty: Loyalty | UnsetType = UNSET
+    device: Device | UnsetType = UNSET
 
     def normalised(self, pointer: str) -> list[Identifier]:
         """Return the identifiers given, in their normal form."""
@@ -131,7 +140,7 @@ class Who(Identifiers, frozen=True, forbid_unknown_fields=True, kw_only=True, om
         if isinstance(self.id, str):
             given.append(PairwiseId(self.id))
         if len(given) != 1:
-            raise WrongKindError("name a customer by exactly one of id, email, phone, loyalty", pointer=pointer)
+            raise WrongKindError("name a customer by exactly one of id, email, phone, loyalty, device", pointer=pointer)
         return given[0]
 
     def __repr__(self) -> str:
@@ -139,7 +148,8 @@ class Who(Identifiers, frozen=True, forbid_unknown_fields=True, kw_only=True, om
 
 
 OneCustomer = Annotated[Who, Meta(extra_json_schema={"minProperties": 1, "maxProperties": 1})]
-SomeIdentifiers = Annotated[Identifiers, Meta(extra_json_schema={"minProperties": 1})]
+A_DEVICE_STANDS_ALONE = {"if": {"required": ["device"]}, "then": {"maxProperties": 1}}
+SomeIdentifiers = Annotated[Identifiers, Meta(extra_json_schema={"minProperties": 1, **A_DEVICE_STANDS_ALONE})]
 
 
 def customer_in_path(text: str) -> PairwiseId:

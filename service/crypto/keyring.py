@@ -8,12 +8,14 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Literal
+from uuid import UUID
 
 from msgspec import Struct
 
 from service.crypto.envelope import KEY, seal, unseal, unwrap, wrap
-from service.crypto.framing import Part, framed
+from service.crypto.framing import Part, framed, spelt
 from service.crypto.random import random_bytes, random_word
 from service.errors import KeysUnavailableError, WrongKeysError
 from service.model.callers import CustomerCaller
@@ -21,6 +23,7 @@ from service.model.consent import Answer, Evidence
 from service.model.decision import Permit
 from service.model.facts import CustomerKey, Restrictions, Sealed, SealedFact, Standing
 from service.model.identifiers import NORMALISATION, Identifier
+from service.model.links import Link
 from service.model.words import CustomerId, EntryId, IdentifierKind, PairwiseId, ServiceId
 
 Role = Literal["epoch", "index", "mac", "receipt"]
@@ -147,6 +150,11 @@ class Keyring:
         version = self.active("index")
         return _hmac(self.key("index", version), ["index", version, NORMALISATION, kind, value])
 
+    def reference_of(self, customer: CustomerId, kind: IdentifierKind, digest: bytes) -> str:
+        """Return the word by which a customer names one of her identifiers without writing it."""
+        parts: list[Part] = ["reference", customer, kind, digest]
+        return f"idn_{spelt(_hmac(self.key('mac', self.active('mac')), parts)[:16])}"
+
     def index_of(self, identifier: Identifier) -> bytes:
         """Return the blind index of a normalised identifier."""
         return self.blind_index(identifier.kind, identifier.value)
@@ -240,6 +248,18 @@ def open_own(key: OpenKey, caller: CustomerCaller, fact: SealedFact) -> bytes:
     return unseal(key.key, fact.sealed, fact_labels(caller.customer, fact))
 
 
+def identifier_labels(customer: CustomerId, kind: IdentifierKind, digest: bytes, key: str) -> list[Part]:
+    """Return what a sealed identifier is bound to."""
+    return ["identifier", customer, kind, digest, NORMALISATION, key]
+
+
+def open_own_identifier(
+    key: OpenKey, caller: CustomerCaller, kind: IdentifierKind, digest: bytes, sealed: Sealed
+) -> str:
+    """Open an identifier for the customer whose it is."""
+    return unseal(key.key, sealed, identifier_labels(caller.customer, kind, digest, key.id)).decode()
+
+
 def seal_evidence(key: OpenKey, customer: CustomerId, entry: EntryId, where: str) -> Evidence:
     """Seal where the proof of an act lies, bound to the entry of that act."""
     return Evidence(key.id, seal(key.key, where.encode(), _evidence_labels(customer, entry, key.id)))
@@ -307,6 +327,24 @@ def pairwise_parts(customer: CustomerId, service: ServiceId, id_: PairwiseId) ->
     return ["pairwise", customer, service, id_]
 
 
-def claim_parts(customer: CustomerId, kind: IdentifierKind, digest: bytes) -> list[Part]:
-    """Return what the MAC of a customer's claim to an identifier covers."""
-    return ["claim", customer, kind, digest]
+def claim_parts(
+    customer: CustomerId,
+    kind: IdentifierKind,
+    digest: bytes,
+    verified_at: datetime | None = None,
+    disowned_at: datetime | None = None,
+) -> list[Part]:
+    """Return what the MAC of a customer's claim to an identifier covers; what it says later only where it says it."""
+    verified: list[Part] = [] if verified_at is None else ["verified", verified_at]
+    disowned: list[Part] = [] if disowned_at is None else ["disowned", disowned_at]
+    return ["claim", customer, kind, digest, *verified, *disowned]
+
+
+def link_parts(link: Link) -> list[Part]:
+    """Return what the MAC of a merge covers, its end too."""
+    return ["link", link.id, link.one, link.other, link.said, link.made_at, link.ended_at]
+
+
+def linked_standing_parts(customer: CustomerId, link: UUID, origin: CustomerId, yes: Standing) -> list[Part]:
+    """Return what the MAC of a yes covers that came to a customer by a link."""
+    return ["linked", link, origin, *standing_parts(customer, yes)]

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from service.model.words import AttributeId, Basis, Channel, Provenance, PurposeId, ServiceId
+from service.model.words import AttributeId, Basis, Channel, IdentifierKind, Provenance, PurposeId, ServiceId
 
 Text = Annotated[str, Meta(min_length=1, max_length=2000)]
 Slug = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
@@ -151,6 +151,8 @@ class Service(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     uses: Mapping[str, Use] = {}
     contributes: Mapping[str, tuple[Provenance, ...]] = {}
     records: tuple[str, ...] = ()
+    identifies: tuple[IdentifierKind, ...] = ()
+    """Kinds of identifiers of which this service has verified whose they are."""
 
     def may_contribute(self, attribute: str, provenance: Provenance) -> bool:
         """Whether this service may say such a fact, so that no service can call its guesses volunteered."""

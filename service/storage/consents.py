@@ -8,7 +8,7 @@ from msgspec import Struct, structs
 
 from service.crypto.keyring import Keyring, standing_parts
 from service.database import Connection
-from service.model.consent import Answer, Evidence, Shown, Spot
+from service.model.consent import Answer, Evidence, Shown, Spot, latest
 from service.model.facts import CustomerKey, Sealed, Standing
 from service.model.words import Channel, CustomerId, PurposeId, Status
 from service.storage.statements import statements
@@ -66,9 +66,15 @@ async def spots_of(connection: Connection, customer: CustomerId) -> list[Spot]:
 async def all_standing(
     connection: Connection, customer: CustomerId, purposes: Iterable[PurposeId]
 ) -> list[tuple[Standing, Status]]:
-    """Return what stands for each purpose and channel, with its status at this moment."""
+    """Return what stands for each purpose and channel, with its status at this moment.
+
+    A yes that came by a link counts where it is later than her own answer.
+    """
+    found: dict[tuple[PurposeId, Channel], Standing] = {}
     rows = await connection.fetch(SQL["all_standing"], customer, list(purposes))
-    return [(_standing(row), _standing(row).status_at(row["now"])) for row in rows]
+    for each in map(_standing, rows):
+        found[each.purpose, each.channel] = latest(found.get((each.purpose, each.channel)), [each]) or each
+    return [(found[spot], found[spot].status_at(rows[0]["now"])) for spot in sorted(found)]
 
 
 async def given_to(connection: Connection, purpose: PurposeId, notice: int, most: int) -> list[CustomerId]:

@@ -29,6 +29,7 @@ from service.storage import choices, customers, facts, ledger, sources
 BATCH = 100
 """Rows of one transaction: it is over long before anybody who waits for it loses patience."""
 KEYLESS = "this customer's key is gone, as after erasure, or does not open"
+NOT_HERS = "this customer said that this {} is not hers; the rest of the row is in"
 UNPROVEN = "what this customer forbids is gone or does not carry our MAC, so her age band cannot be kept"
 
 Outcome = Literal["created", "updated", "linked", "unchanged", "rejected"]
@@ -148,6 +149,8 @@ class _Landing(Struct, frozen=True):
     news: tuple[facts.NewFact, ...] = ()
     limits: Restrictions | None = None
     """What holds for her from now on, where the row changes it or she is new."""
+    linked: Mapping[CustomerId, Restrictions] = {}
+    """What holds from now on for whoever is the same person, where the row changes it."""
     shared: int = 0
     refused: str = ""
 
@@ -271,6 +274,8 @@ class _Ground(Struct, frozen=True):
     """Of many who share an identifier, two: that it is shared is all there is to know."""
     recorded: set[CustomerId]
     hers: set[tuple[CustomerId, IdentifierKind, bytes]]
+    disowned: set[tuple[CustomerId, IdentifierKind, bytes]]
+    """What they said is not theirs."""
     keys: dict[CustomerId, OpenKey]
     limits: dict[CustomerId, Restrictions]
     """What holds for them, as far as it carries our MAC."""
@@ -281,6 +286,10 @@ class _Ground(Struct, frozen=True):
         """Return whom the identifiers of a row find; one that is shared finds nobody."""
         return recognised({each: self.claims.get(each, set()) for each in arrival.found_by}, self.hers)
 
+    def person(self, customer: CustomerId) -> set[CustomerId]:
+        """Return a customer, and whoever is linked to her."""
+        return {customer, *(self.limits[customer].linked if customer in self.limits else ())}
+
 
 async def _ground(connection: Connection, run: _Run, group: list[_Arrival]) -> _Ground:
     """Lock, then read: whoever wants the same identifiers or ids waits, then whoever wants the same customers."""
@@ -289,12 +298,14 @@ async def _ground(connection: Connection, run: _Run, group: list[_Arrival]) -> _
     known = await sources.known(connection, source, [each.digest for each in group])
     claims = await customers.claims(connection, run.means.keyring, [found for each in group for found in each.found_by])
     concerned = {each.customer for each in known.values()}.union(*claims.values())
-    await customers.line_up(connection, concerned)
+    concerned = await customers.line_up(connection, concerned)
+    claimed = await customers.identifiers_of(connection, concerned)
     return _Ground(
         known=known,
         claims=claims,
         recorded=await sources.recorded(connection, source, concerned),
-        hers=await customers.identifiers_of(connection, concerned),
+        hers={(each.customer, *each.found) for each in claimed if each.disowned_at is None},
+        disowned={(each.customer, *each.found) for each in claimed if each.disowned_at is not None},
         keys=await customers.open_keys(connection, run.means.keyring, concerned),
         limits=await customers.restrictions_of(connection, run.means.keyring, concerned),
         dates=await facts.dates(connection, concerned, source),
@@ -303,7 +314,7 @@ async def _ground(connection: Connection, run: _Run, group: list[_Arrival]) -> _
 
 
 def _resolved(ground: _Ground, group: list[_Arrival]) -> Iterator[tuple[_Arrival, CustomerId, Outcome]]:
-    """Say as whom each row comes in, until one is a customer whom a row before it is.
+    """Say as whom each row comes in, until one is a customer whom a row before it is, or is linked to.
 
     What that earlier row does to her is not in the ground yet: the later one waits for the next transaction.
     """
@@ -312,7 +323,7 @@ def _resolved(ground: _Ground, group: list[_Arrival]) -> Iterator[tuple[_Arrival
         customer, outcome = _whom(ground, arrival)
         if customer in here:
             return
-        here.add(customer)
+        here |= ground.person(customer)
         yield arrival, customer, outcome
 
 
@@ -341,12 +352,37 @@ def _landing(run: _Run, ground: _Ground, arrival: _Arrival, customer: CustomerId
         return _Landing(arrival, customer, "rejected", refused=UNPROVEN)
     held = ground.limits.get(customer)
     limits = restrictions_at_enrolment(said) if outcome == "created" else _aged(run, held, said)
+    linked = _aged_too(ground, customer) if said is AgeBand.MINOR else {}
+    if linked is None:
+        return _Landing(arrival, customer, "rejected", refused=UNPROVEN)
     news = _news(run.columns.service, ground, arrival, customer)
-    new = {found: each for found, each in arrival.found_by.items() if (customer, *found) not in ground.hers}
-    if before and not (news or new or limits):
-        return _Landing(arrival, customer, "unchanged")
-    shared = len(new.keys() & ground.claims.keys())
-    return _Landing(arrival, customer, outcome, key, identifiers=new, news=news, limits=limits, shared=shared)
+    hers = ground.hers | ground.disowned
+    new = {found: each for found, each in arrival.found_by.items() if (customer, *found) not in hers}
+    passed_over = sorted({kind for kind, digest in arrival.found_by if (customer, kind, digest) in ground.disowned})
+    refused = NOT_HERS.format(" and ".join(passed_over)) if passed_over else ""
+    if before and not (news or new or limits or linked):
+        return _Landing(arrival, customer, "unchanged", refused=refused)
+    return _Landing(
+        arrival,
+        customer,
+        outcome,
+        key,
+        identifiers=new,
+        news=news,
+        limits=limits,
+        linked=linked,
+        shared=len(new.keys() & ground.claims.keys()),
+        refused=refused,
+    )
+
+
+def _aged_too(ground: _Ground, customer: CustomerId) -> dict[CustomerId, Restrictions] | None:
+    """Return what holds for whoever is linked to a minor, as far as it changes; None when it is not proven."""
+    others = ground.person(customer) - {customer}
+    if not others <= ground.limits.keys():
+        return None
+    told = {each: with_age_band(ground.limits[each], AgeBand.MINOR, may_open=False) for each in others}
+    return {each: limits for each, limits in told.items() if limits != ground.limits[each]}
 
 
 def _said(run: _Run, before: sources.Known, read: Draft) -> bool:
@@ -380,6 +416,8 @@ async def _write(connection: Connection, run: _Run, now: datetime, landings: lis
     limits = {each.customer: each.limits for each in landings if each.limits}
     born = {customer: each for customer, each in limits.items() if customer not in keys}
     changed = {customer: each for customer, each in limits.items() if customer in keys}
+    for landing in landings:
+        changed |= landing.linked
     changes = await customers.bump_all(connection, keys)
     await customers.put_all_restrictions(connection, keyring, changed)
     keys |= await customers.create_all(connection, keyring, born)
@@ -398,6 +436,7 @@ async def _write(connection: Connection, run: _Run, now: datetime, landings: lis
     )
     await sources.put_all(connection, source, [_record(run, each) for each in landings])
     entries = [_entry(run, now, each) for each in landings]
+    linked = [(other, _linked_entry(run, now, other)) for each in landings for other in each.linked]
     await choices.record_all(
         connection,
         [
@@ -406,7 +445,10 @@ async def _write(connection: Connection, run: _Run, now: datetime, landings: lis
             if each.limits and each.limits.age_band is not AgeBand.UNKNOWN
         ],
     )
-    await ledger.append_all(connection, entries)
+    await choices.record_all(
+        connection, [(other, _age(AgeBand.MINOR, changes.get(other), line)) for other, line in linked]
+    )
+    await ledger.append_all(connection, [*entries, *(line for _, line in linked)])
 
 
 def _revision(changes: Mapping[CustomerId, customers.Change], customer: CustomerId) -> int:
@@ -441,3 +483,8 @@ def _entry(run: _Run, now: datetime, landing: _Landing) -> Entry:
         restrictions=["age_band"] if landing.key and landing.limits else [],
     )
     return entry(ledger.new_entry_id(now), landing.customer, run.means.caller, now, act)
+
+
+def _linked_entry(run: _Run, now: datetime, other: CustomerId) -> Entry:
+    act = Imported(identifiers=[], facts=[], new=False, restrictions=["age_band"])
+    return entry(ledger.new_entry_id(now), other, run.means.caller, now, act)

@@ -97,6 +97,8 @@ SERVICES = [
         "uses market.newsletter: since = 2 is no",
     ),
     ('"favourite_genres", "postcode_area"]', '"favourite_genres"]\nsince = 0', "newsletter: Expected `int` >= 1"),
+    ('identifies = ["phone"]', 'identifies = ["device"]', "call-centre: identifies: a device is nobody in particular"),
+    ('identifies = ["phone"]', 'identifies = ["phone", "phone"]', "call-centre: identifies: names a kind twice"),
     ('team = "finance"', 'team = "finance"\nthird_party = true', "finance: uses comply.tax: which no third party"),
     ('id = "finance"', 'id = "shop"', "shop: stands twice"),
 ]
