@@ -81,7 +81,7 @@ def test_every_route_that_writes_is_here() -> None:
 
 @every_write
 async def test_a_write_leaves_exactly_one_entry_and_no_value_in_it(walker: Walker, route: Route) -> None:
-    abbie, device = [await walker.customer_of(each) for each in (walker.person.at_shop, walker.device)]
+    abbie, device = [await walker.customer_of(each) for each in (walker.person.at_shop, walker.hers.device)]
     who = "customer" if route.described.caller == "customer" else "service:shop"
     for body in SAMPLES[route.name]:
         before, tables = await walker.entries(), await walker.contents()
