@@ -111,6 +111,7 @@ class House:
             serve=self._serve,
             prompts=self._prompts,
             receipt=self._receipt,
+            receipt_after=self._receipt_after,
             receipts=self._receipts,
             receipt_keys=self._receipt_keys,
             verify_receipt=self._verify_receipt,
@@ -250,8 +251,8 @@ class House:
 
         return await self._with_newest_keys(make)
 
-    async def receipt_after(
-        self, caller: ServiceCaller | CustomerCaller, entry: EntryId, customer: PairwiseId | None = None
+    async def _receipt_after(
+        self, caller: ServiceCaller | CustomerCaller, entry: EntryId, customer: PairwiseId | None
     ) -> str | None:
         """Return the receipt of what was just recorded, or None where it follows later: the act stands without it."""
         try:

@@ -12,7 +12,7 @@ from service.model.attempts import Attempt
 from service.model.callers import Caller, CustomerCaller, ServiceCaller
 from service.model.catalogue import Catalogue, Notice
 from service.model.prompts import Prompt
-from service.model.words import Channel, PairwiseId
+from service.model.words import Channel, EntryId, PairwiseId
 from service.usecases import choices
 from service.usecases.announcements import Announced
 from service.usecases.choices import Choices, Taken
@@ -41,6 +41,8 @@ class Actions(Struct, frozen=True):
     serve: Callable[[ServiceCaller | CustomerCaller, Serving, Attempt | None], Awaitable[tuple[Served, Notice]]]
     prompts: Callable[[ServiceCaller | CustomerCaller, PairwiseId | None, Channel, str], Awaitable[list[Prompt]]]
     receipt: Callable[[ServiceCaller | CustomerCaller, WantedReceipt], Awaitable[Receipt]]
+    receipt_after: Callable[[ServiceCaller | CustomerCaller, EntryId, PairwiseId | None], Awaitable[str | None]]
+    """The receipt of what was just recorded; None where it follows later."""
     receipts: Callable[[CustomerCaller, str | None, int], Awaitable[Page]]
     receipt_keys: Callable[[], Awaitable[list[PublicKey]]]
     verify_receipt: Callable[[str], Awaitable[Verdict]]

@@ -55,6 +55,14 @@ AttributeWord = Annotated[
 NoticeNumber = Annotated[
     int, Meta(ge=1, le=LAST_NOTICE, description="A version of the purpose's notice.", examples=[1])
 ]
+Receipt = Annotated[
+    str,
+    Meta(
+        max_length=60_000,
+        description="A receipt: JSON-LD, signed as a JWS in its compact form (RFC 7515).",
+        examples=["eyJhbGciOiJFZERTQSJ9.e30.c2lnbmF0dXJl"],
+    ),
+]
 Limit = Annotated[int, Meta(ge=1, le=100, description="How many, at most.", examples=[20])]
 Cursor = Annotated[
     str,
