@@ -86,7 +86,7 @@ class Overruled(Struct, frozen=True):
     given: Instant
 
 
-class Recorded(Struct, frozen=True, omit_defaults=True):
+class ChoiceRecorded(Struct, frozen=True, omit_defaults=True):
     """A choice was recorded, and what it overrules."""
 
     choice: Kind
@@ -105,7 +105,7 @@ class Holds(Struct, frozen=True, omit_defaults=True):
     purpose: str | None = None
 
 
-class Event(Struct, frozen=True, omit_defaults=True):
+class ChoiceMade(Struct, frozen=True, omit_defaults=True):
     """One choice of the history."""
 
     choice: Kind
@@ -123,18 +123,18 @@ class HerChoices(Struct, frozen=True, omit_defaults=True):
 
     holds: list[Holds]
     conflicts: list[Overruled]
-    history: list[Event]
+    history: list[ChoiceMade]
     no_sharing_since: Instant | None = None
     """Since when nothing may be shared with outside companies, where that is so."""
 
 
 AT = datetime(2026, 11, 2, 10, tzinfo=UTC)
 ENTRY = "ent_01K9Z6V7W8X9Y0Z1A2B3C4D5E6"
-EXAMPLE_RECORDED = Recorded(Kind.MARKETING, NO, 43, ENTRY)
+EXAMPLE_RECORDED = ChoiceRecorded(Kind.MARKETING, NO, 43, ENTRY)
 EXAMPLE_CHOICES = HerChoices(
     [Holds(Kind.MARKETING, NO), Holds(Kind.OBJECTION, RAISED, "prevent.fraud")],
     [Overruled("market.newsletter", Channel.EMAIL, AT)],
-    [Event(Kind.MARKETING, NO, Method.PORTAL, "customer", AT, AT, ENTRY)],
+    [ChoiceMade(Kind.MARKETING, NO, Method.PORTAL, "customer", AT, AT, ENTRY)],
     AT,
 )
 
@@ -148,7 +148,7 @@ EXAMPLE_CHOICES = HerChoices(
         writes=True,
         body_rule=EACH_KIND_HAS_ITS_VALUES,
         body_example=ChoiceElsewhere(choice=Kind.MARKETING, value=NO, method="phone", actor="agent-7"),
-        answer=Recorded,
+        answer=ChoiceRecorded,
         example=EXAMPLE_RECORDED,
         refusals=(*REFUSALS, UnknownCustomerError, NotGrantedError),
     ),
@@ -158,7 +158,7 @@ async def record_choice(
     customer: FromPath[str],
     actions: NamedDependency[Actions],
     caller: NamedDependency[ServiceCaller],
-) -> Recorded:
+) -> ChoiceRecorded:
     """Record a choice captured elsewhere, if it only takes away: whatever opens something is hers to say."""
     body = await read_body(request, ChoiceElsewhere)
     said = structs.replace(
@@ -179,14 +179,14 @@ async def record_choice(
         writes=True,
         body_rule=EACH_KIND_HAS_ITS_VALUES,
         body_example=HerChoice(choice=Kind.MARKETING, value=NO),
-        answer=Recorded,
+        answer=ChoiceRecorded,
         example=EXAMPLE_RECORDED,
         refusals=REFUSALS,
     ),
 )
 async def choose(
     request: Request[Any, Any, Any], actions: NamedDependency[Actions], me: NamedDependency[CustomerCaller]
-) -> Recorded:
+) -> ChoiceRecorded:
     """Object, restrict, pause, or open; what takes away holds at once, for every service."""
     said = _said(await read_body(request, HerChoice), Method.PORTAL)
     return _recorded(said.choice, await actions.choose(me, said, await attempt_of(request, me)))
@@ -200,7 +200,7 @@ async def read_choices(actions: NamedDependency[Actions], me: NamedDependency[Cu
         list(_holds(found)),
         [_overruled(each) for each in found.conflicts],
         [
-            Event(
+            ChoiceMade(
                 each.choice.kind,
                 _value(each.choice),
                 each.method,
@@ -239,9 +239,9 @@ def _choice(body: HerChoice) -> Choice:
     return found
 
 
-def _recorded(choice: Choice, taken: Taken) -> Recorded:
+def _recorded(choice: Choice, taken: Taken) -> ChoiceRecorded:
     conflicts = [_overruled(each) for each in taken.conflicts]
-    return Recorded(choice.kind, _value(choice), taken.version, taken.entry, _purpose(choice), conflicts)
+    return ChoiceRecorded(choice.kind, _value(choice), taken.version, taken.entry, _purpose(choice), conflicts)
 
 
 def _holds(found: Choices) -> Iterator[Holds]:
