@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import structlog
 from litestar import Litestar
-from msgspec import structs
+from msgspec import Struct, structs
 
 from service.api.actions import Actions
 from service.api.contract import PAGES
@@ -52,7 +52,7 @@ from service.usecases.policies import Library
 
 Result = TypeVar("Result")
 log = structlog.get_logger()
-Written = TypeVar("Written", consents.Acknowledged, choices.Taken, preferences.Kept)
+Written = TypeVar("Written", bound=Struct)
 
 
 class Keys:
@@ -155,7 +155,7 @@ class House:
         async def write(database: Database) -> customers.Changed:
             return await customers.enrol(database, keyring, policies, caller, who)
 
-        return await once(self.database, attempt, customers.Changed, write)
+        return await self._once(caller, attempt, customers.Changed, write)
 
     async def _contribute(
         self,
@@ -170,7 +170,7 @@ class House:
         async def write(database: Database) -> customers.Changed:
             return await customers.contribute(database, keyring, policies, caller, customer, claims)
 
-        return await once(self.database, attempt, customers.Changed, write)
+        return await self._once(caller, attempt, customers.Changed, write)
 
     async def _record_consent(
         self, caller: Caller, said: consents.Said, attempt: Attempt | None
@@ -194,7 +194,10 @@ class House:
         self, caller: CustomerCaller, write: Callable[[Database], Awaitable[Written]]
     ) -> Callable[[Database], Awaitable[Written]]:
         """Let a write and the Global Privacy Control that came with it take effect together, or neither."""
-        policies, keyring = await self.library.current(), await self.keys.or_none()
+        policies, keyring = await self._policies_or_none(), await self.keys.or_none()
+        if policies is None:
+            # What she does counts more than what her browser repeats with every request.
+            return write
 
         async def both(database: Database) -> Written:
             async with database.transaction() as connection:
@@ -230,7 +233,7 @@ class House:
         async def write(database: Database) -> notices.Served:
             return await notices.serve(database, keyring, policies, caller, wanted)
 
-        served = await once(self.database, attempt, notices.Served, write)
+        served = await self._once(caller, attempt, notices.Served, write)
         # Notices never change and never go, so a replay finds the one that was shown.
         return served, policies.catalogue.notices[served.said.purpose, served.said.notice, served.said.language]
 
@@ -288,7 +291,7 @@ class House:
         async def write(database: Database) -> identifiers.Done:
             return await identifiers.disown(database, keyring, caller, reference)
 
-        return await once(self.database, attempt, identifiers.Done, write)
+        return await self._once(caller, attempt, identifiers.Done, write)
 
     async def _consent_history(
         self, caller: ServiceCaller | CustomerCaller, customer: PairwiseId | None, after: str | None, most: int

@@ -106,7 +106,7 @@ class Holds(Struct, frozen=True, omit_defaults=True):
     purpose: str | None = None
 
 
-class ChoiceEvent(Struct, frozen=True, omit_defaults=True):
+class ChoiceMade(Struct, frozen=True, omit_defaults=True):
     """One choice of the history."""
 
     choice: Kind
@@ -124,7 +124,7 @@ class HerChoices(Struct, frozen=True, omit_defaults=True):
 
     holds: list[Holds]
     conflicts: list[Overruled]
-    history: list[ChoiceEvent]
+    history: list[ChoiceMade]
     no_sharing_since: Instant | None = None
     """Since when nothing may be shared with outside companies, where that is so."""
 
@@ -135,7 +135,7 @@ EXAMPLE_RECORDED = ChoiceRecorded(Kind.MARKETING, NO, 43, ENTRY)
 EXAMPLE_CHOICES = HerChoices(
     [Holds(Kind.MARKETING, NO), Holds(Kind.OBJECTION, RAISED, "prevent.fraud")],
     [Overruled("market.newsletter", Channel.EMAIL, AT)],
-    [ChoiceEvent(Kind.MARKETING, NO, Method.PORTAL, "customer", AT, AT, ENTRY)],
+    [ChoiceMade(Kind.MARKETING, NO, Method.PORTAL, "customer", AT, AT, ENTRY)],
     AT,
 )
 
@@ -203,7 +203,7 @@ async def read_choices(actions: NamedDependency[Actions], me: NamedDependency[Cu
         list(_holds(found)),
         [_overruled(each) for each in found.conflicts],
         [
-            ChoiceEvent(
+            ChoiceMade(
                 each.choice.kind,
                 _value(each.choice),
                 each.method,

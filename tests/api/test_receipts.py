@@ -268,7 +268,7 @@ async def test_it_is_the_same_to_the_byte_after_a_restart_a_rotation_and_a_publi
     restarted = House(database, template.root_key_file)
     hers_again = CustomerCaller(await customer_of(database, hers.person), proven=True)
     for each, signed in zip(entries, before, strict=True):
-        assert await restarted.receipt_after(hers_again, EntryId(each)) == signed
+        assert await restarted.actions.receipt_after(hers_again, EntryId(each), None) == signed
 
 
 async def takes_effect(database: Database, version: int) -> None:
@@ -528,17 +528,17 @@ async def test_the_receipt_after_an_act_is_the_one_that_is_read_later_or_follows
 ) -> None:
     of = EntryId(await allow(hers.api, hers.person))
     her = CustomerCaller(await customer_of(database, hers.person), proven=True)
-    assert await house.receipt_after(her, of) == (await hers.receipt(of))["receipt"]
+    assert await house.actions.receipt_after(her, of, None) == (await hers.receipt(of))["receipt"]
     at_shop = await hers.api.call("GET", f"/v1/customers/{hers.person.at_shop}/receipts/{of}", "shop")
-    assert await house.receipt_after(SHOP, of, PairwiseId(hers.person.at_shop)) == at_shop.json()["receipt"]
-    assert await house.receipt_after(structs.replace(her, proven=False), of) is None
-    assert await house.receipt_after(her, EntryId(NOBODYS)) is None
+    assert await house.actions.receipt_after(SHOP, of, PairwiseId(hers.person.at_shop)) == at_shop.json()["receipt"]
+    assert await house.actions.receipt_after(structs.replace(her, proven=False), of, None) is None
+    assert await house.actions.receipt_after(her, EntryId(NOBODYS), None) is None
 
     async def broken(*_: object) -> receipts.Receipt:
         raise RuntimeError(random_word(5))
 
     monkeypatch.setattr(receipts, "receipt_of", broken)
-    assert await house.receipt_after(her, of) is None
+    assert await house.actions.receipt_after(her, of, None) is None
 
 
 async def test_keys_that_are_there_stay_when_they_cannot_be_opened_anew(
