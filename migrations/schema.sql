@@ -648,6 +648,12 @@ CREATE INDEX announcement_by_purpose ON public.announcement USING btree (purpose
 CREATE INDEX choice_event_by_entry ON public.choice_event USING btree (customer, entry);
 
 --
+-- Name: choice_event_by_time; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX choice_event_by_time ON public.choice_event USING btree (customer, recorded_at, entry);
+
+--
 -- Name: consent_by_expiry; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -670,6 +676,12 @@ CREATE INDEX consent_event_by_entry ON public.consent_event USING btree (custome
 --
 
 CREATE INDEX consent_event_by_purpose ON public.consent_event USING btree (customer, purpose, sequence);
+
+--
+-- Name: consent_event_by_time; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX consent_event_by_time ON public.consent_event USING btree (customer, recorded_at, entry);
 
 --
 -- Name: consent_event_shown; Type: INDEX; Schema: public; Owner: -

@@ -144,6 +144,13 @@ class UnknownFactError(ServiceError):
     title = "There is no such fact of this customer"
 
 
+class UnknownReceiptError(ServiceError):
+    """No act of this customer that the caller may see has this entry."""
+
+    code = "unknown-receipt"
+    title = "There is no such receipt"
+
+
 class BadCursorError(ServiceError):
     """The cursor of a page was not made by us, or for another list."""
 
@@ -331,3 +338,15 @@ class ImportFileError(OperatorError):
     """The file or its column map cannot be read."""
 
     code = "import-file"
+
+
+class KeyFileError(OperatorError):
+    """A file with public keys cannot be used."""
+
+    code = "key-file"
+
+
+class ReceiptRefusedError(OperatorError):
+    """A receipt that was to be verified is not one that these keys signed."""
+
+    code = "receipt-refused"

@@ -98,7 +98,7 @@ def test_a_new_database_is_set_up_with_four_commands(server: str, tmp_path: Path
     shell.run("migrate")
     assert "made the root key" in shell.run("keys", "init")
     assert shell.run("keys", "init") == "every key was there already"
-    assert shell.run("keys", "status").count("opens") == 3
+    assert shell.run("keys", "status").count("opens") == 4
     assert "is in force" in shell.run("policies", "publish")
     assert "was in force already" in shell.run("policies", "publish")
     assert re.match(API_KEY, shell.run("services", "add", "shop"))

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from msgspec import Struct
 
+from service.crypto.signing import PublicKey
 from service.model.attempts import Attempt
 from service.model.callers import Caller, CustomerCaller, ServiceCaller
 from service.model.catalogue import Catalogue, Notice
@@ -22,6 +23,8 @@ from service.usecases.hers import Filter, Known, Uses
 from service.usecases.notices import Served, Serving
 from service.usecases.past import Question, Then
 from service.usecases.preferences import Kept, Preferences, Wished
+from service.usecases.receipts import Page, Receipt, Verdict
+from service.usecases.receipts import Wanted as WantedReceipt
 from service.usecases.releases import Answer, Wanted
 
 
@@ -37,6 +40,10 @@ class Actions(Struct, frozen=True):
     read_consents: Callable[[Caller, PairwiseId | None], Awaitable[Record]]
     serve: Callable[[ServiceCaller | CustomerCaller, Serving, Attempt | None], Awaitable[tuple[Served, Notice]]]
     prompts: Callable[[ServiceCaller | CustomerCaller, PairwiseId | None, Channel, str], Awaitable[list[Prompt]]]
+    receipt: Callable[[ServiceCaller | CustomerCaller, WantedReceipt], Awaitable[Receipt]]
+    receipts: Callable[[CustomerCaller, str | None, int], Awaitable[Page]]
+    receipt_keys: Callable[[], Awaitable[list[PublicKey]]]
+    verify_receipt: Callable[[str], Awaitable[Verdict]]
     consent_history: Callable[[ServiceCaller | CustomerCaller, PairwiseId | None, str | None, int], Awaitable[History]]
     announced: Callable[[ServiceCaller, str | None, int], Awaitable[Announced]]
     allowed: Callable[[CustomerCaller, Question], Awaitable[Then]]

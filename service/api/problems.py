@@ -40,6 +40,7 @@ from service.errors import (
     UnknownFieldError,
     UnknownNoticeError,
     UnknownPurposeError,
+    UnknownReceiptError,
     UnsupportedMediaError,
     WrongKindError,
 )
@@ -58,6 +59,7 @@ STATUS: dict[type[ServiceError], int] = {
     UnknownNoticeError: 404,
     UnknownCustomerError: 404,
     UnknownFactError: 404,
+    UnknownReceiptError: 404,
     MethodNotAllowedError: 405,
     NoticeSupersededError: 409,
     SnapshotExpiredError: 409,

@@ -16,12 +16,21 @@ from service.model.words import IdentifierKind, PairwiseId
 Instant = Annotated[datetime, Meta(tz=True)]
 PAIRWISE = r"^byc_[a-z2-7]{26}(?!\n)$"
 HER = "byc_" + "n5xw23lfmfwgk3lbnzqxgzltoq"
+ENTRY = r"^ent_[0-9A-HJKMNP-TV-Z]{26}(?!\n)$"
 Staff = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}(?!\n)$")]
 NUMBER = re.compile(r"[1-9][0-9]{0,5}")
 LAST_NOTICE = 100_000
 
 CustomerWord = Annotated[
     str, Meta(pattern=PAIRWISE, description="This service's own id of the customer.", examples=[HER])
+]
+EntryWord = Annotated[
+    str,
+    Meta(
+        pattern=ENTRY,
+        description="An entry of the ledger, as its act named it.",
+        examples=["ent_01K9Z6V7W8X9Y0Z1A2B3C4D5E6"],
+    ),
 ]
 PurposeWord = Annotated[
     str,

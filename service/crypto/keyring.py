@@ -4,6 +4,7 @@
 keys are never tried in a loop.
 """
 
+import base64
 import hashlib
 import hmac
 from collections.abc import Iterator, Mapping
@@ -22,8 +23,13 @@ from service.model.facts import CustomerKey, Restrictions, Sealed, SealedFact, S
 from service.model.identifiers import NORMALISATION, Identifier
 from service.model.words import CustomerId, EntryId, IdentifierKind, PairwiseId, ServiceId
 
-Role = Literal["epoch", "index", "mac"]
-ROLES: tuple[Role, ...] = ("epoch", "index", "mac")
+Role = Literal["epoch", "index", "mac", "receipt"]
+NEEDED: tuple[Role, ...] = ("epoch", "index", "mac")
+"""Without these nothing leaves."""
+ROLES: tuple[Role, ...] = (*NEEDED, "receipt")
+"""Without the receipt key, which is the private seed of an Ed25519 key, everything works and receipts follow later."""
+HOLDER = 16
+"""Bytes of the name that a customer has in her receipts."""
 FIRST_RESTRICTIONS = (
     "age_band",
     "may_process",
@@ -88,6 +94,10 @@ class Keyring:
         """Return the version that makes new things."""
         return max(self._keys[role])
 
+    def versions(self, role: Role) -> list[int]:
+        """Return the versions that are open, oldest first."""
+        return sorted(self._keys.get(role, {}))
+
     def key(self, role: Role, version: int) -> bytes:
         """Return exactly this key, or raise KeysUnavailableError."""
         try:
@@ -141,10 +151,25 @@ class Keyring:
         """Return the blind index of a normalised identifier."""
         return self.blind_index(identifier.kind, identifier.value)
 
+    def holder(self, customer: CustomerId) -> str:
+        """Return how a customer's own receipts name her, always alike.
+
+        Not by her id in the database, so that a receipt and a dump do not meet; and by a keyed hash, for whoever has
+        the dump could hash every id in it. Under the first index key, so that a rotation does not rename her.
+        """
+        version = self.versions("index")[0]
+        digest = _hmac(self.key("index", version), ["holder", customer])
+        return f"byh_{base64.b32encode(digest[:HOLDER]).decode('ascii').rstrip('=').lower()}"
+
 
 def make_keys(root: RootKey, roles: tuple[Role, ...] = ROLES) -> list[WrappedKey]:
     """Make the first key of each role, wrapped under the root key."""
-    return [_wrapped(root, role, 1, random_bytes(KEY)) for role in roles]
+    return [make_key(root, role, 1) for role in roles]
+
+
+def make_key(root: RootKey, role: Role, version: int) -> WrappedKey:
+    """Make one version of a key, wrapped under the root key."""
+    return _wrapped(root, role, version, random_bytes(KEY))
 
 
 def open_keyring(root: RootKey, wrapped: list[WrappedKey]) -> Keyring:
@@ -152,7 +177,7 @@ def open_keyring(root: RootKey, wrapped: list[WrappedKey]) -> Keyring:
     keys: dict[Role, dict[int, bytes]] = {role: {} for role in ROLES}
     for each in wrapped:
         keys[each.role][each.version] = open_key(root, each)
-    if missing := [role for role in ROLES if not keys[role]]:
+    if missing := [role for role in NEEDED if not keys[role]]:
         raise KeysUnavailableError(f"the database has no {missing[0]} key; run: byleave keys init")
     return Keyring(keys)
 

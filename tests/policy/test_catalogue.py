@@ -107,7 +107,17 @@ NOTICES = [
     ("material = true", "material = false", "personalise.recommendations: its first notice must be material"),
     ("+++\ntitle", "title", "1.en.md: must begin with a title"),
 ]
+COMPANY = [
+    ('name = "Harbour Books & Travel"\n', "", "company.toml: Object missing required field `name`"),
+    ("gdpr = true", 'gdpr = "yes"', "company.toml: Expected `bool`, got `str` - at `$.gdpr`"),
+    ("gdpr = true", "gdpr = true\nslogan = 'x'", "company.toml: Object contains unknown field `slogan`"),
+    ('storage = ["IE"]', "storage = []", "company.toml: Expected `array` of length >= 1"),
+    ('storage = ["IE"]', 'storage = ["Ireland"]', "company.toml: Expected `str` matching regex"),
+    ("de =", "german =", "company.toml: Expected `str` matching regex"),
+    ("[authority]", "[authority", "company.toml: "),
+]
 TABLE = [
+    *(("company.toml", *row) for row in COMPANY),
     *(("purposes.toml", *row) for row in PURPOSES),
     *(("attributes.toml", *row) for row in ATTRIBUTES),
     *(("services.toml", *row) for row in SERVICES),
