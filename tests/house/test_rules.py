@@ -33,6 +33,7 @@ def calls(name: str) -> Iterator[str]:
         ("open_sealed", {"usecases/releases.py"}),
         ("open_customer_key", {"storage/customers.py", "usecases/releases.py", "usecases/hers.py"}),
         ("open_own", {"usecases/hers.py"}),
+        ("open_own_identifier", {"usecases/identifiers.py"}),
         ("unseal", {"crypto/keyring.py"}),
     ],
 )
