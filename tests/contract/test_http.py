@@ -8,7 +8,7 @@ from httplint import HttpRequestLinter, HttpResponseLinter, levels
 
 from service.api.contract import FILES
 from service.api.receipts import FOR_MINUTES
-from tests.api.conftest import SAMPLES, WALK
+from tests.api.conftest import QUERIES, SAMPLES, WALK
 from tests.conftest import Person
 from tests.contract.conftest import Served
 
@@ -44,17 +44,23 @@ def bearer(token: str) -> dict[str, str]:
 
 def answers(client: httpx.Client, served: Served, abbie: Person) -> Iterator[httpx.Response]:
     """Yield of each route an answer to one who may, one who may not, a wrong body, a wrong method, and OPTIONS."""
+    spare = {"identifiers": {"email": abbie.email, "loyalty": "SPARE1"}}
+    client.post("/v1/customers", headers=bearer(served.key), json=spare).raise_for_status()
+    hers = client.get("/v1/me/identifiers", headers=bearer(served.token)).json()["identifiers"]
+    bodies = SAMPLES | {"disown": [{"reference": each["reference"]} for each in hers if each["kind"] == "loyalty"]}
     (newest,) = client.get("/v1/me/receipts?limit=1", headers=bearer(served.token)).json()["receipts"]
     parts = {"customer": abbie.at_shop, "purpose": "personalise.recommendations", "version": "2"}
     for route in WALK:
         token = served.token if route.described.caller == "customer" else served.key
-        path, headers = route.path.format(**parts, entry=newest["entry"]), bearer(token)
-        good = client.request(route.method, path, headers=headers, json=SAMPLES.get(route.name, [None])[0])
+        path = route.path.format(**parts, entry=newest["entry"])
+        headers = bearer(token) | ({"if-match": "*"} if route.described.conditional else {})
+        asked = path + QUERIES.get(route.name, "")
+        good = client.request(route.method, asked, headers=headers, json=bodies.get(route.name, [None])[0])
         assert good.status_code == 200, good.text
         yield good
         yield client.request(route.method, path)
         yield client.request(route.method, f"{path}?surprise=1", headers=headers, content=b"{")
-        yield client.put(path)
+        yield client.patch(path)
         yield client.options(path)
 
 
