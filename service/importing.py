@@ -1,10 +1,12 @@
 """An import as an operator runs it: files in, a progress bar, a file with the rejected rows."""
 
+import csv
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from io import TextIOWrapper
 from pathlib import Path
-from typing import BinaryIO
+from typing import AnyStr, BinaryIO, TextIO
 
 from msgspec import Struct, structs
 from rich.console import Console
@@ -13,7 +15,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from service.errors import ImportFileError
 from service.model import jsonlines, sheet
 from service.model.columns import Columns, Format, read_columns
-from service.usecases.imports import Means, Summary, byte_lines, import_customers, lines, rejects_into
+from service.model.sheet import LONGEST_LINE, Reject
+from service.usecases.imports import Means, Summary, import_customers
 
 STANDARD_INPUT = Path("-")
 ENDINGS = {".jsonl": Format.JSONL, ".ndjson": Format.JSONL}
@@ -99,6 +102,39 @@ def _rows(source: BinaryIO, file: Path, columns: Columns, unseen: set[str]) -> I
             # CSV that lacks a column is refused as a whole.
             unseen.clear()
             yield from sheet.rows(lines(source, columns.encoding), columns)
+
+
+def lines(file: BinaryIO, encoding: str) -> Iterator[str]:
+    """Read lines of text; bytes that are not of this encoding come out as surrogates, which no cell may have."""
+    # A byte order mark may stand before UTF-8 whether or not the map says so.
+    codec = "utf-8-sig" if encoding == "utf-8" else encoding
+    text = TextIOWrapper(file, encoding=codec, errors="surrogateescape", newline="")
+    try:
+        yield from _cut(text.readline, ("\n", "\r"))
+    finally:
+        # Whoever opened the file closes it, not what was wrapped around it here.
+        if not file.closed:
+            text.detach()
+
+
+def byte_lines(file: BinaryIO) -> Iterator[bytes]:
+    """Read lines of bytes, which only a line feed ends."""
+    return _cut(file.readline, (b"\n",))
+
+
+def _cut(readline: Callable[[int], AnyStr], ends: tuple[AnyStr, ...]) -> Iterator[AnyStr]:
+    """Read lines; of one that is too long the first LONGEST_LINE, by which whoever reads it knows, and nothing more."""
+    while line := readline(LONGEST_LINE):
+        yield line
+        while len(line) == LONGEST_LINE and not line.endswith(ends):
+            line = readline(LONGEST_LINE)
+
+
+def rejects_into(file: TextIO) -> Callable[[Reject], None]:
+    """Return what writes rejects to a CSV file: line, column, reason, and never a value."""
+    writer = csv.writer(file)
+    writer.writerow(["line", "column", "reason"])
+    return lambda each: writer.writerow([each.line, each.column, each.reason])
 
 
 @contextmanager

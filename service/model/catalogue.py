@@ -51,6 +51,10 @@ class Purpose(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     consent_expires_days: Days | None = None
     third_party: bool = False
 
+    def consent_ends(self, given_at: datetime) -> datetime | None:
+        """Return when a yes ends that was given at an instant, None where it does not."""
+        return None if self.consent_expires_days is None else given_at + timedelta(days=self.consent_expires_days)
+
 
 class Attribute(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A named kind of thing known about a customer."""

@@ -15,6 +15,12 @@ SELECT asked.kind, asked.digest, claimed.customer, claimed.mac_version, claimed.
         WHERE i.kind = asked.kind AND i.digest = asked.digest
         LIMIT 2) AS claimed;
 
+-- name: claimants
+-- Everybody who claims any of these identifiers.
+SELECT i.kind, i.digest, i.customer, i.mac_version, i.mac
+  FROM unnest($1::text[], $2::bytea[]) AS asked (kind, digest)
+  JOIN identifier i ON i.kind = asked.kind AND i.digest = asked.digest;
+
 -- name: identifiers_of
 SELECT customer, kind, digest FROM identifier WHERE customer = ANY($1::uuid[]);
 
@@ -44,7 +50,7 @@ SELECT FROM customer WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE;
 UPDATE customer
    SET version = version + 1, changed_at = greatest(clock_timestamp(), changed_at + interval '1 microsecond')
  WHERE id = ANY($1::uuid[])
-RETURNING id, version;
+RETURNING id, version, changed_at AS now;
 
 -- name: keys
 SELECT customer, id, epoch, wrapped FROM customer_key WHERE customer = ANY($1::uuid[]);

@@ -24,6 +24,7 @@ from service.errors import (
     UnknownAttributeError,
     UnknownServiceError,
 )
+from service.importing import lines, rejects_into
 from service.model import jsonlines
 from service.model.callers import OperatorCaller, ServiceCaller
 from service.model.columns import Columns, Format, read_columns
@@ -34,7 +35,7 @@ from service.model.words import AgeBand, AttributeId, CustomerId, IdentifierKind
 from service.policy.engine import Policies
 from service.storage import customers
 from service.usecases.customers import Claim, contribute, enrol
-from service.usecases.imports import Means, Summary, import_customers, lines, rejects_into
+from service.usecases.imports import Means, Summary, import_customers
 from tests import opening
 from tests.conftest import Api, Template, own_database
 from tests.conftest import Person as Enrolled
@@ -89,7 +90,9 @@ async def bring(
     rejects: list[Reject] = []
     read = rows(lines(io.BytesIO(data), columns.encoding), columns)
     summary = await import_customers(means, columns, read, reject=rejects.append, progress=progress)
-    apart = summary.created + summary.updated + summary.linked + summary.unchanged + summary.rejected
+    apart = (
+        summary.created + summary.updated + summary.linked + summary.suppressed + summary.unchanged + summary.rejected
+    )
     assert summary.read == apart, "every row is in exactly one count"
     return summary, rejects
 
