@@ -14,9 +14,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from service.errors import ImportFileError
 from service.model import jsonlines, sheet
+from service.model.callers import OperatorCaller
 from service.model.columns import Columns, Format, read_columns
 from service.model.sheet import LONGEST_LINE, Reject
 from service.usecases.imports import Means, Summary, import_customers
+from service.usecases.suppressions import Wanted, leave_alone
 
 STANDARD_INPUT = Path("-")
 ENDINGS = {".jsonl": Format.JSONL, ".ndjson": Format.JSONL}
@@ -62,9 +64,13 @@ class Outcome(Struct, frozen=True):
         """Say what became of the rows."""
         counts = ((name, getattr(self.summary, name)) for name in ("created", "updated", "linked", "unchanged"))
         said = f"{self.summary.read} rows: {', '.join(f'{count} {name}' for name, count in counts)}"
+        if self.summary.suppressed:
+            said += f", {self.summary.suppressed} left alone"
         said += f", {self.summary.rejected} rejected"
         if self.summary.rejected:
             said += f" (see {self.rejected})"
+        if answers := [getattr(self.summary, name) for name in ("given", "refused", "unknown")]:
+            said += "; answers: {} yes, {} no, {} without proof or outdone".format(*answers) if any(answers) else ""
         if self.summary.shared:
             said += f"; {self.summary.shared} identifiers are shared by several customers and find nobody"
         if self.unseen:
@@ -92,6 +98,27 @@ async def import_file(means: Means, delivery: Delivery, console: Console) -> Out
             progress=lambda summary: bar.update(task, completed=summary.read),
         )
     return Outcome(summary, rejected, sorted(unseen) if summary.read > summary.rejected else [])
+
+
+async def leave_alone_file(means: Means, wanted: Wanted, file: Path, rejects: Path | None) -> str:
+    """Leave alone whoever stands in a file, one identifier to a line; returns what came of it."""
+    delivery = Delivery(file, file, rejects)
+    rejected, caller = delivery.rejected, means.caller
+    assert isinstance(caller, OperatorCaller)  # noqa: S101  only the command line comes here
+    _refuse_overwriting(delivery, rejected)
+    with _opened(file) as source, _named(rejected), rejected.open("w", encoding="utf-8", newline="") as refused:
+        summary = await leave_alone(
+            means.database,
+            means.keyring,
+            means.policies,
+            caller,
+            wanted,
+            lines(source, "utf-8"),
+            reject=rejects_into(refused),
+        )
+    said = f"{summary.read} identifiers: {summary.new} left alone from now on, {summary.unchanged} were already"
+    said += f", {summary.rejected} rejected" + (f" (see {rejected})" if summary.rejected else "")
+    return f"{said}; refused for {summary.customers} customers" if summary.customers else said
 
 
 def _rows(source: BinaryIO, file: Path, columns: Columns, unseen: set[str]) -> Iterator[sheet.Row | sheet.Reject]:

@@ -66,7 +66,7 @@ class ConsentColumns(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     @property
     def may_give(self) -> bool:
         """Whether it can say a yes."""
-        return bool(self.answer.given) if isinstance(self.answer, AnswerColumn) else self.answer == Status.GIVEN
+        return bool(self.answer.given) if isinstance(self.answer, AnswerColumn) else self.answer == "given"
 
     def headings(self) -> Iterator[str]:
         """Yield every column that it names."""

@@ -1,6 +1,6 @@
 """Enrolling customers, and taking in facts about them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -14,19 +14,21 @@ from service.errors import (
     IdentifierTakenError,
     IntegrityError,
     NotGrantedError,
+    SuppressedError,
     UnknownAttributeError,
     UnknownCustomerError,
     UnknownFactError,
     WrongKindError,
 )
-from service.model.callers import ServiceCaller
+from service.model.callers import ServiceCaller, actor
 from service.model.clocks import CLOCKS_DIFFER
 from service.model.facts import CERTAIN, fact_name, restrictions_at_enrolment, with_age_band
 from service.model.identifiers import Identifier, recognised
 from service.model.ledger import Contributed, Enrolled, entry
+from service.model.suppression import Found, Recording, Suppression, bearing, forgotten, refusal, refusals
 from service.model.words import AgeBand, AttributeId, CustomerId, EntryId, IdentifierKind, PairwiseId, Provenance
 from service.policy.engine import Policies
-from service.storage import access, customers, facts, ledger
+from service.storage import access, consents, customers, facts, ledger, suppressions
 
 
 class Changed(Struct, frozen=True):
@@ -77,7 +79,9 @@ async def enrol(
     """Enrol a customer, or recognise her by her identifiers; answers the same in both cases.
 
     Of one who is known, a ``minor`` tightens what holds and an ``adult`` hardly ever opens it: see ``with_age_band``.
-    Raises IdentifierTakenError when the identifiers lead to several customers: two people are never merged silently.
+    One who said no before she was anybody here is refused what she refused. Raises IdentifierTakenError when the
+    identifiers lead to several customers: two people are never merged silently; SuppressedError for one who asked to
+    be forgotten.
     """
     service = policies.catalogue.services.get(caller.service)
     if service is None:
@@ -87,6 +91,7 @@ async def enrol(
         await access.refuse_ended(connection, caller)
         await customers.hold(connection, [digest for _, digest in asked])
         customer = await _recognised(connection, keyring, asked)
+        left_alone = await _left_alone(connection, asked, customer)
         new = customer is None
         customer, key = await _customer(connection, keyring, customer, age_band)
         change = await customers.bump(connection, customer)
@@ -94,12 +99,15 @@ async def enrol(
         for each in found_by:
             await customers.put_identifier(connection, keyring, customer, key, each)
         pairwise = await customers.pairwise_id(connection, keyring, customer, caller.service)
+        id_ = ledger.new_entry_id(change.now)
+        recording = Recording(actor(caller), change.now, policies.version, id_)
+        refused = await _refused(connection, keyring, policies, customer, left_alone, recording)
         act = Enrolled(
             identifiers=sorted({each.kind for each in found_by}),
             new=new,
             restrictions=["age_band"] if changed else [],
+            refused=refused,
         )
-        id_ = ledger.new_entry_id(change.now)
         await ledger.append(connection, entry(id_, customer, caller, change.now, act))
     return Changed(pairwise, change.version, id_)
 
@@ -162,6 +170,36 @@ async def _refuse_unknown_parents(
         for place, parent in enumerate(claim.derived_from):
             if parent.name not in known:
                 raise UnknownFactError(pointer=f"/facts/{index}/derived_from/{place}")
+
+
+async def _left_alone(
+    connection: Connection, asked: Collection[Found], customer: CustomerId | None
+) -> list[Suppression]:
+    """Return what was refused by whoever surely has these identifiers; raises SuppressedError."""
+    hers = await customers.identifiers_of(connection, [customer] if customer else [])
+    shown = {*asked, *((kind, digest) for _, kind, digest in hers)}
+    found = await suppressions.among(connection, shown)
+    if forgotten(each for these in found.values() for each in these):
+        raise SuppressedError
+    return bearing((each for these in found.values() for each in these), shown)
+
+
+async def _refused(
+    connection: Connection,
+    keyring: Keyring,
+    policies: Policies,
+    customer: CustomerId,
+    left_alone: Collection[Suppression],
+    recording: Recording,
+) -> list[str]:
+    """Record what a customer refused before she was anybody here; returns for which purposes and channels."""
+    if not left_alone:
+        return []
+    standing = (await consents.standing_of_many(connection, [customer])).get(customer, {})
+    wanted = refusals(left_alone, standing, policies.catalogue)
+    answers = [(customer, refusal(spot, since, recording)) for spot, since in wanted.items()]
+    await consents.take_in(connection, keyring, answers)
+    return [str(spot) for spot in wanted]
 
 
 async def _recognised(
