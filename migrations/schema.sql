@@ -693,6 +693,12 @@ CREATE INDEX choice_event_by_entry ON public.choice_event USING btree (customer,
 CREATE INDEX consent_by_expiry ON public.consent USING btree (expires_at) WHERE (status = ANY (ARRAY['given'::text, 'renewed'::text]));
 
 --
+-- Name: consent_event_asked; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX consent_event_asked ON public.consent_event USING btree (customer, purpose, channel, sequence) WHERE (status = ANY (ARRAY['requested'::text, 'deferred'::text, 'given'::text, 'renewed'::text, 'refused'::text, 'withdrawn'::text]));
+
+--
 -- Name: consent_event_by_entry; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -703,6 +709,12 @@ CREATE INDEX consent_event_by_entry ON public.consent_event USING btree (custome
 --
 
 CREATE INDEX consent_event_by_purpose ON public.consent_event USING btree (customer, purpose, sequence);
+
+--
+-- Name: consent_event_shown; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX consent_event_shown ON public.consent_event USING btree (customer, purpose, channel, notice) WHERE (status = ANY (ARRAY['requested'::text, 'deferred'::text, 'given'::text, 'renewed'::text, 'refused'::text, 'withdrawn'::text]));
 
 --
 -- Name: credential_by_service; Type: INDEX; Schema: public; Owner: -

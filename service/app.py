@@ -4,9 +4,11 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import structlog
 from litestar import Litestar
+from msgspec import structs
 
 from service.api.actions import Actions
 from service.api.contract import PAGES
@@ -22,18 +24,32 @@ from service.errors import (
 )
 from service.model.attempts import Attempt
 from service.model.callers import Caller, CustomerCaller, ServiceCaller, actor
-from service.model.catalogue import Catalogue
+from service.model.catalogue import Catalogue, Notice
+from service.model.choices import takes_away
 from service.model.identifiers import Identifier
-from service.model.words import AgeBand, PairwiseId
+from service.model.prompts import Prompt
+from service.model.words import AgeBand, Channel, CustomerId, PairwiseId
 from service.policy.engine import Policies
 from service.rootkey import read_root_key
 from service.storage import publications
-from service.usecases import access, announcements, consents, customers, hers, releases
+from service.usecases import (
+    access,
+    announcements,
+    choices,
+    consents,
+    customers,
+    hers,
+    notices,
+    past,
+    preferences,
+    releases,
+)
 from service.usecases.keys import open_keys
 from service.usecases.once import once
 from service.usecases.policies import Library
 
 log = structlog.get_logger()
+Written = TypeVar("Written", consents.Acknowledged, choices.Taken, preferences.Kept)
 
 
 class Keys:
@@ -84,8 +100,15 @@ class House:
             contribute=self._contribute,
             record_consent=self._record_consent,
             read_consents=self._read_consents,
+            serve=self._serve,
+            prompts=self._prompts,
             consent_history=self._consent_history,
             announced=self._announced,
+            allowed=self._allowed,
+            choose=self._choose,
+            read_choices=self._read_choices,
+            read_preferences=self._read_preferences,
+            keep_preferences=self._keep_preferences,
             known=self._known,
             used=self._used,
             catalogue=self._catalogue,
@@ -99,7 +122,13 @@ class House:
         return await access.customer_caller(self.database, await self.keys.or_none(), presented)
 
     async def _release(self, caller: ServiceCaller, wanted: releases.Wanted) -> releases.Answer:
-        gate = releases.Gate(self.database, await self._keys_for(caller), self.library.at, self._monotonic)
+        keyring = await self._keys_for(caller)
+
+        async def heed(caller: ServiceCaller, customer: CustomerId) -> object:
+            policies = await self.library.current()
+            return await choices.heed(self.database, keyring, policies, caller, customer)
+
+        gate = releases.Gate(self.database, keyring, self.library.at, self._monotonic, heed)
         return await releases.release(gate, caller, wanted)
 
     async def _enrol(
@@ -131,7 +160,35 @@ class House:
     async def _record_consent(
         self, caller: Caller, said: consents.Said, attempt: Attempt | None
     ) -> consents.Acknowledged:
-        return await once(self.database, attempt, consents.Acknowledged, await self._recording(caller, said))
+        write = await self._recording(caller, said)
+        return await self._once(caller, attempt, consents.Acknowledged, write)
+
+    async def _once(
+        self,
+        caller: Caller,
+        attempt: Attempt | None,
+        kind: type[Written],
+        write: Callable[[Database], Awaitable[Written]],
+    ) -> Written:
+        """Do a write once, and with it what the browser of a customer signals."""
+        if isinstance(caller, CustomerCaller) and caller.gpc:
+            write = await self._heeding(caller, write)
+        return await once(self.database, attempt, kind, write)
+
+    async def _heeding(
+        self, caller: CustomerCaller, write: Callable[[Database], Awaitable[Written]]
+    ) -> Callable[[Database], Awaitable[Written]]:
+        """Let a write and the Global Privacy Control that came with it take effect together, or neither."""
+        policies, keyring = await self.library.current(), await self.keys.or_none()
+
+        async def both(database: Database) -> Written:
+            async with database.transaction() as connection:
+                within = database.within(connection)
+                written = await write(within)
+                taken = await choices.heed(within, keyring, policies, caller, caller.customer)
+            return written if taken is None else structs.replace(written, version=taken.version)
+
+        return both
 
     async def _recording(
         self, caller: Caller, said: consents.Said
@@ -149,6 +206,26 @@ class House:
             self.database, await self.keys.or_none(), await self.library.current(), caller, customer
         )
 
+    async def _serve(
+        self, caller: ServiceCaller | CustomerCaller, wanted: notices.Serving, attempt: Attempt | None
+    ) -> tuple[notices.Served, Notice]:
+        keyring = await self._keys_for(caller)
+        policies = await self._proven_policies(keyring)
+
+        async def write(database: Database) -> notices.Served:
+            return await notices.serve(database, keyring, policies, caller, wanted)
+
+        served = await once(self.database, attempt, notices.Served, write)
+        # Notices never change and never go, so a replay finds the one that was shown.
+        return served, policies.catalogue.notices[served.said.purpose, served.said.notice, served.said.language]
+
+    async def _prompts(
+        self, caller: ServiceCaller | CustomerCaller, customer: PairwiseId | None, channel: Channel, language: str
+    ) -> list[Prompt]:
+        keyring = await self._keys_for(caller)
+        policies = await self._proven_policies(keyring)
+        return await notices.prompts_for(self.database, keyring, policies, caller, customer, (channel, language))
+
     async def _consent_history(
         self, caller: ServiceCaller | CustomerCaller, customer: PairwiseId | None, after: str | None, most: int
     ) -> consents.History:
@@ -158,6 +235,39 @@ class House:
     async def _announced(self, caller: ServiceCaller, after: str | None, most: int) -> announcements.Announced:
         keyring, policies = await self._keys_for(caller), await self.library.current()
         return await announcements.announced(self.database, keyring, policies, caller, after, most)
+
+    async def _allowed(self, caller: CustomerCaller, question: past.Question) -> past.Then:
+        await self._keys_for(caller)  # a credential that is not proven shows nobody her past
+        return await past.allowed_to_herself(self.database, self.library.at, caller, question)
+
+    async def _choose(self, caller: Caller, said: choices.Said, attempt: Attempt | None) -> choices.Taken:
+        """Record a choice: what takes away needs no key."""
+        keyring = await self.keys.or_none() if takes_away(said.choice) else await self.keys()
+        policies = await self.library.current()
+
+        async def write(database: Database) -> choices.Taken:
+            return await choices.choose(database, keyring, policies, caller, said)
+
+        return await self._once(caller, attempt, choices.Taken, write)
+
+    async def _read_choices(self, caller: CustomerCaller) -> choices.Choices:
+        keyring = await self._keys_for(caller)
+        return await choices.read(self.database, keyring, await self.library.current(), caller)
+
+    async def _read_preferences(self, caller: CustomerCaller) -> preferences.Preferences:
+        keyring = await self._keys_for(caller)
+        return await preferences.read(self.database, keyring, await self._proven_policies(keyring), caller)
+
+    async def _keep_preferences(
+        self, caller: CustomerCaller, wished: preferences.Wished, seen: frozenset[str], attempt: Attempt | None
+    ) -> preferences.Kept:
+        keyring = await self._keys_for(caller)
+        policies = await self._proven_policies(keyring)
+
+        async def write(database: Database) -> preferences.Kept:
+            return await preferences.keep(database, keyring, policies, caller, wished, seen)
+
+        return await self._once(caller, attempt, preferences.Kept, write)
 
     async def _known(self, caller: CustomerCaller) -> list[hers.Known]:
         keyring = await self._keys_for(caller)

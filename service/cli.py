@@ -4,6 +4,7 @@ import asyncio
 import pwd
 import sys
 from collections.abc import Awaitable, Callable, Iterable
+from datetime import datetime
 from os import getuid
 from pathlib import Path
 from typing import TypeVar
@@ -23,7 +24,7 @@ from service.model.callers import OperatorCaller
 from service.model.columns import Format
 from service.model.identifiers import Identifier, identifier
 from service.model.suppression import EVERYTHING
-from service.model.words import AttributeId, IdentifierKind, PurposeId, ServiceId
+from service.model.words import Acting, AttributeId, Channel, IdentifierKind, Method, PurposeId, ServiceId, Status
 from service.policy.diff import changes, in_words
 from service.policy.engine import Policies
 from service.policy.schema import write_schema
@@ -33,7 +34,7 @@ from service.schema import migrate as migrate_schema
 from service.schema import shipped
 from service.serving import serve as serve_http
 from service.settings import Settings, read_settings
-from service.usecases import access, explanations, keys, policies, suppressions
+from service.usecases import access, audits, consents, explanations, keys, past, policies, suppressions
 from service.usecases.imports import Means
 from service.usecases.suppressions import Wanted
 from service.worker.run import work
@@ -324,6 +325,54 @@ def services_list(settings: Settings) -> None:
     _table(("service", "key", "made", "state"), rows)
 
 
+@cli.group("consents")
+def consents_() -> None:
+    """Consents that the company itself takes back."""
+
+
+@consents_.command("revoke")
+@WHO
+@click.option("--purpose", required=True)
+@click.option("--channel", type=click.Choice([each.value for each in Channel]), help="Default: every channel.")
+@REASON
+@click.pass_obj
+def consents_revoke(settings: Settings, customer: str, purpose: str, channel: str | None, reason: str) -> None:
+    """Stop relying on a customer's consent, from now on."""
+    caller, found_by = operator(reason), _identifier(customer)
+    said = consents.Said(
+        purpose=PurposeId(purpose),
+        status=Status.REVOKED,
+        method=Method.SYSTEM,
+        customer=found_by,
+        channel=None if channel is None else Channel(channel),
+        acting=Acting.CONTROLLER,
+        actor=caller.account,
+        reason=reason,
+    )
+
+    async def revoke(database: Database, keyring: Keyring) -> consents.Acknowledged:
+        return await consents.record_no(database, keyring, await policies.Library(database).current(), caller, said)
+
+    for each in with_keys(settings, revoke).standing:
+        click.echo(f"{each.purpose} on {each.channel}: {each.status}")
+
+
+@consents_.command("invalidate")
+@click.option("--purpose", required=True)
+@click.option("--notice", type=click.IntRange(1), required=True, help="The version of the notice that was wrong.")
+@REASON
+@click.pass_obj
+def consents_invalidate(settings: Settings, purpose: str, notice: int, reason: str) -> None:
+    """Take back every consent that rests on a notice that was wrong; run it again if it breaks off."""
+    caller = operator(reason)
+
+    async def invalidate(database: Database) -> int:
+        in_force = await policies.Library(database).current()
+        return await consents.invalidate(database, in_force, caller, PurposeId(purpose), notice)
+
+    click.echo(f"{with_database(settings, invalidate)} customers' consents are invalid now")
+
+
 @cli.group("customers")
 def customers_() -> None:
     """Acting for one customer."""
@@ -341,6 +390,48 @@ def customers_token(settings: Settings, customer: str, minutes: int, reason: str
         settings, lambda db, ring: access.make_customer_token(db, ring, operator(reason), found_by, minutes)
     )
     click.echo(made.text)
+
+
+@customers_.command("allowed")
+@WHO
+@click.option("--at", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z"]), help="Default: now.")
+@click.option("--purpose", help="Default: every purpose.")
+@REASON
+@click.pass_obj
+def customers_allowed(settings: Settings, customer: str, at: datetime | None, purpose: str | None, reason: str) -> None:
+    """Say what was allowed of a customer at an instant (2026-03-03T10:00+01:00), and why."""
+    found_by = _identifier(customer)
+    question = past.Question(at=at, purpose=None if purpose is None else PurposeId(purpose))
+
+    async def look(database: Database, keyring: Keyring) -> past.Then:
+        library = policies.Library(database)
+        return await past.allowed(database, keyring, library.at, operator(reason), found_by, question)
+
+    then = with_keys(settings, look)
+    click.echo(f"At {then.at.isoformat()}, by policies {then.policies or 'that were not there yet'}:")
+    for each in then.allowed:
+        for line in _allowed(each):
+            click.echo(line)
+
+
+@cli.command()
+@click.option("--state", is_flag=True, required=True, help="Replay every customer's events and compare.")
+@click.pass_obj
+def verify(settings: Settings, *, state: bool) -> None:
+    """Prove that what stands is what was said; status 3 if something does not follow from what was recorded."""
+    del state  # so far all that can be verified; the word is asked for so that more can come
+
+    async def audit(database: Database, keyring: Keyring) -> tuple[int, int]:
+        looked, wrong = 0, 0
+        async for each in audits.audit_state(database, keyring):
+            looked, wrong = each.customers, wrong + len(each.differences)
+            for difference in each.differences:
+                click.echo(f"customer {difference.customer}: {difference.what}")
+        return looked, wrong
+
+    looked, wrong = with_keys(settings, audit)
+    click.echo(f"{looked} customers looked at; {wrong or 'no'} difference{'' if wrong == 1 else 's'}")
+    sys.exit(DIFFERENT if wrong else 0)
 
 
 def with_database(settings: Settings, action: Callable[[Database], Awaitable[Result]]) -> Result:
@@ -371,6 +462,17 @@ def operator(reason: str = "") -> OperatorCaller:
     except KeyError:  # as in most containers
         account = f"uid-{getuid()}"
     return OperatorCaller(account, reason)
+
+
+def _allowed(allowed: past.Allowed) -> Iterable[str]:
+    asked, answered = allowed.asked, allowed.answered
+    consent = "" if answered is None else f"; she had answered: {answered.status}"
+    because = "" if answered is None or answered.entry is None else f" ({answered.entry})"
+    yield f"{asked.service} for {asked.purpose} on {asked.channel}{consent}{because}"
+    for permit in allowed.decision.permits:
+        yield f"  {permit.fact.attribute}: permitted"
+    for no in allowed.decision.withheld:
+        yield f"  {no.attribute}: {no.reason}{'' if no.policy is None else f' ({no.policy})'}"
 
 
 def _policies_at(settings: Settings, place: str) -> Policies:

@@ -92,6 +92,16 @@ class Database:
             with _cut_when_silent(connection):
                 yield connection
 
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Connection]:
+        """Lend a connection on which everything that is read is of one instant, and nothing can be written."""
+        async with (
+            self.connection() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            with _cut_when_silent(connection):
+                yield connection
+
 
 @contextmanager
 def _cut_when_silent(connection: Connection) -> Iterator[None]:

@@ -165,6 +165,20 @@ class NoticeSupersededError(ServiceError):
     title = "A newer notice is in force"
 
 
+class BadSnapshotError(ServiceError):
+    """The snapshot was not made by us, or not of this: another screen, another caller, another customer."""
+
+    code = "bad-snapshot"
+    title = "The snapshot does not show what is answered"
+
+
+class SnapshotExpiredError(ServiceError):
+    """The page that showed the notice was open for longer than a snapshot holds."""
+
+    code = "snapshot-expired"
+    title = "The notice was shown too long ago to be answered"
+
+
 class NotConsentBasedError(ServiceError):
     """The purpose does not rest on consent, so there is nothing to answer."""
 
@@ -177,6 +191,27 @@ class NothingToRenewError(ServiceError):
 
     code = "nothing-to-renew"
     title = "There is no consent to renew"
+
+
+class NotInterestBasedError(ServiceError):
+    """The purpose does not rest on a legitimate interest, so there is nothing to object to."""
+
+    code = "not-interest-based"
+    title = "This purpose does not rest on a legitimate interest"
+
+
+class PreconditionRequiredError(ServiceError):
+    """The write would replace what others edit too, and does not say which state it saw."""
+
+    code = "precondition-required"
+    title = "Say in If-Match which state you saw"
+
+
+class PreconditionFailedError(ServiceError):
+    """Something was changed since the caller saw it."""
+
+    code = "precondition-failed"
+    title = "It was changed since you saw it"
 
 
 class BadIdempotencyKeyError(ServiceError):

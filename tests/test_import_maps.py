@@ -66,11 +66,9 @@ async def test_once_the_notice_is_said_who_signed_up_herself_said_yes(means: Mea
 
 @pytest.mark.parametrize("first", ["subscribed", "unsubscribed"])
 async def test_who_left_mailchimp_is_out_in_either_order(means: Means, tmp_path: Path, first: str) -> None:
-    files = [
-        (SUBSCRIBED, uncommented("mailchimp-subscribed.toml")),
-        (UNSUBSCRIBED, MAPS / "mailchimp-unsubscribed.toml"),
-    ]
-    for export, column_map in files if first == "subscribed" else files[::-1]:
+    subscribed = SUBSCRIBED, uncommented("mailchimp-subscribed.toml")
+    unsubscribed = UNSUBSCRIBED, (MAPS / "mailchimp-unsubscribed.toml").read_text(encoding="utf-8")
+    for export, column_map in sorted([subscribed, unsubscribed], reverse=first == "subscribed"):
         await bring(means, tmp_path, export, column_map)
     left = "withdrawn" if first == "subscribed" else "refused"
     assert await standing(means) == found("given", 1) + found("unknown", 1) + found(left, 0)

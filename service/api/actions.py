@@ -9,13 +9,19 @@ from msgspec import Struct
 
 from service.model.attempts import Attempt
 from service.model.callers import Caller, CustomerCaller, ServiceCaller
-from service.model.catalogue import Catalogue
+from service.model.catalogue import Catalogue, Notice
 from service.model.identifiers import Identifier
-from service.model.words import AgeBand, PairwiseId
+from service.model.prompts import Prompt
+from service.model.words import AgeBand, Channel, PairwiseId
+from service.usecases import choices
 from service.usecases.announcements import Announced
+from service.usecases.choices import Choices, Taken
 from service.usecases.consents import Acknowledged, History, Record, Said
 from service.usecases.customers import Changed, Claim
 from service.usecases.hers import Filter, Known, Uses
+from service.usecases.notices import Served, Serving
+from service.usecases.past import Question, Then
+from service.usecases.preferences import Kept, Preferences, Wished
 from service.usecases.releases import Answer, Wanted
 
 
@@ -29,8 +35,15 @@ class Actions(Struct, frozen=True):
     contribute: Callable[[ServiceCaller, PairwiseId, Sequence[Claim], Attempt | None], Awaitable[Changed]]
     record_consent: Callable[[Caller, Said, Attempt | None], Awaitable[Acknowledged]]
     read_consents: Callable[[Caller, PairwiseId | None], Awaitable[Record]]
+    serve: Callable[[ServiceCaller | CustomerCaller, Serving, Attempt | None], Awaitable[tuple[Served, Notice]]]
+    prompts: Callable[[ServiceCaller | CustomerCaller, PairwiseId | None, Channel, str], Awaitable[list[Prompt]]]
     consent_history: Callable[[ServiceCaller | CustomerCaller, PairwiseId | None, str | None, int], Awaitable[History]]
     announced: Callable[[ServiceCaller, str | None, int], Awaitable[Announced]]
+    allowed: Callable[[CustomerCaller, Question], Awaitable[Then]]
+    choose: Callable[[Caller, choices.Said, Attempt | None], Awaitable[Taken]]
+    read_choices: Callable[[CustomerCaller], Awaitable[Choices]]
+    read_preferences: Callable[[CustomerCaller], Awaitable[Preferences]]
+    keep_preferences: Callable[[CustomerCaller, Wished, frozenset[str], Attempt | None], Awaitable[Kept]]
     known: Callable[[CustomerCaller], Awaitable[list[Known]]]
     used: Callable[[CustomerCaller, Filter, str | None, int], Awaitable[Uses]]
     catalogue: Callable[[], Awaitable[Catalogue]]

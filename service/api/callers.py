@@ -5,6 +5,7 @@ from typing import Any
 
 from litestar import Request
 from litestar.di import NamedDependency
+from msgspec import structs
 
 from service.api.actions import Actions
 from service.errors import UnauthenticatedError
@@ -20,7 +21,9 @@ async def service(request: Request[Any, Any, Any], actions: NamedDependency[Acti
 
 async def customer(request: Request[Any, Any, Any], actions: NamedDependency[Actions]) -> CustomerCaller:
     """Return the customer who calls."""
-    return await actions.customer_caller(_presented(request))
+    caller = await actions.customer_caller(_presented(request))
+    # Only "1" says it (Global Privacy Control, section 3.3).
+    return structs.replace(caller, gpc=request.headers.getall("sec-gpc", []) == ["1"])
 
 
 def _presented(request: Request[Any, Any, Any]) -> str:

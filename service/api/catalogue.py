@@ -30,6 +30,8 @@ class Purpose(Struct, frozen=True, kw_only=True):
     channels: list[Channel]
     attributes: dict[str, str]
     """Attribute to why it is needed."""
+    since: dict[str, int]
+    """Attribute to the notice since which a yes lets this service use it, where that is not the first."""
     benefit: str
     consequence: str
     recipients: list[str]
@@ -72,13 +74,17 @@ EXAMPLE_PURPOSE = Purpose(
     basis=Basis.CONSENT,
     dpv="https://w3id.org/dpv#ProvidePersonalisedRecommendations",
     channels=[Channel.WEB],
-    attributes={"favourite_genres": "To suggest books you may like."},
+    attributes={
+        "favourite_genres": "To suggest books you may like.",
+        "last_destination": "To suggest trips that follow on from your last journey.",
+    },
+    since={"last_destination": 2},
     benefit="Suggestions that fit you.",
     consequence="You see the same suggestions as everybody.",
     recipients=["recommender"],
     retention_days=365,
     third_party=False,
-    notice=1,
+    notice=2,
 )
 EXAMPLE_NOTICE = Notice(
     purpose="personalise.recommendations",
@@ -99,9 +105,8 @@ EXAMPLE_NOTICE = Notice(
 )
 async def purposes(actions: NamedDependency[Actions], caller: NamedDependency[ServiceCaller]) -> Purposes:
     """Return every purpose in force, for any service with a key."""
-    del caller  # asked for so that only services read it
     catalogue = await actions.catalogue()
-    return Purposes([_purpose(catalogue, purpose) for _, purpose in sorted(catalogue.purposes.items())])
+    return Purposes([_purpose(catalogue, purpose, caller) for _, purpose in sorted(catalogue.purposes.items())])
 
 
 @get(
@@ -126,7 +131,15 @@ async def notice(
     return _notice(catalogue, found)
 
 
-def _purpose(catalogue: Catalogue, purpose: CataloguedPurpose) -> Purpose:
+def _since(catalogue: Catalogue, purpose: CataloguedPurpose, caller: ServiceCaller) -> dict[str, int]:
+    service = catalogue.services.get(caller.service)
+    use = None if service is None else service.uses.get(purpose.id)
+    named = 1 if use is None else use.since
+    since = {id_: max(needed.since, named) for id_, needed in purpose.attributes.items()}
+    return {id_: version for id_, version in since.items() if version > 1}
+
+
+def _purpose(catalogue: Catalogue, purpose: CataloguedPurpose, caller: ServiceCaller) -> Purpose:
     return Purpose(
         id=purpose.id,
         title=purpose.title,
@@ -134,7 +147,8 @@ def _purpose(catalogue: Catalogue, purpose: CataloguedPurpose) -> Purpose:
         basis=purpose.basis,
         dpv=purpose.dpv,
         channels=list(purpose.channels),
-        attributes=dict(purpose.attributes),
+        attributes={id_: needed.why for id_, needed in purpose.attributes.items()},
+        since=_since(catalogue, purpose, caller),
         benefit=purpose.benefit,
         consequence=purpose.consequence,
         recipients=sorted(s.recipient for s in catalogue.services.values() if purpose.id in s.uses),

@@ -12,14 +12,26 @@ from service.api.actions import Actions
 from service.api.attempts import attempt_of
 from service.api.bodies import instant, read_body, read_query
 from service.api.described import described
-from service.api.wire import Cursor, Instant, Limit, NoticeNumber, PurposeWord, customer_in_path
+from service.api.wire import (
+    SNAPSHOT,
+    Cursor,
+    Instant,
+    Limit,
+    NoticeNumber,
+    PurposeWord,
+    SnapshotWord,
+    Staff,
+    customer_in_path,
+)
 from service.errors import (
     BadCursorError,
+    BadSnapshotError,
     MissingFieldError,
     NotConsentBasedError,
     NotGrantedError,
     NothingToRenewError,
     NoticeSupersededError,
+    SnapshotExpiredError,
     UnknownChannelError,
     UnknownCustomerError,
     UnknownNoticeError,
@@ -31,7 +43,6 @@ from service.model.words import Acting, Channel, Method, PurposeId, Status
 from service.usecases import consents as usecases
 from service.usecases.consents import Acknowledged, Record, Said
 
-Staff = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}(?!\n)$")]
 Where = Annotated[
     str,
     Meta(
@@ -42,24 +53,19 @@ Where = Annotated[
         examples=["scans/2026/4711"],
     ),
 ]
-A_YES_IS_PROVEN: dict[str, Any] = {
-    "if": {"properties": {"answer": {"enum": ["given", "renewed"]}}},
-    "then": {
-        "required": ["channel", "notice", "evidence"],
-        "properties": {
-            "channel": {"type": "string"},
-            "notice": {"type": "integer"},
-            "evidence": {"type": "string"},
-        },
-    },
+A_YES: dict[str, Any] = {"properties": {"answer": {"enum": ["given", "renewed"]}}}
+BY_SNAPSHOT = {"required": ["snapshot"], "properties": {"snapshot": {"type": "string"}}}
+BY_EVIDENCE = {"required": ["evidence"], "properties": {"evidence": {"type": "string"}}}
+BY_EVIDENCE_ELSEWHERE = {
+    "required": ["evidence", "method"],
+    "properties": {"evidence": {"type": "string"}, "method": {"type": "string"}},
 }
-A_YES_ELSEWHERE_IS_PROVEN = {
-    **A_YES_IS_PROVEN,
-    "then": {
-        "required": [*A_YES_IS_PROVEN["then"]["required"], "method"],
-        "properties": {**A_YES_IS_PROVEN["then"]["properties"], "method": {"type": "string"}},
-    },
+NAMED = {
+    "required": ["channel", "notice"],
+    "properties": {"channel": {"type": "string"}, "notice": {"type": "integer"}},
 }
+A_YES_IS_PROVEN = {"if": A_YES, "then": {**NAMED, "anyOf": [BY_SNAPSHOT, BY_EVIDENCE]}}
+A_YES_ELSEWHERE_IS_PROVEN = {"if": A_YES, "then": {**NAMED, "anyOf": [BY_SNAPSHOT, BY_EVIDENCE_ELSEWHERE]}}
 REFUSALS = (
     UnknownPurposeError,
     UnknownChannelError,
@@ -67,12 +73,15 @@ REFUSALS = (
     NoticeSupersededError,
     NotConsentBasedError,
     NothingToRenewError,
+    BadSnapshotError,
+    SnapshotExpiredError,
 )
 
 
 class HerAnswer(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """Her own answer. A yes names a channel and the notice she read; a no without a channel means all of them.
 
+    ``snapshot``: what `notices/served` gave when the notice was shown; a yes without one needs ``evidence``.
     ``deferred``: she will answer later; it undoes nothing. ``renewed``: a further yes, before or after one has ended.
     """
 
@@ -81,6 +90,7 @@ class HerAnswer(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, o
     channel: Channel | None = None
     notice: NoticeNumber | None = None
     explicit: bool = False
+    snapshot: SnapshotWord | None = None
     evidence: Where | None = None
 
     def __repr__(self) -> str:  # where the proof lies may name her
@@ -175,7 +185,7 @@ EXAMPLE_ANSWER: dict[str, Any] = {
     "answer": "given",
     "channel": Channel.WEB,
     "notice": 1,
-    "evidence": "scans/2026/4711",
+    "snapshot": SNAPSHOT,
 }
 
 
@@ -187,7 +197,7 @@ EXAMPLE_ANSWER: dict[str, Any] = {
         body=AnswerElsewhere,
         writes=True,
         body_rule=A_YES_ELSEWHERE_IS_PROVEN,
-        body_example=AnswerElsewhere(**EXAMPLE_ANSWER, method="counter", actor="till-4"),
+        body_example=AnswerElsewhere(**EXAMPLE_ANSWER, method="counter", actor="till-4", evidence="scans/2026/4711"),
         answer=Recorded,
         example=EXAMPLE_RECORDED,
         refusals=(*REFUSALS, UnknownCustomerError, NotGrantedError),
@@ -201,8 +211,8 @@ async def record(
 ) -> Recorded:
     """Record an answer captured elsewhere: a yes if this service records the purpose, a no always."""
     body = await read_body(request, AnswerElsewhere)
-    if Status(body.answer).valid and body.method is None:
-        raise MissingFieldError("a yes says by which method it was captured", pointer="/method")
+    if Status(body.answer).valid and body.snapshot is None and body.method is None:
+        raise MissingFieldError("a yes without a snapshot says by which method it was captured", pointer="/method")
     said = structs.replace(
         _said(body, Method(body.method or "api")),
         customer=customer_in_path(customer),
@@ -302,6 +312,7 @@ def _said(body: HerAnswer, method: Method) -> Said:
         channel=body.channel,
         notice=body.notice,
         explicit=body.explicit,
+        snapshot=body.snapshot or "",
         evidence=body.evidence or "",
     )
 

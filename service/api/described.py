@@ -23,6 +23,10 @@ class Described(Struct, frozen=True, kw_only=True):
     """Another status that comes with an answer of the same kind, to its example."""
     writes: bool = False
     """Whether it takes an Idempotency-Key."""
+    tagged: bool = False
+    """Whether the answer comes with an ETag."""
+    conditional: bool = False
+    """Whether it takes, and needs, an If-Match."""
     alone: bool = False
     """Whether it answers without the database, the keys and the policies, so that none of them can fail it."""
     query: type[Struct] | None = None

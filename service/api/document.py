@@ -50,6 +50,21 @@ HEADER_WORDS = {
     "WWW-Authenticate": "Which scheme is asked for: Bearer.",
     "Retry-After": "In how many seconds another try makes sense.",
 }
+ETAG = {
+    "description": "Which state this is; it tells nothing else.",
+    "schema": {"type": "string"},
+    "example": '"1-9f86d081884c7d65"',
+}
+TAGS = {
+    "type": "string",
+    "description": "The ETag of the state that she saw; the change is refused when there is another by now.",
+    "examples": [ETAG["example"]],
+}
+GPC = {
+    "type": "string",
+    "description": "Global Privacy Control. `1` also records that nothing is to be shared with outside companies.",
+    "examples": ["1"],
+}
 SCHEMES = {"service": "apiKey", "customer": "customerToken"}
 ALWAYS = (ServiceError,)
 NOT_ALONE = (IntegrityError, DatabaseUnavailableError, KeysUnavailableError, PoliciesUnavailableError)
@@ -199,6 +214,14 @@ def _parameter(name: str, where: str, schema: Json, *, required: bool) -> Json:
 
 
 def _in_header(described: Described) -> list[Json]:
+    taken = [
+        (described.conditional, _parameter("If-Match", "header", TAGS, required=True)),
+        (described.writes and described.caller == "customer", _parameter("Sec-GPC", "header", GPC, required=False)),
+    ]
+    return [*_repeatable(described), *(each for applies, each in taken if applies)]
+
+
+def _repeatable(described: Described) -> list[Json]:
     if not described.writes:
         return []
     schema = {"type": "string", "pattern": STRING.pattern}
@@ -215,7 +238,8 @@ def _without_null(schema: Json) -> Json:
 
 def _responses(described: Described, names: dict[type, Json]) -> Json:
     good = {"schema": names[described.answer], "example": _plain(described.example)}
-    responses: Json = {"200": {"description": "Done", "content": {"application/json": good}}}
+    tag = {"headers": {"ETag": {"required": True, **ETAG}}} if described.tagged else {}
+    responses: Json = {"200": {"description": "Done", **tag, "content": {"application/json": good}}}
     for status, refusals in _by_status(_refusals(described)).items():
         examples = {kind.code: {"$ref": EXAMPLE.format(code=kind.code)} for kind in refusals}
         responses[str(status)] = {

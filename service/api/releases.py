@@ -27,6 +27,13 @@ from service.usecases.releases import Answer, Handed, Wanted
 REFUSALS = (UnknownPurposeError, UnknownAttributeError, NotGrantedError, FactsChangedError, TooLateError)
 
 
+class Signals(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What her browser sent to the service with the visit that this is about."""
+
+    gpc: bool = False
+    """Global Privacy Control: nothing is sold or shared, now and, if she is known, from now on."""
+
+
 class Question(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Which attributes of which customer, for what, on which channel."""
 
@@ -36,6 +43,7 @@ class Question(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     attributes: Annotated[
         list[AttributeWord], Meta(min_length=1, max_length=100, extra_json_schema={"uniqueItems": True})
     ]
+    signals: Signals = Signals()
 
 
 class Value(Struct, frozen=True, kw_only=True):
@@ -59,6 +67,12 @@ class Consent(Struct, frozen=True, omit_defaults=True):
     notice: int | None = None
 
 
+class Conflict(Struct, frozen=True):
+    """She said yes to this once, and wants nothing shared with outside companies; the no wins."""
+
+    given: Instant
+
+
 class Decided(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A decision. ``customer``, ``version`` and ``consent`` are absent when nothing may be told about her."""
 
@@ -74,6 +88,7 @@ class Decided(Struct, frozen=True, kw_only=True, omit_defaults=True):
     customer: CustomerWord | None = None
     consent: Consent | None = None
     version: int | None = None
+    conflict: Conflict | None = None
 
 
 class Released(Decided, frozen=True, kw_only=True, omit_defaults=True):
@@ -178,6 +193,7 @@ def _wanted(question: Question, *, hand_over: bool) -> Wanted:
         channel=question.channel,
         attributes=tuple(map(AttributeId, question.attributes)),
         hand_over=hand_over,
+        gpc=question.signals.gpc,
     )
 
 
@@ -196,4 +212,5 @@ def _decided(wanted: Wanted, answer: Answer) -> dict[str, Any]:
         "customer": answer.customer,
         "consent": None if answer.consent is None else Consent(answer.consent, answer.notice),
         "version": answer.version,
+        "conflict": None if answer.overruled is None else Conflict(answer.overruled),
     }

@@ -16,6 +16,7 @@ from service.model.words import IdentifierKind, PairwiseId
 Instant = Annotated[datetime, Meta(tz=True)]
 PAIRWISE = r"^byc_[a-z2-7]{26}(?!\n)$"
 HER = "byc_" + "n5xw23lfmfwgk3lbnzqxgzltoq"
+Staff = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}(?!\n)$")]
 NUMBER = re.compile(r"[1-9][0-9]{0,5}")
 LAST_NOTICE = 100_000
 
@@ -51,6 +52,17 @@ Cursor = Annotated[
     Meta(
         max_length=100,
         description="Where the page before this one ended, as its `next` says; good for the same list only.",
+    ),
+]
+SNAPSHOT = "iLlwZXJzb25hbGlzZS5yZWNvbW1lbmRhdGlvbnOjd2Vi"
+SnapshotWord = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=1000,
+        pattern=r"^[A-Za-z0-9_-]+(?!\n)$",
+        description="The snapshot that came with the notice when it was served; good for 30 minutes.",
+        examples=[SNAPSHOT],
     ),
 ]
 Email = Annotated[

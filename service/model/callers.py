@@ -14,10 +14,11 @@ class ServiceCaller(Struct, frozen=True):
 
 
 class CustomerCaller(Struct, frozen=True):
-    """The customer herself, by her token. ``proven``: as above."""
+    """The customer herself, by her token. ``proven``: as above. ``gpc``: her browser sends Global Privacy Control."""
 
     customer: CustomerId
     proven: bool
+    gpc: bool = False
 
 
 class OperatorCaller(Struct, frozen=True):

@@ -15,6 +15,7 @@ Slug = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
 Dotted = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)*$", max_length=64)]
 Iri = Annotated[str, Meta(pattern=r"^https://w3id\.org/dpv(/pd|/legal/eu/gdpr)?#[A-Za-z0-9]+$")]
 Days = Annotated[int, Meta(ge=1, le=36_500)]
+Version = Annotated[int, Meta(ge=1, le=100_000)]
 Language = Annotated[
     str, Meta(pattern=r"^[a-z]{2}(-[A-Z]{2})?(?!\n)$", description="As ISO 639-1 writes it.", examples=["en"])
 ]
@@ -30,6 +31,20 @@ class ValueKind(StrEnum):
     DATE = "date"
 
 
+class Needed(Struct, frozen=True, forbid_unknown_fields=True):
+    """Why a purpose needs an attribute, and since which notice she is told so: an older yes does not cover it."""
+
+    why: Text
+    since: Version = 1
+
+
+class Earlier(Struct, frozen=True, forbid_unknown_fields=True):
+    """For how long a yes to a notice before this one lets data be kept, now that it is kept for longer."""
+
+    before: Annotated[int, Meta(ge=2, le=100_000)]
+    retention_days: Days
+
+
 class Purpose(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One reason for processing, in the customer's words, with what it may use and why each is needed."""
 
@@ -41,8 +56,7 @@ class Purpose(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     kinds: tuple[Dotted, ...]
     """Groups of actions that policies name: ``personalisation``, ``marketing``, ..."""
     channels: tuple[Channel, ...]
-    attributes: Mapping[str, Text]
-    """Attribute to the reason it is needed."""
+    attributes: Mapping[str, Needed]
     benefit: Text
     consequence: Text
     """What stops working without it."""
@@ -50,6 +64,12 @@ class Purpose(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     owner: Text
     consent_expires_days: Days | None = None
     third_party: bool = False
+    earlier: tuple[Earlier, ...] = ()
+    """Shorter times than ``retention_days``, for who agreed before it grew."""
+
+    def kept_days(self, notice: int) -> int:
+        """For how many days a yes to this notice lets data be kept."""
+        return min([self.retention_days, *(each.retention_days for each in self.earlier if notice < each.before)])
 
     def consent_ends(self, given_at: datetime) -> datetime | None:
         """Return when a yes ends that was given at an instant, None where it does not."""
@@ -77,6 +97,8 @@ class Attribute(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     special: bool = False
     """A special category of GDPR Art. 9."""
     demographic: bool = False
+    preference: bool = False
+    """How she likes things done: she sets it herself, and as often as she likes."""
 
     @property
     def used_days(self) -> int:
@@ -115,6 +137,8 @@ class Use(Struct, frozen=True, forbid_unknown_fields=True):
 
     channels: tuple[Channel, ...]
     attributes: tuple[str, ...]
+    since: Version = 1
+    """The notice that first named this service's recipient: an older yes covers none of its use."""
 
 
 class Service(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -168,6 +192,16 @@ class Catalogue(Struct, frozen=True):
         """Return the newest notice version of a purpose, 0 when it has none."""
         return max((n.version for n in self.notices_of(purpose)), default=0)
 
+    def newest_material(self, purpose: PurposeId) -> int:
+        """Return the newest notice version that asked for more than the one before, 0 when there is none."""
+        return max((n.version for n in self.notices_of(purpose) if n.material), default=0)
+
+    def covers(self, purpose: PurposeId, notice: int, service: ServiceId, attribute: AttributeId) -> bool:
+        """Whether a yes to this notice version lets this service use this attribute; a newer notice covers no less."""
+        needed = self.purposes[purpose].attributes.get(attribute)
+        use = self.services[service].uses.get(purpose)
+        return needed is not None and use is not None and notice >= max(needed.since, use.since)
+
     def consents_of(self, service: ServiceId | None) -> list[PurposeId]:
         """Return the purposes by consent that a service uses or records; None: all of them."""
         asked_by_consent = [id_ for id_, purpose in self.purposes.items() if purpose.basis is Basis.CONSENT]
@@ -177,7 +211,6 @@ class Catalogue(Struct, frozen=True):
         mine: set[str] = set() if found is None else {*found.uses, *found.records}
         return [id_ for id_ in asked_by_consent if id_ in mine]
 
-    def covers(self, purpose: PurposeId, notice: int) -> bool:
-        """Whether a yes to this notice version still covers what the purpose asks today."""
-        material = max((n.version for n in self.notices_of(purpose) if n.material), default=1)
-        return notice >= material
+    def reaches_outside(self, purpose: PurposeId) -> bool:
+        """Whether an outside company gets something for a purpose."""
+        return any(service.third_party and purpose in service.uses for service in self.services.values())

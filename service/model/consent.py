@@ -98,18 +98,33 @@ def standing_after(before: Standing | None, answer: Answer) -> Standing:
     return _standing(answer, answer.given_at)
 
 
-def replay(answers: Iterable[Answer], ended: Collection[UUID] = ()) -> dict[tuple[PurposeId, Channel], Standing]:
-    """Return what stands after these answers, in the order in which they were recorded.
+class Ground(Struct, frozen=True):
+    """What stands, and the answer that it rests on."""
+
+    standing: Standing
+    answer: Answer
+
+
+def grounds(answers: Iterable[Answer], ended: Collection[UUID] = ()) -> dict[Spot, Ground]:
+    """Return what stands after these answers, in the order in which they were recorded, and on which each rests.
 
     ``ended``: merges that were undone; a yes that came through one of them is as if it had never been.
     """
-    stands: dict[tuple[PurposeId, Channel], Standing] = {}
+    found: dict[Spot, Ground] = {}
     for answer in answers:
         if answer.status.valid and answer.link in ended:
             continue
-        spot = answer.purpose, answer.channel
-        stands[spot] = standing_after(stands.get(spot), answer)
-    return stands
+        spot = Spot(answer.purpose, answer.channel)
+        before = found.get(spot)
+        after = standing_after(None if before is None else before.standing, answer)
+        if before is None or after != before.standing:
+            found[spot] = Ground(after, answer)
+    return found
+
+
+def replay(answers: Iterable[Answer], ended: Collection[UUID] = ()) -> dict[Spot, Standing]:
+    """Return what stands after these answers; see ``grounds``."""
+    return {spot: ground.standing for spot, ground in grounds(answers, ended).items()}
 
 
 def _ended(before: Standing | None, answer: Answer) -> Standing:

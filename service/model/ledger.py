@@ -80,6 +80,33 @@ class RenewalAnnounced(Act, frozen=True, omit_defaults=True, tag="renewal-due"):
     expires_at: str
 
 
+class Served(Act, frozen=True, omit_defaults=True, tag="served"):
+    """A notice was shown, on this channel, in this language and arrangement of the page; ``digest``: of its text."""
+
+    purpose: str
+    channel: str
+    notice: int
+    language: str
+    layout: str
+    digest: str
+
+
+class Chosen(Act, frozen=True, omit_defaults=True, tag="choice"):
+    """A customer chose something beyond single purposes. Of quiet hours only whether there are any."""
+
+    choice: str
+    value: str
+    method: str
+    given_at: str
+
+
+class Preferred(Act, frozen=True, omit_defaults=True, tag="preferences"):
+    """She changed what she likes: which attributes, and whether her quiet hours are others now."""
+
+    facts: list[str]
+    quiet_hours: bool = False
+
+
 class Enrolled(Act, frozen=True, omit_defaults=True, tag="enrol"):
     """A customer was enrolled, or recognised by her identifiers; ``restrictions`` names those that changed.
 

@@ -5,12 +5,14 @@ counters and dates end here; a policy never sees them.
 """
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from msgspec import Struct, structs
 from msgspec.structs import fields
 
 from service.model.catalogue import Catalogue, Use
 from service.model.facts import Facts, Restrictions, SealedFact, Standing
+from service.model.quiet_hours import awake
 from service.model.words import AgeBand, AttributeId, Channel, PurposeId, ServiceId, Status
 
 
@@ -26,13 +28,17 @@ class Situation(Struct, frozen=True, kw_only=True):
     """The purpose is offered on this channel."""
     consent: Status = Status.UNKNOWN
     notice_current: bool = False
-    """The answer was given to a notice that covers what is asked today."""
+    """The answer was given to a notice that covers this use of this attribute by this service."""
     verified: bool = False
     """The restrictions row is there and carries our MAC."""
     may_process: bool = False
+    not_paused: bool = False
+    """She has not asked for peace until later."""
     may_market: bool = False
     may_profile: bool = False
     may_share: bool = False
+    unopposed: bool = False
+    """She has not objected to this very purpose."""
     age_band: AgeBand = AgeBand.UNKNOWN
     explicit: bool = False
     observed_allowed: bool = False
@@ -41,6 +47,8 @@ class Situation(Struct, frozen=True, kw_only=True):
     demographic_allowed: bool = False
     fresh: bool = False
     """The fact is not older than the catalogue lets it be used."""
+    awake: bool = False
+    """It is none of her quiet hours, or the channel disturbs nobody."""
 
 
 FIELDS = tuple(field.name for field in fields(Situation))
@@ -51,9 +59,11 @@ BRIGHTEST = Situation(
     notice_current=True,
     verified=True,
     may_process=True,
+    not_paused=True,
     may_market=True,
     may_profile=True,
     may_share=True,
+    unopposed=True,
     age_band=AgeBand.ADULT,
     explicit=True,
     observed_allowed=True,
@@ -61,6 +71,7 @@ BRIGHTEST = Situation(
     inferred_allowed=True,
     demographic_allowed=True,
     fresh=True,
+    awake=True,
 )
 
 AGES = (AgeBand.ADULT, AgeBand.MINOR, AgeBand.UNKNOWN)
@@ -68,11 +79,12 @@ AGES = (AgeBand.ADULT, AgeBand.MINOR, AgeBand.UNKNOWN)
 
 
 class Asked(Struct, frozen=True):
-    """What a service asks: which purpose, on which channel."""
+    """What a service asks: which purpose, on which channel. ``gpc``: under her browser's Global Privacy Control."""
 
     service: ServiceId
     purpose: PurposeId
     channel: Channel
+    gpc: bool = False
 
 
 def dimmer(situation: Situation) -> Iterator[tuple[str, Situation]]:
@@ -109,12 +121,15 @@ def situate(
         granted=_granted(use, asked.channel, attribute),
         channel_allowed=asked.channel in catalogue.purposes[asked.purpose].channels,
         consent=Status.UNKNOWN if standing is None else standing.status_at(facts.now),
-        notice_current=standing is not None and catalogue.covers(asked.purpose, standing.notice),
+        notice_current=standing is not None
+        and catalogue.covers(asked.purpose, standing.notice, asked.service, attribute),
         verified=facts.restrictions is not None,
         may_process=limits.may_process,
+        not_paused=facts.restrictions is not None and not_paused(limits, facts.now),
         may_market=limits.may_market,
         may_profile=limits.may_profile,
-        may_share=limits.may_share,
+        may_share=limits.may_share and not asked.gpc,
+        unopposed=facts.restrictions is not None and asked.purpose not in limits.objections,
         age_band=limits.age_band,
         explicit=standing is not None and standing.explicit,
         observed_allowed=limits.more_than_told and limits.observed_allowed,
@@ -122,6 +137,7 @@ def situate(
         inferred_allowed=limits.more_than_told and limits.inferred_allowed,
         demographic_allowed=limits.demographic_allowed,
         fresh=fact is not None and catalogue.attributes[attribute].fresh(fact.as_of, facts.now),
+        awake=facts.restrictions is not None and awake(limits.quiet_hours, asked.channel, facts.now),
     )
 
 
@@ -131,6 +147,11 @@ def _standing(asked: Asked, facts: Facts) -> Standing | None:
     if standing is None or (standing.purpose, standing.channel) != (asked.purpose, asked.channel):
         return None
     return standing
+
+
+def not_paused(limits: Restrictions, now: datetime) -> bool:
+    """Whether her pause is over: it ends by itself."""
+    return limits.paused_until is None or limits.paused_until <= now
 
 
 def _granted(use: Use | None, channel: Channel, attribute: AttributeId) -> bool:

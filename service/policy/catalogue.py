@@ -46,12 +46,20 @@ def _items(bundle: Bundle, file: str, kind: type[Item], faults: list[str]) -> li
     for number, table in enumerate(tables, start=1):
         name = table.get("id", f"number {number}") if isinstance(table, dict) else f"number {number}"
         try:
-            items.append(msgspec.convert(table, kind, strict=True))
+            items.append(msgspec.convert(_spelt_out(table), kind, strict=True))
         except msgspec.ValidationError as error:
             faults.append(fault(file, str(name), str(error)))
     counts = Counter(item.id for item in items)
     faults += [fault(file, id_, "stands twice") for id_, count in counts.items() if count > 1]
     return items
+
+
+def _spelt_out(item: object) -> object:
+    """Return a purpose with each attribute as a table: a text alone says why it is needed, since the first notice."""
+    if not isinstance(item, dict) or not isinstance(item.get("attributes"), dict):
+        return item
+    needed = {id_: {"why": said} if isinstance(said, str) else said for id_, said in item["attributes"].items()}
+    return {**item, "attributes": needed}
 
 
 def _tables(bundle: Bundle, file: str, name: str, faults: list[str]) -> list[object]:

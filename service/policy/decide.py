@@ -1,13 +1,14 @@
 """Decisions: which facts of one customer may leave. The only place where a ``Permit`` is made."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from msgspec import structs
 
+from service.model.catalogue import Catalogue
 from service.model.decision import Decision, Obligation, Permit, Withheld, nothing_but
 from service.model.facts import Facts, restrictions_at_enrolment
 from service.model.situation import Asked, Situation, situate
-from service.model.words import AgeBand, AttributeId, Provenance
+from service.model.words import AgeBand, AttributeId, Basis, Provenance
 from service.policy.engine import ENGINE_ERROR, Answer, Policies, in_order
 from service.policy.question import Question
 
@@ -31,7 +32,18 @@ def decide(policies: Policies, asked: Asked, attributes: Sequence[AttributeId], 
             case permit, due:
                 permits.append(permit)
                 obligations.update(due)
+    if permits:
+        obligations.update(_agreed(catalogue, asked, known))
     return Decision(tuple(permits), tuple(withheld), in_order(obligations), policies.version)
+
+
+def _agreed(catalogue: Catalogue, asked: Asked, facts: Facts) -> Iterator[Obligation]:
+    """Yield that data is deleted sooner, where she agreed before the purpose came to keep it for longer."""
+    purpose, standing = catalogue.purposes[asked.purpose], facts.standing
+    if purpose.basis is Basis.CONSENT and standing is not None:
+        days = purpose.kept_days(standing.notice)
+        if days < purpose.retention_days:
+            yield Obligation("delete-after", days)
 
 
 def _nobody(facts: Facts) -> Facts:

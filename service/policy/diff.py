@@ -17,7 +17,7 @@ from service.errors import PolicyError
 from service.model.catalogue import Catalogue
 from service.model.decision import Obligation
 from service.model.situation import BRIGHTEST, darker
-from service.model.words import AgeBand, Channel, PurposeId, Status
+from service.model.words import AgeBand, AttributeId, Channel, PurposeId, ServiceId, Status
 from service.policy.code import Code
 from service.policy.question import Question
 from service.policy.widening import conceivable, widening
@@ -30,12 +30,14 @@ CONDITIONS: Mapping[Loss, str] = {
     ("granted", False): "the service has the right to it on this channel",
     ("channel_allowed", False): "the purpose is offered on this channel",
     ("consent", Status.UNKNOWN): "she has said yes",
-    ("notice_current", False): "her yes was to a notice that asked for as much",
+    ("notice_current", False): "her yes was to a notice that asked for this",
     ("verified", False): "there is proof of what she has restricted",
     ("may_process", False): "she has not restricted what is done with her data",
+    ("not_paused", False): "she has not asked for peace until later",
     ("may_market", False): "she does not object to marketing",
     ("may_profile", False): "she does not object to being profiled",
     ("may_share", False): "she has not forbidden sharing with outside companies",
+    ("unopposed", False): "she does not object to this purpose",
     ("age_band", AgeBand.MINOR): "she is an adult",
     ("age_band", AgeBand.UNKNOWN): "her age is known",
     ("explicit", False): "she has agreed to exactly this in so many words",
@@ -44,6 +46,7 @@ CONDITIONS: Mapping[Loss, str] = {
     ("inferred_allowed", False): "she allows what we guessed",
     ("demographic_allowed", False): "she allows what her group is like",
     ("fresh", False): "what is known is not out of date",
+    ("awake", False): "it is none of her quiet hours",
 }
 """What is needed where a loss closes something. One answer that is no yes stands for all of them."""
 
@@ -204,6 +207,7 @@ def _of_times(old: Catalogue, new: Catalogue) -> Iterator[Change]:
             ends = old.purposes[purpose].consent_expires_days or 0, item.consent_expires_days or 0
             yield from _longer(f"every service, for {purpose}", "a yes holds for {} days, not {}", *ends)
             yield from _of_notices(purpose, old, new)
+            yield from _of_retention(purpose, old, new)
 
 
 def _longer(about: str, what: str, old: int, new: int) -> Iterator[Change]:
@@ -212,10 +216,30 @@ def _longer(about: str, what: str, old: int, new: int) -> Iterator[Change]:
 
 
 def _of_notices(purpose: PurposeId, old: Catalogue, new: Catalogue) -> Iterator[Change]:
-    about = f"every service, for {purpose}"
+    """Yield for whom a yes to a notice comes to cover what it did not, or no longer does, of what was used before."""
     for version in range(1, old.notice_in_force(purpose) + 1):
-        before, after = old.covers(purpose, version), new.covers(purpose, version)
-        if after and not before:
-            yield Change(Effect.LOOSENS, about, f"a yes to notice {version} covers it again")
-        if before and not after:
-            yield Change(Effect.TIGHTENS, about, f"a yes to notice {version} no longer covers it")
+        for service, attribute in _used(old, purpose) & _used(new, purpose):
+            about = f"{service}, for {purpose}"
+            before = old.covers(purpose, version, service, attribute)
+            after = new.covers(purpose, version, service, attribute)
+            if after and not before:
+                yield Change(Effect.LOOSENS, about, f"a yes to notice {version} comes to cover", attribute)
+            if before and not after:
+                yield Change(Effect.TIGHTENS, about, f"a yes to notice {version} no longer covers", attribute)
+
+
+def _used(catalogue: Catalogue, purpose: PurposeId) -> set[tuple[ServiceId, AttributeId]]:
+    """Return which services use which attributes for a purpose."""
+    return {
+        (service, AttributeId(attribute))
+        for service, rights in catalogue.services.items()
+        if purpose in rights.uses
+        for attribute in rights.uses[purpose].attributes
+    }
+
+
+def _of_retention(purpose: PurposeId, old: Catalogue, new: Catalogue) -> Iterator[Change]:
+    for version in range(1, old.notice_in_force(purpose) + 1):
+        days = old.purposes[purpose].kept_days(version), new.purposes[purpose].kept_days(version)
+        what = f"a yes to notice {version} lets it be kept for {{}} days, not {{}}"
+        yield from _longer(f"every service, for {purpose}", what, *days)

@@ -17,17 +17,20 @@ IN_WORDS: Mapping[str, str] = {
     UNMET["granted"]: "the service has no right to it for this purpose on this channel",
     UNMET["channel_allowed"]: "the purpose is not offered on this channel",
     UNMET["consent"]: "she has not been asked, or has not answered",
-    UNMET["notice_current"]: "her yes was to a notice that asked for less",
+    UNMET["notice_current"]: "her yes was to a notice that did not ask for this",
     UNMET["verified"]: "there is no proof of what she has restricted",
     UNMET["may_process"]: "she has restricted what is done with her data",
+    UNMET["not_paused"]: "she has asked for peace until later",
     UNMET["may_market"]: "she objects to marketing",
     UNMET["may_profile"]: "she objects to being profiled",
     UNMET["may_share"]: "she wants nothing shared with outside companies",
+    UNMET["unopposed"]: "she objects to this purpose",
     UNMET["age_band"]: "she is not known to be an adult",
     UNMET["explicit"]: "she has not agreed to exactly this in so many words",
     UNMET["observed_allowed"]: "she wants only what she told us used",
     UNMET["demographic_allowed"]: "she has not allowed what her group is like",
     UNMET["fresh"]: "what is known is older than the catalogue lets it be used",
+    UNMET["awake"]: "it is one of her quiet hours",
 }
 
 
@@ -56,8 +59,8 @@ def _answered(policies: Policies, asked: Asked, attribute: AttributeId, facts: F
     for permit in decision.permits:
         yield f"Yes: what is {permit.fact.provenance}, from {permit.fact.source}."
         yield from (_policy(policies, id_) for id_ in permit.policies)
-        need = policies.catalogue.purposes[asked.purpose].attributes.get(attribute)
-        yield f"  It is needed: {need}"
+        need = policies.catalogue.purposes[asked.purpose].attributes[attribute]
+        yield f"  It is needed: {need.why}"
     for obligation in decision.obligations:
         days = "" if obligation.days is None else f" (days: {obligation.days})"
         yield f"  It comes with an obligation: {obligation.id}{days}."

@@ -68,7 +68,11 @@ OBJECTED: Loss = {
     "acquired_allowed": False,
     "inferred_allowed": False,
     "demographic_allowed": False,
+    "unopposed": False,
+    "not_paused": False,
+    "awake": False,
 }
+IN_PEACE: Loss = {"not_paused": False, "awake": False}
 INVARIANTS = (
     Invariant(
         "granted",
@@ -105,6 +109,24 @@ INVARIANTS = (
         "an objection to marketing is absolute",
         ({"may_market": False},),
         lambda case: case.does("marketing"),
+    ),
+    Invariant(
+        "objected",
+        "what rests on our interest stops when she objects to it",
+        ({"unopposed": False},),
+        lambda case: case.rests_on(Basis.LEGITIMATE_INTEREST),
+    ),
+    Invariant(
+        "paused",
+        "who asked for peace has it from all that rests on consent, tailors, markets, profiles or asks",
+        ({"not_paused": False},),
+        lambda case: case.rests_on(Basis.CONSENT) or case.does("personalisation", "profiling", "marketing", "research"),
+    ),
+    Invariant(
+        "quiet",
+        "in her quiet hours nobody reaches out to sell or to ask",
+        ({"awake": False},),
+        lambda case: case.does("marketing", "research"),
     ),
     Invariant(
         "profiling",
@@ -162,16 +184,25 @@ INVARIANTS = (
     ),
     Invariant(
         "law-goes-on",
-        "no objection, restriction or withdrawal stops what the law demands, such as an invoice",
+        "no objection, restriction, pause or withdrawal stops what the law demands, such as an invoice",
         ({**OBJECTED, "may_process": False, "fresh": False},),
         lambda case: case.rests_on(Basis.LEGAL_OBLIGATION),
         goes_on=True,
     ),
     Invariant(
         "contract-goes-on",
-        "no objection to marketing, profiling or sharing, and no withdrawal, stops what she ordered",
+        "no objection, pause or withdrawal stops what she ordered",
         (OBJECTED,),
         lambda case: case.rests_on(Basis.CONTRACT),
+        goes_on=True,
+    ),
+    Invariant(
+        "service-goes-on",
+        "peace stops nothing that serves or protects her",
+        (IN_PEACE,),
+        lambda case: (
+            not case.rests_on(Basis.CONSENT) and not case.does("personalisation", "profiling", "marketing", "research")
+        ),
         goes_on=True,
     ),
 )

@@ -21,9 +21,11 @@ UNMET: Mapping[str, str] = {
     "notice_current": "notice-superseded",
     "verified": "unverified",
     "may_process": "restricted",
+    "not_paused": "paused",
     "may_market": "no-marketing",
     "may_profile": "no-profiling",
     "may_share": "no-sharing",
+    "unopposed": "objected",
     "age_band": "adults-only",
     "explicit": "explicit-consent-needed",
     "observed_allowed": "only-what-i-told-you",
@@ -31,6 +33,7 @@ UNMET: Mapping[str, str] = {
     "inferred_allowed": "only-what-i-told-you",
     "demographic_allowed": "demographic",
     "fresh": "out-of-date",
+    "awake": "quiet-hours",
 }
 """The reason for each field of a situation, when a permit asks for it and does not find it."""
 

@@ -86,6 +86,22 @@ def _has_notices(catalogue: Catalogue, purpose: Purpose) -> Iterator[str]:
     yield from (f"notice {v} is material in one language only" for v in versions if _torn(notices, v))
 
 
+def _asks_since_a_material_notice(catalogue: Catalogue, purpose: Purpose) -> Iterator[str]:
+    for id_, needed in purpose.attributes.items():
+        yield from (f"attributes: {id_}: {what}" for what in _immaterial(catalogue, purpose, "since", needed.since))
+    for each in purpose.earlier:
+        yield from (f"earlier: {what}" for what in _immaterial(catalogue, purpose, "before", each.before))
+        if each.retention_days >= purpose.retention_days:
+            yield f"earlier: {each.retention_days} days are not less than retention_days"
+
+
+def _immaterial(catalogue: Catalogue, purpose: Purpose, word: str, version: int) -> Iterator[str]:
+    """Say so when a version is no notice that asked for more than the one before; whatever is asked first is."""
+    material = {n.version for n in catalogue.notices_of(PurposeId(purpose.id)) if n.material}
+    if version not in material | {1}:
+        yield f"{word} = {version} is no material notice of {purpose.id}"
+
+
 def _torn(notices: Iterable[Notice], version: int) -> bool:
     return len({n.material for n in notices if n.version == version}) > 1
 
@@ -105,6 +121,7 @@ PURPOSE_RULES = (
     _is_in_distinct_groups,
     _expires_if_consented,
     _has_notices,
+    _asks_since_a_material_notice,
     _special_only_by_consent,
 )
 
@@ -151,12 +168,20 @@ def _limits_fit_its_kind(_: Catalogue, attribute: Attribute) -> Iterator[str]:
         yield "names a choice twice"
 
 
+def _is_hers_if_preferred(_: Catalogue, attribute: Attribute) -> Iterator[str]:
+    if attribute.preference and Provenance.VOLUNTEERED not in attribute.provenances:
+        yield "a preference is volunteered"
+    if attribute.preference and attribute.special:
+        yield "a special category is no preference"
+
+
 ATTRIBUTE_RULES = (
     _is_needed,
     _has_provenances,
     _is_not_guessed_if_special,
     _is_used_no_longer_than_kept,
     _limits_fit_its_kind,
+    _is_hers_if_preferred,
 )
 
 
@@ -171,6 +196,7 @@ def _uses_within_purposes(catalogue: Catalogue, service: Service) -> Iterator[st
             continue
         yield from (f"uses {id_}: not on {c}" for c in use.channels if c not in purpose.channels)
         yield from (f"uses {id_}: not with {a}" for a in use.attributes if a not in purpose.attributes)
+        yield from (f"uses {id_}: {what}" for what in _immaterial(catalogue, purpose, "since", use.since))
         if service.third_party and not purpose.third_party:
             yield f"uses {id_}: which no third party may"
 
@@ -194,7 +220,13 @@ def _records_consents(catalogue: Catalogue, service: Service) -> Iterator[str]:
             yield f"records: {id_} does not rest on consent"
 
 
-SERVICE_RULES = (_uses_within_purposes, _contributes_known_facts, _records_consents)
+def _is_nobody_else(_: Catalogue, service: Service) -> Iterator[str]:
+    # What she says herself has this source.
+    if service.id == "customer":
+        yield "has the name of the customer herself"
+
+
+SERVICE_RULES = (_is_nobody_else, _uses_within_purposes, _contributes_known_facts, _records_consents)
 
 
 def _repeats(words: tuple[str, ...]) -> bool:

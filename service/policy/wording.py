@@ -36,7 +36,8 @@ def average_sentence(text: str) -> float:
 
 
 def _of_purpose(catalogue: Catalogue, purpose: Purpose) -> Iterator[str]:
-    said = (purpose.title, purpose.text, purpose.benefit, purpose.consequence, *purpose.attributes.values())
+    needs = [needed.why for needed in purpose.attributes.values()]
+    said = (purpose.title, purpose.text, purpose.benefit, purpose.consequence, *needs)
     for word in VAGUE:
         if any(re.search(rf"\b{word}\b", text, re.IGNORECASE) for text in said):
             yield f'says "{word}"; say what is done'

@@ -79,6 +79,19 @@ async def all_standing(
     return [(_standing(row), _standing(row).status_at(row["now"])) for row in rows]
 
 
+async def given_to(connection: Connection, purpose: PurposeId, notice: int, most: int) -> list[CustomerId]:
+    """Return customers whose consent to a purpose rests on one version of its notice."""
+    return [row["customer"] for row in await connection.fetch(SQL["given_to"], purpose, notice, most)]
+
+
+async def channels_given_to(
+    connection: Connection, customer: CustomerId, purpose: PurposeId, notice: int
+) -> list[Channel]:
+    """Return on which channels a customer's consent rests on one version of the notice."""
+    rows = await connection.fetch(SQL["channels_given_to"], customer, purpose, notice)
+    return [Channel(row["channel"]) for row in rows]
+
+
 async def expired(connection: Connection, most: int) -> list[CustomerId]:
     """Return customers of whom a consent has run its time."""
     return [row["customer"] for row in await connection.fetch(SQL["expired"], most)]
@@ -107,7 +120,7 @@ async def history(
 ) -> list[Event]:
     """Return the answers before a position, newest first."""
     rows = await connection.fetch(SQL["history"], customer, list(purposes), before, most)
-    return [Event(row["sequence"], _answer(row)) for row in rows]
+    return [Event(row["sequence"], answer_from(row)) for row in rows]
 
 
 async def evidence_key(connection: Connection, customer: CustomerId) -> CustomerKey | None:
@@ -138,7 +151,8 @@ async def put_evidence_key(connection: Connection, customer: CustomerId, key: Cu
     await connection.execute(SQL["put_evidence_key"], customer, key.id, key.epoch, key.wrapped.data)
 
 
-def _answer(row: Record) -> Answer:
+def answer_from(row: Record) -> Answer:
+    """Return an answer from its row."""
     shown = Shown(row["language"], row["layout"], row["digest"], row["shown_at"]) if row["digest"] else None
     evidence = Evidence(row["evidence_key"], Sealed(row["evidence"])) if row["evidence"] else None
     said = {name: row[name] for name in Answer.__struct_fields__ if name not in {"shown", "evidence"}}

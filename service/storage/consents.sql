@@ -27,6 +27,19 @@ SELECT purpose, channel, status, notice, explicit, decided_at, expires_at, clock
  WHERE customer = $1 AND purpose = ANY($2::text[])
  ORDER BY purpose, channel;
 
+-- name: given_to
+-- Customers whose consent to a purpose rests on one version of its notice.
+SELECT DISTINCT customer
+  FROM consent
+ WHERE purpose = $1 AND notice = $2 AND status IN ('given', 'renewed')
+ LIMIT $3;
+
+-- name: channels_given_to
+SELECT channel
+  FROM consent
+ WHERE customer = $1 AND purpose = $2 AND notice = $3 AND status IN ('given', 'renewed')
+ ORDER BY channel;
+
 -- name: expired
 -- Customers of whom a consent has run its time.
 SELECT DISTINCT customer
@@ -50,7 +63,8 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 
 -- name: history
 -- This customer's answers for these purposes before a position, newest first. For each purpose as many as are wanted
--- at most, so that a page costs the same however much lies before it.
+-- at most, so that a page costs the same however much lies before it. That the purpose is this one is said as a range,
+-- because for an equality the planner may read her whole history and leave out all that is of other purposes.
 SELECT e.sequence, e.purpose, e.channel, e.status, e.notice, e.explicit, e.method, e.actor, e.given_at, e.recorded_at,
        e.recorder, e.policy_version, e.entry, e.acting, e.expires_at, e.language, e.layout, e.digest, e.shown_at,
        e.evidence_key, e.evidence, e.link
@@ -58,8 +72,8 @@ SELECT e.sequence, e.purpose, e.channel, e.status, e.notice, e.explicit, e.metho
  CROSS JOIN LATERAL (
        SELECT *
          FROM consent_event c
-        WHERE c.customer = $1 AND c.purpose = asked.purpose AND c.sequence < $3
-        ORDER BY c.sequence DESC
+        WHERE c.customer = $1 AND c.purpose >= asked.purpose AND (c.purpose, c.sequence) < (asked.purpose, $3)
+        ORDER BY c.purpose DESC, c.sequence DESC
         LIMIT $4) AS e
  ORDER BY e.sequence DESC
  LIMIT $4;

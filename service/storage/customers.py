@@ -13,6 +13,7 @@ from service.crypto.keyring import Keyring, Mac, OpenKey, claim_parts, pairwise_
 from service.crypto.random import random_number, random_word
 from service.database import Connection, Record
 from service.errors import IntegrityError, UnknownCustomerError
+from service.model.choices import less
 from service.model.facts import CustomerKey, Restrictions, Sealed, restrictions_from
 from service.model.identifiers import NORMALISATION, Identifier
 from service.model.words import CustomerId, IdentifierKind, PairwiseId, ServiceId
@@ -212,13 +213,15 @@ async def restrictions_of(
 ) -> dict[CustomerId, Restrictions]:
     """Return what customers forbid; one whose row is gone, or does not carry our MAC, is left out.
 
+    What was said while no key was there counts, and is in what is put back.
     Whoever rewrites restrictions starts from here, so that what was tampered with never gets a MAC of ours.
     """
     found: dict[CustomerId, Restrictions] = {}
     for row in await connection.fetch(SQL["restrictions_of"], list(customers)):
         limits = restrictions_from(*(row[name] for name in Restrictions.__struct_fields__))
-        if _ours(keyring, row, restriction_parts(row["customer"], limits)):
-            found[row["customer"]] = limits
+        left = less(limits, row["said_no"])
+        if _ours(keyring, row, restriction_parts(row["customer"], limits)) and left is not None:
+            found[row["customer"]] = left
     return found
 
 

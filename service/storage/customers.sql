@@ -57,7 +57,7 @@ SELECT customer, id, epoch, wrapped FROM customer_key WHERE customer = ANY($1::u
 
 -- name: create
 -- The version starts anywhere: were it 1, the answer to an enrolment would tell who was not known before.
-INSERT INTO customer (id, version) VALUES ($1, $2);
+INSERT INTO customer (id, version, changed_at) VALUES ($1, $2, clock_timestamp());
 
 -- name: put_key
 INSERT INTO customer_key (customer, id, epoch, wrapped) VALUES ($1, $2, $3, $4);
@@ -68,11 +68,12 @@ SELECT id, epoch, wrapped FROM customer_key WHERE customer = $1;
 -- name: restrictions_of
 SELECT customer, age_band, may_process, may_market, may_profile, may_share, observed_allowed, acquired_allowed,
        inferred_allowed, demographic_allowed, more_than_told, objections, paused_until, quiet_hours,
-       linked::text[] AS linked, mac_version, mac
+       linked::text[] AS linked, said_no, mac_version, mac
   FROM restrictions
  WHERE customer = ANY($1::uuid[]);
 
 -- name: put_restrictions
+-- Whoever writes a row started from what it said without what was taken away since, so that is in it now.
 INSERT INTO restrictions (customer, age_band, may_process, may_market, may_profile, may_share, observed_allowed,
                           acquired_allowed, inferred_allowed, demographic_allowed, more_than_told, objections,
                           paused_until, quiet_hours, linked, mac_version, mac)
@@ -84,7 +85,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $
        inferred_allowed = excluded.inferred_allowed, demographic_allowed = excluded.demographic_allowed,
        more_than_told = excluded.more_than_told, objections = excluded.objections,
        paused_until = excluded.paused_until, quiet_hours = excluded.quiet_hours, linked = excluded.linked,
-       mac_version = excluded.mac_version, mac = excluded.mac;
+       said_no = '{}', mac_version = excluded.mac_version, mac = excluded.mac;
 
 -- name: put_identifier
 INSERT INTO identifier (customer, kind, digest, key, sealed, mac_version, mac) VALUES ($1, $2, $3, $4, $5, $6, $7)

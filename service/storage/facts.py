@@ -12,6 +12,7 @@ from service.crypto.envelope import seal
 from service.crypto.keyring import Keyring, Mac, OpenKey, fact_labels, restriction_parts, standing_parts
 from service.database import Connection
 from service.errors import UnknownCustomerError
+from service.model.choices import less
 from service.model.facts import (
     CERTAIN,
     CustomerKey,
@@ -162,6 +163,11 @@ async def put_all(connection: Connection, new: Iterable[tuple[CustomerId, OpenKe
     await connection.executemany(SQL["put"], [_row(*each) for each in new])
 
 
+async def forget_volunteered(connection: Connection, customer: CustomerId, attributes: Iterable[AttributeId]) -> None:
+    """Delete what she or somebody for her said of these attributes."""
+    await connection.execute(SQL["forget_volunteered"], customer, list(attributes))
+
+
 async def dates(
     connection: Connection, customers: Iterable[CustomerId], source: str
 ) -> dict[tuple[CustomerId, AttributeId, Provenance], datetime]:
@@ -218,12 +224,15 @@ def _standing(keyring: Keyring, customer: CustomerId, row: Sequence[Any] | None)
 def _restrictions(keyring: Keyring, customer: CustomerId, row: Sequence[Any] | None) -> Restrictions | None:
     if row is None:
         return None
-    version, digest, age_band, *flags = row
+    version, digest, said_no, age_band, *flags = row
     limits = restrictions_from(age_band, *flags)
     if not _proven(keyring, version, digest, restriction_parts(customer, limits)):
         log.error("alarm: a restrictions row does not carry our MAC")
         return None
-    return limits
+    left = less(limits, said_no)
+    if left is None:
+        log.error("alarm: a restrictions row says no to something that there is not")
+    return left
 
 
 def _proven(keyring: Keyring, version: int | None, digest: bytes | None, parts: list[Any]) -> bool:

@@ -1,5 +1,6 @@
 -- name: snapshot
 -- Everything a decision about one customer rests on, in one read and so of one instant.
+-- Inside a row there are no arrays of uuids: a connection that has not met any yet could not read them.
 SELECT clock_timestamp() AS now,
        c.id AS customer,
        coalesce(c.version, 0) AS version,
@@ -13,8 +14,7 @@ SELECT clock_timestamp() AS now,
        (SELECT row(w.id, w.mac_version, w.mac)
           FROM pairwise w
          WHERE w.customer = c.id AND w.service = $2) AS pairwise,
-       -- Its uuid[] as text: a new connection of asyncpg's cannot read that type within a row.
-       (SELECT row(r.mac_version, r.mac, r.age_band, r.may_process, r.may_market, r.may_profile, r.may_share,
+       (SELECT row(r.mac_version, r.mac, r.said_no, r.age_band, r.may_process, r.may_market, r.may_profile, r.may_share,
                    r.observed_allowed, r.acquired_allowed, r.inferred_allowed, r.demographic_allowed, r.more_than_told,
                    r.objections, r.paused_until, r.quiet_hours, r.linked::text[])
           FROM restrictions r
@@ -64,6 +64,9 @@ DELETE FROM fact f
    AND f.as_of < clock_timestamp() - make_interval(days => kept.days)
 RETURNING f.attribute, f.provenance;
 
+-- name: forget_volunteered
+DELETE FROM fact WHERE customer = $1 AND attribute = ANY($2::text[]) AND provenance = 'volunteered';
+
 -- name: profile
 -- Everything that is stored about one customer and bears on any decision about her.
 SELECT clock_timestamp() AS now,
@@ -74,7 +77,7 @@ SELECT clock_timestamp() AS now,
          ORDER BY p.sequence DESC
          LIMIT 1) AS publication,
        (SELECT row(k.id, k.epoch, k.wrapped) FROM customer_key k WHERE k.customer = c.id) AS customer_key,
-       (SELECT row(r.mac_version, r.mac, r.age_band, r.may_process, r.may_market, r.may_profile, r.may_share,
+       (SELECT row(r.mac_version, r.mac, r.said_no, r.age_band, r.may_process, r.may_market, r.may_profile, r.may_share,
                    r.observed_allowed, r.acquired_allowed, r.inferred_allowed, r.demographic_allowed, r.more_than_told,
                    r.objections, r.paused_until, r.quiet_hours, r.linked::text[])
           FROM restrictions r

@@ -2,20 +2,24 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from service.crypto.cursors import LAST, cursor, position_of
 from service.crypto.framing import Part
 from service.crypto.keyring import Keyring, open_evidence, seal_evidence
+from service.crypto.snapshots import read_snapshot
 from service.database import Connection, Database
 from service.errors import (
+    BadSnapshotError,
     MissingFieldError,
     NotConsentBasedError,
     NotGrantedError,
     NothingToRenewError,
     NoticeSupersededError,
     PoliciesUnavailableError,
+    SnapshotExpiredError,
     UnauthenticatedError,
     UnknownChannelError,
     UnknownCustomerError,
@@ -30,6 +34,7 @@ from service.model.consent import Answer, Evidence, Reach, Shown, Spot, standing
 from service.model.facts import Standing
 from service.model.identifiers import Identifier
 from service.model.ledger import Act, Answered, AnsweredWidely, entry
+from service.model.snapshots import Given, Snapshot, refuse_another_screen
 from service.model.words import (
     Acting,
     Basis,
@@ -52,21 +57,21 @@ RENEWABLE = (Status.GIVEN, Status.RENEWED, Status.EXPIRED)
 class Said(Struct, frozen=True, kw_only=True):
     """What a customer said, as a caller reports it; its repr hides the evidence.
 
-    Without a customer it is the caller's own answer; without a channel a no means every channel. ``shown``: what a
-    snapshot proves was on the screen. ``evidence``: where else the proof lies. ``reason``: why an operator acts.
+    Without a customer it is the caller's own answer; without a channel a no means every channel. ``snapshot``: proof
+    of what was on the screen. ``evidence``: where else the proof lies. ``reason``: why an operator acts.
     """
 
     purpose: PurposeId | Reach
     status: Status
     method: Method
-    customer: PairwiseId | Identifier | None = None
+    customer: PairwiseId | Identifier | CustomerId | None = None
     channel: Channel | None = None
     notice: int | None = None
     explicit: bool = False
     acting: Acting = Acting.HERSELF
     actor: str = ""
     given_at: datetime | None = None
-    shown: Shown | None = None
+    snapshot: str = ""
     evidence: str = ""
     reason: str = ""
 
@@ -138,9 +143,38 @@ async def record_yes(
     _refuse_unproven(caller)
     _refuse_recorder(policies.catalogue, caller, PurposeId(purpose.id))
     _refuse_outdated(policies.catalogue, PurposeId(purpose.id), said.notice)
-    if said.shown is None and not said.evidence:
+    if not said.snapshot and not said.evidence:
         raise MissingFieldError("a yes needs a snapshot of what she was shown, or evidence", pointer="/evidence")
     return await _record(database, keyring, policies, caller, said)
+
+
+async def invalidate(
+    database: Database, policies: Policies, caller: OperatorCaller, purpose: PurposeId, notice: int
+) -> int:
+    """Take back every consent that rests on one version of a notice, because that was wrong; returns of how many.
+
+    Each customer in a transaction of her own; run again, it goes on where it broke off. Raises UnknownNoticeError.
+    """
+    _consent_purpose(policies.catalogue, purpose)
+    if not 1 <= notice <= policies.catalogue.notice_in_force(purpose):
+        raise UnknownNoticeError
+    said = Said(
+        purpose=purpose,
+        status=Status.INVALIDATED,
+        method=Method.SYSTEM,
+        notice=notice,
+        acting=Acting.CONTROLLER,
+        actor=caller.account,
+        reason=caller.reason,
+    )
+    ended = 0
+    while True:
+        async with database.connection() as connection:
+            concerned = await consents.given_to(connection, purpose, notice, PAGE)
+        for customer in concerned:
+            ended += await _invalidate(database, policies, caller, customer, said)
+        if len(concerned) < PAGE:
+            return ended
 
 
 async def read(
@@ -192,13 +226,31 @@ async def _record(
         id_ = ledger.new_entry_id(change.now)
         spots = await _spots(connection, policies, customer, said)
         made = _Made(caller, change.now, id_, await _version(connection, policies))
-        evidence = await _sealed(connection, keyring, customer, said, id_)
+        seen = _seen(keyring, customer, caller, said, change.now)
+        if seen is not None:
+            said = structs.replace(said, notice=seen.notice)
+        proof = _Proof(None if seen is None else seen.shown, await _sealed(connection, keyring, customer, said, id_))
         standing = [
-            await _stand(connection, keyring, customer, _answer(said, spot, made, policies, evidence)) for spot in spots
+            await _stand(connection, keyring, customer, _answer(said, spot, made, policies, proof)) for spot in spots
         ]
         await ledger.append(connection, entry(id_, customer, caller, change.now, _act(said, standing, change.now)))
     stands = [Stands(each.purpose, each.channel, each.status_at(change.now)) for each in standing]
     return Acknowledged(stands, change.version, id_)
+
+
+async def _invalidate(
+    database: Database, policies: Policies, caller: OperatorCaller, customer: CustomerId, said: Said
+) -> bool:
+    async with database.transaction() as connection:
+        # The lock first: a yes to a better notice that comes meanwhile stays.
+        await customers.line_up(connection, [customer])
+        purpose, notice = said.purpose, said.notice or 0
+        assert isinstance(purpose, str)  # noqa: S101  one purpose; see invalidate
+        channels = await consents.channels_given_to(connection, customer, PurposeId(purpose), notice)
+        for channel in channels:
+            about = structs.replace(said, customer=customer, channel=channel)
+            await _record(database.within(connection), None, policies, caller, about)
+    return bool(channels)
 
 
 class _Made(Struct, frozen=True):
@@ -208,6 +260,13 @@ class _Made(Struct, frozen=True):
     now: datetime
     entry: EntryId
     policies: PolicyVersion
+
+
+class _Proof(Struct, frozen=True):
+    """What shows that an answer was given: what was on the screen, and where else proof lies."""
+
+    shown: Shown | None
+    evidence: Evidence | None
 
 
 async def _version(connection: Connection, policies: Policies | None) -> PolicyVersion:
@@ -269,6 +328,21 @@ async def _stand(connection: Connection, keyring: Keyring | None, customer: Cust
     return after
 
 
+def _seen(keyring: Keyring | None, customer: CustomerId, caller: Caller, said: Said, now: datetime) -> Snapshot | None:
+    """Return what she saw when she answered. A no is recorded whatever its snapshot is worth, and without a key."""
+    if not said.snapshot or keyring is None:
+        return None
+    try:
+        snapshot = read_snapshot(keyring, said.snapshot, customer)
+        given = Given(said.purpose, said.channel, said.notice, said.given_at or now)
+        refuse_another_screen(snapshot, caller, given, now)
+    except (BadSnapshotError, SnapshotExpiredError):
+        if said.status.valid:
+            raise
+        return None
+    return snapshot
+
+
 async def _sealed(
     connection: Connection, keyring: Keyring | None, customer: CustomerId, said: Said, id_: EntryId
 ) -> Evidence | None:
@@ -284,7 +358,7 @@ async def _sealed(
     return seal_evidence(key, customer, id_, said.evidence)
 
 
-def _answer(said: Said, spot: Spot, made: _Made, policies: Policies | None, evidence: Evidence | None) -> Answer:
+def _answer(said: Said, spot: Spot, made: _Made, policies: Policies | None, proof: _Proof) -> Answer:
     given_at = said.given_at or made.now
     if given_at > made.now + CLOCKS_DIFFER:
         raise WrongKindError("she cannot have answered in the future", pointer="/given_at")
@@ -304,8 +378,8 @@ def _answer(said: Said, spot: Spot, made: _Made, policies: Policies | None, evid
         entry=made.entry,
         acting=said.acting,
         expires_at=_expiry(policies, spot.purpose, given_at) if said.status.valid else None,
-        shown=said.shown,
-        evidence=evidence,
+        shown=proof.shown,
+        evidence=proof.evidence,
     )
 
 
@@ -339,12 +413,17 @@ def _act(said: Said, standing: list[Standing], now: datetime) -> Act:
 
 
 async def _find(
-    connection: Connection, keyring: Keyring | None, caller: Caller, customer: PairwiseId | Identifier | None
+    connection: Connection,
+    keyring: Keyring | None,
+    caller: Caller,
+    customer: PairwiseId | Identifier | CustomerId | None,
 ) -> CustomerId:
     found: CustomerId | None = None
     match caller, customer:
         case CustomerCaller(), _:
             return caller.customer
+        case OperatorCaller(), UUID():
+            return CustomerId(customer)
         case OperatorCaller(), Identifier() if keyring is not None:
             found = await customers.by_identifier(connection, keyring, customer.kind, keyring.index_of(customer))
         case ServiceCaller(), str():

@@ -21,14 +21,25 @@ from service.errors import (
     WrongKindError,
 )
 from service.model.callers import ServiceCaller, actor
+from service.model.choices import Age, Chosen
 from service.model.clocks import CLOCKS_DIFFER
 from service.model.facts import CERTAIN, fact_name, restrictions_at_enrolment, with_age_band
 from service.model.identifiers import Identifier, recognised
 from service.model.ledger import Contributed, Enrolled, entry
 from service.model.suppression import Found, Recording, Suppression, bearing, forgotten, refusal, refusals
-from service.model.words import AgeBand, AttributeId, CustomerId, EntryId, IdentifierKind, PairwiseId, Provenance
+from service.model.words import (
+    Acting,
+    AgeBand,
+    AttributeId,
+    CustomerId,
+    EntryId,
+    IdentifierKind,
+    Method,
+    PairwiseId,
+    Provenance,
+)
 from service.policy.engine import Policies
-from service.storage import access, consents, customers, facts, ledger, suppressions
+from service.storage import access, choices, consents, customers, facts, ledger, suppressions
 
 
 class Changed(Struct, frozen=True):
@@ -95,11 +106,13 @@ async def enrol(
         new = customer is None
         customer, key = await _customer(connection, keyring, customer, age_band)
         change = await customers.bump(connection, customer)
+        id_ = ledger.new_entry_id(change.now)
         changed = not new and await _aged(connection, keyring, customer, age_band, may_open=service.may_open)
+        if changed or (new and age_band is not AgeBand.UNKNOWN):
+            await choices.record(connection, customer, _age(caller, age_band, change.now, id_))
         for each in found_by:
             await customers.put_identifier(connection, keyring, customer, key, each)
         pairwise = await customers.pairwise_id(connection, keyring, customer, caller.service)
-        id_ = ledger.new_entry_id(change.now)
         recording = Recording(actor(caller), change.now, policies.version, id_)
         refused = await _refused(connection, keyring, policies, customer, left_alone, recording)
         act = Enrolled(
@@ -240,6 +253,20 @@ async def _aged(
     if limits != held:
         await customers.put_restrictions(connection, keyring, customer, limits)
     return limits != held
+
+
+def _age(caller: ServiceCaller, band: AgeBand, now: datetime, id_: EntryId) -> Chosen:
+    """Return a word on a customer's age that was believed, as the choice that it counts as."""
+    return Chosen(
+        choice=Age(band),
+        method=Method.API,
+        acting=Acting.CONTROLLER,
+        actor="",
+        recorder=actor(caller),
+        given_at=now,
+        recorded_at=now,
+        entry=id_,
+    )
 
 
 def _checked(policies: Policies, caller: ServiceCaller, index: int, claim: Claim) -> bytes:

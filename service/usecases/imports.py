@@ -25,6 +25,7 @@ from service.errors import (
 )
 from service.model.callers import Caller, actor
 from service.model.catalogue import Catalogue, Service
+from service.model.choices import Age, Chosen
 from service.model.columns import Columns, Draft, draft, refuse_misfits
 from service.model.consent import Answer, Spot
 from service.model.consent_columns import ConsentColumns
@@ -44,16 +45,18 @@ from service.model.suppression import (
     refusals,
 )
 from service.model.words import (
+    Acting,
     AgeBand,
     AttributeId,
     Basis,
     CustomerId,
     EntryId,
     IdentifierKind,
+    Method,
     Provenance,
 )
 from service.policy.engine import Policies
-from service.storage import consents, customers, facts, hearsay, ledger, sources, suppressions
+from service.storage import choices, consents, customers, facts, hearsay, ledger, sources, suppressions
 
 BATCH = 100
 """Rows of one transaction: it is over long before anybody who waits for it loses patience."""
@@ -522,6 +525,15 @@ async def _write(connection: Connection, run: _Run, ground: _Ground, landings: l
     new = [each for to in landings for each in to.hearing.suppressions]
     await suppressions.put_all(connection, new)
     entries = [entry(each.entry, each.customer, run.means.caller, ground.now, each.act) for each in touched]
+    bands = {customer: to.limits.age_band for customer, to in mine if to.limits}
+    await choices.record_all(
+        connection,
+        [
+            (customer, _age(bands[customer], changes.get(customer), line))
+            for line in entries
+            if (customer := line.customer) in bands and bands[customer] is not AgeBand.UNKNOWN
+        ],
+    )
     await ledger.append_all(connection, [*entries, *_entries_of(run, ground.now, new)])
 
 
@@ -544,6 +556,21 @@ async def _write_profiles(
         connection, [(customer, keys[customer], each, versions[customer]) for customer, to in mine for each in to.news]
     )
     return changes | await customers.bump_all(connection, speaking & born.keys())
+
+
+def _age(band: AgeBand, change: customers.Change | None, line: Entry) -> Chosen:
+    """Return the one choice that an import can bring: an age band that was believed."""
+    recorded_at = line.at if change is None else change.now
+    return Chosen(
+        choice=Age(band),
+        method=Method.IMPORT,
+        acting=Acting.CONTROLLER,
+        actor="",
+        recorder=line.actor,
+        given_at=recorded_at,
+        recorded_at=recorded_at,
+        entry=line.id,
+    )
 
 
 async def _write_answers(connection: Connection, run: _Run, speaking: list[tuple[_Touched, datetime]]) -> None:

@@ -13,7 +13,9 @@ from service.model.facts import Publication
 from service.model.ledger import Published, entry
 from service.model.words import PolicyVersion
 from service.policy.bundle import Bundle, decode, read_bundle
+from service.policy.catalogue import parse_catalogue
 from service.policy.engine import Policies, check_policies, compile_policies
+from service.policy.materiality import immaterial_changes
 from service.storage import customers, ledger, publications
 
 KEPT = 4
@@ -53,10 +55,14 @@ class Library:
 
 
 def _compiled(data: bytes, version: PolicyVersion) -> Policies:
+    return compile_policies(_authentic(data, version))
+
+
+def _authentic(data: bytes, version: PolicyVersion) -> Bundle:
     bundle = decode(data)
     if bundle.version != version:
         raise PolicyError(["the published files do not have the published hash"])
-    return compile_policies(bundle)
+    return bundle
 
 
 def check(folder: Path) -> Policies:
@@ -74,6 +80,8 @@ async def publish(database: Database, keyring: Keyring, caller: Caller, folder: 
         if before is not None and before.version == policies.version:
             return before, False
         _refuse_changed_notices(bundle, await publications.bundles(connection))
+        if before is not None:
+            _refuse_immaterial(await publications.bundle(connection, before.version), before.version, policies)
         publication = Publication(1 if before is None else before.sequence + 1, policies.version)
         await publications.publish(connection, keyring, publication, bundle.encode())
         await _enter(connection, caller, publication)
@@ -90,6 +98,13 @@ def _refuse_changed_notices(bundle: Bundle, published: list[bytes]) -> None:
     ]
     if faults:
         raise PolicyError(sorted(set(faults)))
+
+
+def _refuse_immaterial(files: bytes, version: PolicyVersion, policies: Policies) -> None:
+    """What asks for more than what is in force says so in a new notice."""
+    faults = immaterial_changes(parse_catalogue(_authentic(files, version)), policies.catalogue)
+    if faults:
+        raise PolicyError(faults)
 
 
 async def _enter(connection: Connection, caller: Caller, publication: Publication) -> None:

@@ -5,6 +5,7 @@ only then open what was permitted.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 
 import msgspec
 import structlog
@@ -58,16 +59,22 @@ class Gate(Struct, frozen=True):
     keyring: Keyring
     policies_at: Callable[[PolicyVersion], Awaitable[Policies]]
     monotonic: Callable[[], float]
+    heed: Callable[[ServiceCaller, CustomerId], Awaitable[object]]
+    """Records, in a transaction of its own, that she wants nothing shared."""
 
 
 class Wanted(Struct, frozen=True):
-    """What a service asks for. ``hand_over``: values too, not only the decision."""
+    """What a service asks for. ``hand_over``: values too, not only the decision.
+
+    ``gpc``: her browser sent the service the Global Privacy Control.
+    """
 
     customer: PairwiseId | Identifier
     purpose: PurposeId
     channel: Channel
     attributes: tuple[AttributeId, ...]
     hand_over: bool
+    gpc: bool = False
 
 
 class Handed(Struct, frozen=True):
@@ -91,6 +98,8 @@ class Answer(Struct, frozen=True):
     version: int | None = None
     consent: Status | None = None
     notice: int | None = None
+    overruled: datetime | None = None
+    """Since when her yes to this stands that her wish to have nothing shared overrules."""
 
 
 class Decided(Struct, frozen=True):
@@ -109,18 +118,27 @@ async def release(gate: Gate, caller: ServiceCaller, wanted: Wanted) -> Answer:
     or IntegrityError, in which case no data leaves.
     """
     for _ in range(ATTEMPTS):
-        decided = await _decide(gate, caller, wanted)
+        decided = await _heeding(gate, caller, wanted, await _decide(gate, caller, wanted))
         try:
             line, pairwise = await _enter(gate, caller, wanted, decided)
         except FactsChangedError:
             continue
         released = await _open(gate, caller, decided, line) if wanted.hand_over else {}
-        return _answer(wanted, decided, line, pairwise, released)
+        return _answer(caller, wanted, decided, line, pairwise, released)
     raise FactsChangedError
 
 
+async def _heeding(gate: Gate, caller: ServiceCaller, wanted: Wanted, decided: Decided) -> Decided:
+    """Record a signal that says something new, now that nothing of the request is refused, and decide on that."""
+    about = decided.snapshot.facts
+    if not wanted.gpc or about.customer is None or about.restrictions is None or not about.restrictions.may_share:
+        return decided
+    await gate.heed(caller, about.customer)
+    return await _decide(gate, caller, wanted)
+
+
 async def _decide(gate: Gate, caller: ServiceCaller, wanted: Wanted) -> Decided:
-    since, asked = gate.monotonic(), Asked(caller.service, wanted.purpose, wanted.channel)
+    since, asked = gate.monotonic(), Asked(caller.service, wanted.purpose, wanted.channel, wanted.gpc)
     async with gate.database.connection() as connection:
         customer = await _find(connection, gate.keyring, caller, wanted.customer)
         await access.refuse_ended(connection, caller)
@@ -221,6 +239,7 @@ def _handed(key: OpenKey, permit: Permit) -> Handed:
 
 
 def _answer(
+    caller: ServiceCaller,
     wanted: Wanted,
     decided: Decided,
     line: Entry,
@@ -243,7 +262,17 @@ def _answer(
         version=about.version,
         consent=standing[0],
         notice=standing[1],
+        overruled=_overruled(decided, caller, wanted),
     )
+
+
+def _overruled(decided: Decided, caller: ServiceCaller, wanted: Wanted) -> datetime | None:
+    """Return since when her yes to this stands, where she also wants nothing shared and this service is outside."""
+    about, catalogue = decided.snapshot.facts, decided.policies.catalogue
+    shares = about.restrictions is not None and about.restrictions.may_share and not wanted.gpc
+    if shares or about.standing is None or not about.standing.status_at(about.now).valid:
+        return None
+    return about.standing.decided_at if catalogue.services[caller.service].third_party else None
 
 
 def _tells_nothing(wanted: Wanted, about: Facts, decision: Decision) -> bool:

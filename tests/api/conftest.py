@@ -36,6 +36,7 @@ HER_ANSWER = {
     "channel": "web",
     "notice": 2,
     "explicit": True,
+    "snapshot": None,
     "evidence": "scan-4711",
 }
 FACT = {
@@ -48,19 +49,50 @@ FACT = {
     "derived_from": [],
 }
 
+SHOWN = {
+    "purpose": "personalise.recommendations",
+    "channel": "web",
+    "language": "en",
+    "layout": "checkout-3",
+    "version": 2,
+}
+QUIET = "22:00-07:00 Europe/Berlin"
+
 SAMPLES: dict[str, list[Json]] = {
-    "release": [{"customer": who, **ASKED} for who in WHOS],
-    "decision": [{"customer": who, **ASKED} for who in WHOS],
+    "release": [{"customer": who, **ASKED, "signals": {"gpc": False}} for who in WHOS],
+    "decision": [{"customer": who, **ASKED, "signals": {"gpc": False}} for who in WHOS],
     "enrol": [{"identifiers": {"email": EMAIL, "phone": PHONE, "loyalty": LOYALTY}, "age_band": "adult"}],
     "contribute": [{"facts": [FACT, {**FACT, "attribute": "last_name", "value": "Harbour"}]}],
     "record": [
         {**HER_ANSWER, "method": "counter", "acting": "staff", "actor": "till-4", "given_at": "2026-01-02T03:04:05Z"}
     ],
+    "record_choice": [
+        {
+            "choice": "objection",
+            "value": "raised",
+            "purpose": "prevent.fraud",
+            "method": "counter",
+            "actor": "till-4",
+            "given_at": "2026-01-02T03:04:05Z",
+        }
+    ],
+    "choose": [
+        {"choice": "inferred", "value": "yes", "purpose": None},
+        {"choice": "inferred", "value": "no", "purpose": None},
+    ],
+    "keep_preferences": [
+        {"preferences": [{"attribute": "contact_frequency", "value": "monthly"}], "quiet_hours": QUIET},
+        {"preferences": [], "quiet_hours": None},
+    ],
     "answer_as_customer": [HER_ANSWER, {"purpose": "market.newsletter", "answer": "withdrawn"}],
     "withdraw": [{"purpose": "market.newsletter", "channel": "email"}, {"all": "marketing"}],
     "withdraw_as_customer": [{"purpose": "market.newsletter", "channel": "email"}, {"all": "everything"}],
+    "serve": [{**SHOWN, "customer": None}],
+    "serve_as_customer": [SHOWN],
 }
 """A body that works, with every field, for each route that takes one: a new route needs one here."""
+QUERIES = dict.fromkeys(("prompts", "prompts_as_customer"), "?channel=web&language=en")
+"""What must be asked of a route, besides its address."""
 
 
 class Route(Struct, frozen=True):
@@ -157,7 +189,7 @@ class Walker:
     def address(self, route: Route, **parts: str) -> str:
         """Return an address of a route that exists."""
         whole = {"customer": self.person.at_shop, "purpose": "personalise.recommendations", "version": "2"}
-        return route.path.format(**(whole | parts))
+        return route.path.format(**(whole | parts)) + QUERIES.get(route.name, "")
 
     def caller(self, route: Route) -> str:
         """Return who may call a route."""
@@ -166,7 +198,9 @@ class Walker:
     async def send(self, route: Route, content: bytes | None = None, **changes: Any) -> httpx.Response:
         """Send bytes to a route; whatever it answers stands in the document."""
         caller = changes.pop("caller", self.caller(route))
-        headers = {"content-type": "application/json"} | changes.pop("headers", {})
+        # She saw whatever there is.
+        seen = {"if-match": "*"} if route.described.conditional else {}
+        headers = {"content-type": "application/json"} | seen | changes.pop("headers", {})
         address = changes.pop("address", self.address(route))
         response = await self.api.call(
             route.method, address, caller, content=content, headers={k: v for k, v in headers.items() if v is not None}

@@ -26,7 +26,12 @@ KINDS = {
     "record": "consent",
     "answer_as_customer": "consent",
     "withdraw": "consent",
+    "serve": "served",
+    "serve_as_customer": "served",
     "withdraw_as_customer": "consent",
+    "record_choice": "choice",
+    "choose": "choice",
+    "keep_preferences": "preferences",
 }
 TOUCHED: dict[str, set[str]] = {
     "release": set(),
@@ -36,10 +41,29 @@ TOUCHED: dict[str, set[str]] = {
     "record": {"customer", "consent_event"},
     "answer_as_customer": {"customer", "consent_event", "consent"},
     "withdraw": {"customer", "consent_event", "consent"},
+    "serve": set(),
+    "serve_as_customer": {"customer", "consent_event"},
     "withdraw_as_customer": {"customer", "consent_event", "consent"},
+    "record_choice": {"customer", "choice_event", "restrictions"},
+    "choose": {"customer", "choice_event", "restrictions"},
+    "keep_preferences": {"customer", "choice_event", "restrictions", "fact"},
 }
 """Besides the ledger, and when the customer is known already."""
-PERSONAL = [EMAIL, PHONE, LOYALTY, NOBODY, "Abbie", "Abigail", "Harbour", "crime", "travel", "1 Quay", "1985", "till-4"]
+PERSONAL = [
+    EMAIL,
+    PHONE,
+    LOYALTY,
+    NOBODY,
+    "Abbie",
+    "Abigail",
+    "Harbour",
+    "crime",
+    "travel",
+    "1 Quay",
+    "1985",
+    "till-4",
+    "Berlin",
+]
 
 
 def changed(before: dict[str, str | None], after: dict[str, str | None]) -> set[str]:
@@ -48,7 +72,7 @@ def changed(before: dict[str, str | None], after: dict[str, str | None]) -> set[
 
 def test_every_route_that_writes_is_here() -> None:
     assert {route.name for route in MUTATING} == set(KINDS) == set(TOUCHED)
-    assert {route.method for route in WALK} == {"GET", "POST"}
+    assert {route.method for route in WALK} == {"GET", "POST", "PUT"}
 
 
 @every_write
@@ -60,7 +84,7 @@ async def test_a_write_leaves_exactly_one_entry_and_no_value_in_it(walker: Walke
         response = await walker.send(route, json.dumps(body).encode())
         assert response.status_code == 200, response.text
         (left,) = (await walker.entries())[len(before) :]
-        nobody = body.get("customer") == {"id": NOBODY}
+        nobody = body.get("customer") == {"id": NOBODY} or route.name == "serve"
         wide = "-wide" if "all" in body else ""
         assert (left["kind"], left["actor"]) == (KINDS[route.name] + wide, who)
         assert left["customer"] == (None if nobody else abbie)
@@ -106,8 +130,9 @@ async def test_an_answer_for_every_channel_is_one_entry(walker: Walker) -> None:
 async def test_a_read_changes_nothing(walker: Walker, route: Route) -> None:
     before = await walker.contents()
     method = route.method if route.method == "GET" else "OPTIONS"
-    for address in (walker.address(route), walker.address(route) + "?purpose=x&channel=web&answer=withdrawn"):
-        response = await walker.api.call(method, address, walker.caller(route))
+    address = walker.address(route)
+    for each in (address, address.partition("?")[0] + "?purpose=x&channel=web&answer=withdrawn"):
+        response = await walker.api.call(method, each, walker.caller(route))
         assert response.status_code in {200, 204, 422}, response.text
     assert await walker.contents() == before
 
@@ -128,6 +153,35 @@ REFUSED: dict[str, list[tuple[dict[str, Any], int]]] = {
     "answer_as_customer": [({"notice": 1}, 409), ({"notice": 3}, 404), ({"purpose": "fulfil.orders"}, 409)],
     "withdraw": [({"purpose": "no.such"}, 404), ({"channel": "sms"}, 404), ({"all": "marketing"}, 422)],
     "withdraw_as_customer": [({"purpose": "fulfil.orders"}, 409), ({"all": "some"}, 422)],
+    "serve": [
+        ({"version": 1}, 409),
+        ({"version": 3}, 404),
+        ({"language": "fr"}, 404),
+        ({"purpose": "fulfil.orders"}, 409),
+        ({"channel": "sms"}, 404),
+        ({"customer": NOBODY}, 404),
+        ({"layout": "Checkout 3"}, 422),
+    ],
+    "serve_as_customer": [({"version": 1}, 409), ({"version": 3}, 404), ({"customer": NOBODY}, 422)],
+    "record_choice": [
+        ({"value": "lifted"}, 403),
+        ({"choice": "sharing", "value": "yes", "purpose": None}, 403),
+        ({"purpose": "no.such"}, 404),
+        ({"purpose": "comply.tax"}, 409),
+        ({"given_at": "2999-01-01T00:00:00Z"}, 422),
+    ],
+    "choose": [
+        ({"value": "maybe"}, 422),
+        ({"choice": "pause", "value": "2020-01-01T00:00:00Z"}, 422),
+        ({"choice": "objection", "value": "raised"}, 422),
+        ({"choice": "age-band", "value": "adult"}, 422),
+    ],
+    "keep_preferences": [
+        ({"preferences": [{"attribute": "no_such", "value": "monthly"}]}, 404),
+        ({"preferences": [{"attribute": "first_name", "value": "Abigail"}]}, 404),
+        ({"preferences": [{"attribute": "contact_frequency", "value": "hourly"}]}, 422),
+        ({"quiet_hours": "22:00-07:00 Europe/Nowhere"}, 422),
+    ],
 }
 
 

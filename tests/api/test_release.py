@@ -201,21 +201,22 @@ async def let_stand(
     return now
 
 
-STALE: list[tuple[timedelta | None, int, str | None]] = [
-    (None, 2, None),
-    (timedelta(minutes=1), 2, None),
-    (timedelta(microseconds=-1), 2, "expired"),
-    (timedelta(days=-70), 2, "expired"),
-    (None, 1, "notice-superseded"),
+STALE: list[tuple[str, timedelta | None, int, str | None]] = [
+    ("first_name", None, 2, None),
+    ("first_name", timedelta(minutes=1), 2, None),
+    ("first_name", timedelta(microseconds=-1), 2, "expired"),
+    ("first_name", timedelta(days=-70), 2, "expired"),
+    ("first_name", None, 1, None),
+    ("last_destination", None, 1, "notice-superseded"),
 ]
 
 
 async def test_a_yes_that_has_run_its_time_or_was_to_an_older_notice_is_no_yes(
     api: Api, abbie: Person, database: Database, keyring: Keyring
 ) -> None:
-    for ends, notice, reason in STALE:
+    for attribute, ends, notice, reason in STALE:
         await let_stand(database, keyring, abbie, notice, ends)
-        answer = await api.post("/v1/releases", "recommender", wanted(abbie, "first_name"))
+        answer = await api.post("/v1/releases", "recommender", wanted(abbie, attribute))
         assert [each["reason"] for each in answer["withheld"]] == ([reason] if reason else [])
         assert (answer["decision"], len(answer["released"])) == (("deny", 0) if reason else ("permit", 1))
         assert answer["consent"] == {"status": "expired" if reason == "expired" else "given", "notice": notice}

@@ -51,6 +51,10 @@ def question(person: Person) -> dict[str, Any]:
     }
 
 
+async def heedless(_: ServiceCaller, customer: CustomerId) -> object:
+    raise AssertionError(customer)
+
+
 async def customer_of(database: Database, person: Person) -> CustomerId:
     async with database.connection() as connection:
         found = await customers.by_pairwise(connection, None, ServiceId("shop"), PairwiseId(person.at_shop))
@@ -178,7 +182,7 @@ async def test_a_customer_who_keeps_changing_is_decided_three_times_and_then_not
             await customers.bump(connection, customer)
         return await house.library.at(version)
 
-    gate = Gate(database, keyring, changing, time.monotonic)
+    gate = Gate(database, keyring, changing, time.monotonic, heedless)
     caller = ServiceCaller(
         ServiceId("recommender"), template.api_keys[ServiceId("recommender")].split("_")[1], proven=True
     )
@@ -226,7 +230,7 @@ async def test_a_key_revoked_since_its_bearer_was_let_in_releases_nothing(
     abbie: Person, database: Database, keyring: Keyring, house: House, template: Template
 ) -> None:
     """A request may take its time to arrive: what counts is the moment at which it is acted on."""
-    gate = Gate(database, keyring, house.library.at, time.monotonic)
+    gate = Gate(database, keyring, house.library.at, time.monotonic, heedless)
     caller = asking(template)
     assert (await release(gate, caller, wanted_of(abbie))).decision.outcome is Outcome.PERMIT
     await revoke_api_keys(database, OPERATOR, RECOMMENDER)
@@ -242,7 +246,7 @@ async def test_a_key_revoked_while_a_release_is_decided_releases_nothing(
         return await house.library.at(version)
 
     with pytest.raises(UnauthenticatedError):
-        await release(Gate(database, keyring, revoking, time.monotonic), asking(template), wanted_of(abbie))
+        await release(Gate(database, keyring, revoking, time.monotonic, heedless), asking(template), wanted_of(abbie))
     assert await outcomes(database, await customer_of(database, abbie)) == ["consent"]
 
 
@@ -260,7 +264,9 @@ async def test_policies_published_while_a_release_is_decided_make_it_decide_agai
                 await publications.publish(connection, keyring, Publication(2, version), files)
         return await house.library.at(version)
 
-    answer = await release(Gate(database, keyring, publishing, time.monotonic), asking(template), wanted_of(abbie))
+    answer = await release(
+        Gate(database, keyring, publishing, time.monotonic, heedless), asking(template), wanted_of(abbie)
+    )
     assert (answer.decision.outcome, decided) == (Outcome.PERMIT, 2)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from service.errors import PolicyError
 from service.model.catalogue import Catalogue
-from service.model.words import AttributeId, Basis, Provenance, PurposeId
+from service.model.words import AttributeId, Basis, Provenance, PurposeId, ServiceId
 from service.policy.bundle import Bundle
 from service.policy.catalogue import parse_catalogue
 from service.policy.engine import Policies
@@ -36,6 +36,23 @@ PURPOSES = [
     ('id = "comply.tax"', 'id = "law-based"', "law-based: has the name of a legal basis"),
     ('id = "comply.tax"', 'id = "Tax"', "Tax: Expected `str` matching regex"),
     ("dpv#DirectMarketing", "dpv/DirectMarketing", "market.newsletter: Expected `str` matching regex"),
+    ("since = 2 }\nguess", "since = 3 }\nguess", "attributes: last_destination: since = 3 is no material notice of"),
+    ("since = 2 }\nguess", "sinse = 2 }\nguess", "recommendations: Object contains unknown field `sinse`"),
+    ("since = 2 }\nguess", "since = 0 }\nguess", "personalise.recommendations: Expected `int` >= 1"),
+    ('first_name = "To greet you."\ncontact_email', "first_name = 7\ncontact_email", "Expected `object`, got `int`"),
+    (
+        'contact_email = "To reach you."',
+        'contact_email = { why = "To.", since = 2 }',
+        "since = 2 is no material notice",
+    ),
+    *(
+        ('owner = "Head of the web shop"', f'owner = "x"\nearlier = [{{ {words} }}]', f"recommendations: {fault}")
+        for words, fault in [
+            ("before = 1, retention_days = 9", "Expected `int` >= 2"),
+            ("before = 3, retention_days = 9", "earlier: before = 3 is no material notice of"),
+            ("before = 2, retention_days = 365", "earlier: 365 days are not less than retention_days"),
+        ]
+    ),
     ('orders_this_year = "To add up', 'accessibility_needs = "To add up', "comply.tax: accessibility_needs is a"),
 ]
 ATTRIBUTES = [
@@ -54,8 +71,15 @@ ATTRIBUTES = [
     ("demographic = true", "special = true\nsensitivty = 3", "birth_year: Object contains unknown field"),
     ('id = "first_name"', 'id = "shoe_size"', "shoe_size: no purpose uses it"),
     ('["inferred"]\nsensitivity = 1', '["inferred"]\nsensitivity = 3\nspecial = true', "is never inferred or acq"),
+    (
+        '["inferred"]\nsensitivity = 1',
+        '["inferred"]\npreference = true\nsensitivity = 1',
+        "a preference is volunteered",
+    ),
+    ("special = true", "special = true\npreference = true", "accessibility_needs: a special category is no preference"),
 ]
 SERVICES = [
+    ('id = "recommender"', 'id = "customer"', "customer: has the name of the customer herself"),
     ('uses."comply.tax"', 'uses."comply.taxes"', "finance: uses: no purpose comply.taxes"),
     ('["web", "app", "email"]', '["phone"]', "recommender: uses personalise.recommendations: not on phone"),
     ('"credit_segment", "birth_year"', '"postcode_area"', "recommender: uses personalise.recommendations: not w"),
@@ -67,6 +91,12 @@ SERVICES = [
         '"fulfil.orders", "market',
         "shop: records: fulfil.orders does not rest on consent",
     ),
+    (
+        '"favourite_genres", "postcode_area"]',
+        '"favourite_genres"]\nsince = 2',
+        "uses market.newsletter: since = 2 is no",
+    ),
+    ('"favourite_genres", "postcode_area"]', '"favourite_genres"]\nsince = 0', "newsletter: Expected `int` >= 1"),
     ('team = "finance"', 'team = "finance"\nthird_party = true', "finance: uses comply.tax: which no third party"),
     ('id = "finance"', 'id = "shop"', "shop: stands twice"),
 ]
@@ -172,6 +202,7 @@ def test_the_sample_company_has_purposes_on_every_legal_basis_but_a_public_task(
         "fulfil.orders": Basis.CONTRACT,
         "book.trips": Basis.CONTRACT,
         "serve.requests": Basis.CONTRACT,
+        "keep.preferences": Basis.CONTRACT,
         "comply.tax": Basis.LEGAL_OBLIGATION,
         "prevent.fraud": Basis.LEGITIMATE_INTEREST,
         "protect.travellers": Basis.VITAL_INTEREST,
@@ -189,7 +220,7 @@ def test_the_sample_company_has_seven_services_and_attributes_of_every_provenanc
         "finance",
         "airline",
     }
-    assert len(catalogue.attributes) == 31
+    assert len(catalogue.attributes) == 33
     assert {p for a in catalogue.attributes.values() for p in a.provenances} == set(Provenance)
 
 
@@ -236,13 +267,28 @@ def test_a_value_must_be_of_its_attribute_s_kind(
         kind.canonical(wrong)
 
 
-def test_a_yes_to_the_first_recommendations_notice_no_longer_covers_it(catalogue: Catalogue) -> None:
-    purpose = PurposeId("personalise.recommendations")
-    assert catalogue.notice_in_force(purpose) == 2
-    assert [catalogue.covers(purpose, version) for version in (1, 2)] == [False, True]
+def covered(catalogue: Catalogue, purpose: PurposeId, service: ServiceId, version: int) -> set[str]:
+    return {id_ for id_ in catalogue.attributes if catalogue.covers(purpose, version, service, id_)}
 
 
-def test_a_yes_to_the_first_newsletter_notice_still_covers_it(catalogue: Catalogue) -> None:
+def test_a_yes_to_the_first_recommendations_notice_covers_all_but_what_the_second_asked_for_first(
+    catalogue: Catalogue,
+) -> None:
+    purpose, service = PurposeId("personalise.recommendations"), ServiceId("recommender")
+    assert (catalogue.notice_in_force(purpose), catalogue.newest_material(purpose)) == (2, 2)
+    none, first, second = (covered(catalogue, purpose, service, version) for version in (0, 1, 2))
+    assert none == set()
+    assert second == set(catalogue.purposes[purpose].attributes)
+    assert second - first == {"last_destination", "orders_this_year", "accessibility_needs"}
+
+
+def test_a_yes_to_the_first_newsletter_notice_covers_all_that_it_is_used_for(catalogue: Catalogue) -> None:
+    purpose, service = PurposeId("market.newsletter"), ServiceId("newsletter")
+    assert (catalogue.notice_in_force(purpose), catalogue.newest_material(purpose)) == (2, 1)
+    assert covered(catalogue, purpose, service, 1) == set(catalogue.purposes[purpose].attributes)
+
+
+def test_no_notice_covers_a_service_or_an_attribute_that_the_purpose_does_not_have(catalogue: Catalogue) -> None:
     purpose = PurposeId("market.newsletter")
-    assert catalogue.notice_in_force(purpose) == 2
-    assert [catalogue.covers(purpose, version) for version in (1, 2)] == [True, True]
+    assert covered(catalogue, purpose, ServiceId("finance"), 9) == set()
+    assert "birth_year" not in covered(catalogue, purpose, ServiceId("newsletter"), 9)

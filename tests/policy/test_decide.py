@@ -3,11 +3,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec import structs
 
+from service.model.catalogue import Earlier
 from service.model.decision import Decision, Obligation, Outcome
 from service.model.facts import Facts, SealedFact
-from service.model.situation import Asked
+from service.model.situation import Asked, everybody
 from service.model.words import AgeBand, AttributeId, Channel, Provenance, PurposeId, ServiceId, Status
 from service.policy.decide import decide
 from service.policy.engine import Answer, Policies
@@ -90,11 +93,59 @@ def test_a_yes_whose_time_has_run_is_expired(policies: Policies, asked: Asked, a
     assert released(decide(policies, asked, [FIRST_NAME], just_in_time)) == ["first_name"]
 
 
-def test_a_yes_to_an_older_notice_does_not_cover_what_is_asked_today(
+def test_a_yes_to_an_older_notice_covers_what_that_asked_for_and_nothing_that_is_new(
+    policies: Policies, ana: Facts
+) -> None:
+    shop = Asked(ServiceId("shop"), PurposeId("personalise.recommendations"), Channel.WEB)
+    wanted = [*TEN[:4], AttributeId("orders_this_year")]
+    decision = decide(policies, shop, wanted, answering(ana, notice=1))
+    assert released(decision) == ["first_name", "favourite_genres", "browsed_genres"]
+    assert reasons(decision) == dict.fromkeys(["last_destination", "orders_this_year"], "notice-superseded")
+    assert decide(policies, shop, wanted, answering(ana, notice=2)).withheld == ()
+
+
+def test_a_yes_in_so_many_words_to_an_older_notice_does_not_cover_a_special_category_that_is_new(
     policies: Policies, asked: Asked, ana: Facts
 ) -> None:
-    decision = decide(policies, asked, [FIRST_NAME], answering(ana, notice=1))
-    assert reasons(decision) == {"first_name": "notice-superseded"}
+    needs = AttributeId("accessibility_needs")
+    decision = decide(policies, asked, [needs], answering(ana, notice=1, explicit=True))
+    assert reasons(decision) == {needs: "notice-superseded"}
+
+
+def test_an_editorial_notice_asks_nobody_again(policies: Policies, ana: Facts) -> None:
+    wanted = [*TEN[:2], AttributeId("contact_email")]
+    said = answering(ana, purpose=NEWSLETTER.purpose, channel=NEWSLETTER.channel, notice=1)
+    assert policies.catalogue.notice_in_force(NEWSLETTER.purpose) == 2
+    old = decide(policies, NEWSLETTER, wanted, said)
+    assert old == decide(policies, NEWSLETTER, wanted, answering(said, notice=2))
+    assert released(old) == wanted
+
+
+@given(everyone=st.data(), older=st.integers(0, 3), newer=st.integers(0, 3))
+def test_an_older_notice_never_widens(
+    policies: Policies, ana: Facts, everyone: st.DataObject, older: int, newer: int
+) -> None:
+    asked = everyone.draw(st.sampled_from(everybody(policies.catalogue)))
+    older, newer = sorted([older, newer])
+    said = answering(ana, purpose=asked.purpose, channel=asked.channel, explicit=True)
+    every = list(policies.catalogue.attributes)
+    less, more = (decide(policies, asked, every, answering(said, notice=notice)) for notice in (older, newer))
+    assert set(released(less)) <= set(released(more))
+    assert not less.permits or set(more.obligations) <= set(less.obligations)
+
+
+def test_who_agreed_before_data_was_kept_for_longer_is_kept_for_as_long_as_she_agreed_to(
+    policies: Policies, asked: Asked, ana: Facts
+) -> None:
+    purpose = policies.catalogue.purposes[asked.purpose]
+    longer = structs.replace(purpose, retention_days=900, earlier=(Earlier(before=2, retention_days=365),))
+    catalogue = structs.replace(policies.catalogue, purposes={**policies.catalogue.purposes, asked.purpose: longer})
+    changed = structs.replace(policies, code=structs.replace(policies.code, catalogue=catalogue))
+    made_afresh = Obligation("delete-after", 1)
+    for notice, due in [(1, (made_afresh, Obligation("delete-after", 365))), (2, (made_afresh,))]:
+        assert decide(changed, asked, [FIRST_NAME], answering(ana, notice=notice)).obligations == due
+    refused = decide(changed, asked, [FIRST_NAME], answering(ana, notice=1, status=Status.WITHDRAWN))
+    assert refused.obligations == ()
 
 
 @pytest.mark.parametrize("change", [{"channel": Channel.APP}, {"purpose": PurposeId("market.newsletter")}])

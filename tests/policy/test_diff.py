@@ -111,15 +111,28 @@ def test_nothing_is_different_from_itself_or_from_other_words_for_the_same(polic
     assert changes(policies.code, other.code) == []
 
 
-def test_a_new_notice_that_asks_more_tightens(policies: Policies, bundle: Bundle) -> None:
-    notice = "notices/market.newsletter/{}.en.md"
-    text = bundle.files[notice.format(1)]
-    other = compile_policies(Bundle({**bundle.files, notice.format(3): text}))
-    assert list(in_words(changes(policies.code, other.code))) == [
-        f"tightens every service, for market.newsletter: a yes to notice {v} no longer covers it" for v in (1, 2)
+def test_what_is_covered_only_since_a_later_notice_is_tightened(
+    policies: Policies, bundle: Bundle, changed: Change, code_in: Callable[[Bundle], Code]
+) -> None:
+    third = {"notices/market.newsletter/3.en.md": bundle.files["notices/market.newsletter/1.en.md"]}
+    why = "To put the books you like first."
+    since = changed("purposes.toml", f'"{why}"', f'{{ why = "{why}", since = 3 }}')
+    other = code_in(Bundle({**since.files, **third}))
+    said = "newsletter, for market.newsletter: a yes to notice {} {}: favourite_genres"
+    assert list(in_words(changes(policies.code, other))) == [
+        "tightens " + said.format(v, "no longer covers") for v in (1, 2)
     ]
-    assert list(in_words(changes(other.code, policies.code))) == [
-        f"loosens every service, for market.newsletter: a yes to notice {v} covers it again" for v in (1, 2)
+    assert list(in_words(changes(other, policies.code))) == [
+        "loosens " + said.format(v, "comes to cover") for v in (1, 2)
+    ]
+
+
+def test_data_kept_for_longer_is_loosened_but_for_who_agreed_before(policies: Policies, code_after: After) -> None:
+    grown = "retention_days = 400\nearlier = [{ before = 2, retention_days = 365 }]"
+    other = code_after("purposes.toml", "retention_days = 365", grown)
+    about = "loosens every service, for personalise.recommendations"
+    assert list(in_words(changes(policies.code, other))) == [
+        f"{about}: a yes to notice 2 lets it be kept for 400 days, not 365"
     ]
 
 

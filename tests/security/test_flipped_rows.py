@@ -214,6 +214,49 @@ async def test_a_restrictions_row_of_which_anything_was_changed_is_a_refusal(
     assert heard.alarms() == [UNPROVEN_LIMITS] * len(changes)
 
 
+LATER_COLUMNS = (
+    "more_than_told = true",
+    "objections = '{}'",
+    "objections = array_append(objections, 'comply.tax')",
+    "paused_until = NULL",
+    "paused_until = paused_until - interval '1 microsecond'",
+    "quiet_hours = ''",
+    "quiet_hours = '22:00-07:00 Europe/London'",
+    "linked = ARRAY[gen_random_uuid()]",
+)
+
+
+async def test_what_she_chose_beyond_flags_cannot_be_changed_by_sql(
+    api: Api, zephyrine: Person, owner: asyncpg.Connection, heard: Heard
+) -> None:
+    for choice in (
+        {"choice": "more-than-told", "value": "no"},
+        {"choice": "objection", "value": "raised", "purpose": "prevent.fraud"},
+        {"choice": "pause", "value": "2126-01-01T00:00:00Z"},
+        {"choice": "quiet-hours", "value": "22:00-07:00 Europe/Berlin"},
+    ):
+        await api.post(f"/v1/customers/{zephyrine.at_shop}/choices", "shop", choice)
+    assert_denied(await ask(api, zephyrine, "first_name"), "paused")
+    heard.listen(api)
+    for change in LATER_COLUMNS:
+        async with for_a_moment(owner, "restrictions"):
+            await changed(owner, f"UPDATE restrictions SET {change}")  # noqa: S608  ours
+            assert_denied(await ask(api, zephyrine, "first_name"), "unverified")
+    assert heard.alarms() == [UNPROVEN_LIMITS] * len(LATER_COLUMNS)
+
+
+async def test_whoever_writes_a_no_by_sql_takes_nothing_from_her(
+    api: Api, zephyrine: Person, owner: asyncpg.Connection
+) -> None:
+    words = ["may_profile", "paused_until:2020-01-01T00:00:00+00:00", "age_band:adult", "objection:comply.tax"]
+    for word, reason in zip(words, ["no-profiling", None, None, None], strict=True):
+        async with for_a_moment(owner, "restrictions"):
+            await changed(owner, "UPDATE restrictions SET said_no = ARRAY[$1]", word)
+            answer = await ask(api, zephyrine, "first_name")
+            found = [each["reason"] for each in answer.json()["withheld"]]
+            assert found == ([] if reason is None else [reason])
+
+
 async def test_the_restrictions_of_somebody_else_are_a_refusal(
     api: Api, zephyrine: Person, bo: Person, owner: asyncpg.Connection, database: Database, keyring: Keyring
 ) -> None:

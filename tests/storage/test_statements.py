@@ -5,8 +5,12 @@ from uuid import UUID
 
 import pytest
 
-from service.database import Database
-from service.storage import statements
+from service.crypto.keyring import Keyring
+from service.database import Database, opened
+from service.model.situation import Asked
+from service.model.words import AttributeId, Channel, CustomerId, PurposeId, ServiceId
+from service.storage import facts, statements
+from tests.conftest import Api, Person
 
 STORES = Path(statements.__file__).parent
 EVERY = [
@@ -19,6 +23,7 @@ HOT = [
     ("customers", "by_pairwise", ("shop", "byc_x")),
     ("customers", "by_identifier", ("email", bytes(32))),
     ("access", "credential", ("x",)),
+    ("notices", "asked", (UUID(int=1), "web", ["p"], [1])),
     ("ledger", "append_if_unchanged", ("e", UUID(int=1), "k", "a", None, b"", 1, 1, "x")),
 ]
 
@@ -40,3 +45,16 @@ async def test_a_hot_statement_never_reads_a_whole_table(
         await connection.execute("SET LOCAL enable_seqscan = off")
         plan = "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN {sql}", *arguments))
     assert "Seq Scan" not in plan, plan
+
+
+async def test_a_connection_that_has_met_nothing_yet_reads_whatever_is_stored(
+    api: Api, abbie: Person, database: Database, database_url: str, keyring: Keyring
+) -> None:
+    async with database.connection() as connection:
+        hers: CustomerId = await connection.fetchval("SELECT id FROM customer")
+        await connection.execute("UPDATE restrictions SET linked = ARRAY[$1::uuid]", hers)
+    asked = Asked(ServiceId("shop"), PurposeId("personalise.recommendations"), Channel.WEB)
+    async with opened(database_url) as fresh, fresh.connection() as connection:
+        assert (await facts.read(connection, keyring, hers, asked, [AttributeId("first_name")])).facts.standing
+    async with opened(database_url) as fresh, fresh.connection() as connection:
+        assert (await facts.read_profile(connection, keyring, hers)).facts

@@ -27,13 +27,14 @@ from service.errors import (
 from service.importing import lines, rejects_into
 from service.model import jsonlines
 from service.model.callers import OperatorCaller, ServiceCaller
+from service.model.choices import replay
 from service.model.columns import Columns, Format, read_columns
 from service.model.facts import Restrictions
 from service.model.identifiers import Identifier, identifier
 from service.model.sheet import Reject, Row, rows
 from service.model.words import AgeBand, AttributeId, CustomerId, IdentifierKind, Provenance, ServiceId
 from service.policy.engine import Policies
-from service.storage import customers
+from service.storage import choices, customers
 from service.usecases.customers import Claim, contribute, enrol
 from service.usecases.imports import Means, Summary, import_customers
 from tests import opening
@@ -536,6 +537,22 @@ async def test_a_later_row_makes_a_minor_and_no_row_makes_her_an_adult_again(mea
     async with means.database.connection() as connection:
         bodies = [row["body"] for row in await connection.fetch("SELECT body FROM entry ORDER BY position")]
     assert [b'"restrictions":["age_band"]' in body for body in bodies].count(True) == 2
+
+
+async def test_what_holds_after_imports_is_the_replay_of_what_they_said_of_her_age(means: Means) -> None:
+    everybody = [{"Customer no": str(n), "E-Mail": f"p{n}@example.com", "Adult": "YN"[n % 2 :][:1]} for n in range(6)]
+    await bring(means, sheet(*everybody, {"Customer no": "7", "E-Mail": "p7@example.com"}))
+    await bring(means, sheet(*({**each, "Adult": "N"} for each in everybody)))
+    async with means.database.connection() as connection:
+        ids = [row["id"] for row in await connection.fetch("SELECT id FROM customer")]
+        held = await customers.restrictions_of(connection, means.keyring, ids)
+        said = {id_: await choices.history(connection, id_, 10) for id_ in ids}
+        late = (
+            "SELECT count(*) FROM choice_event e JOIN customer c ON c.id = e.customer AND e.recorded_at > c.changed_at"
+        )
+        assert await connection.fetchval(late) == 0
+    assert held == {id_: replay(each.choice for each in reversed(events)) for id_, events in said.items()}
+    assert sorted(len(events) for events in said.values()) == [0, 1, 1, 1, 2, 2, 2]
 
 
 async def test_a_row_of_which_only_the_age_band_is_new_is_an_update(means: Means) -> None:

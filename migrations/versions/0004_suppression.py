@@ -5,8 +5,8 @@ Safe while the previous release runs: a new table, which the old code neither re
 
 from alembic import op
 
-revision = "0003"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 
 STATEMENTS = (
     """

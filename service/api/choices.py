@@ -1,0 +1,266 @@
+"""``/v1/me/choices`` for the customer herself, ``/v1/customers/{id}/choices`` for services: choices beyond purposes."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from litestar import Request, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+from msgspec import Meta, Struct, structs
+
+from service.api.actions import Actions
+from service.api.attempts import attempt_of
+from service.api.bodies import instant, read_body
+from service.api.described import described
+from service.api.wire import Instant, PurposeWord, Staff, customer_in_path
+from service.errors import (
+    MissingFieldError,
+    NotGrantedError,
+    NotInterestBasedError,
+    UnknownCustomerError,
+    UnknownPurposeError,
+    WrongKindError,
+)
+from service.model.callers import CustomerCaller, ServiceCaller
+from service.model.choices import FLAG, LIFTED, NO, NONE, RAISED, YES, Choice, Kind, Objection, Pause, choice_from
+from service.model.facts import Restrictions
+from service.model.quiet_hours import WRITTEN
+from service.model.words import AgeBand, Channel, Method, PurposeId
+from service.usecases.choices import Choices, Conflict, Said, Taken
+
+Value = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=80,
+        description=(
+            "`yes` or `no`; of an objection `raised` or `lifted`; of a pause when it ends, or `none`; "
+            "of quiet hours `22:00-07:00 Europe/Berlin`, or `none`; of an age band `minor`."
+        ),
+        examples=[NO],
+    ),
+]
+TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})"
+
+
+def _rule(kinds: list[str], value: dict[str, Any], *also: str) -> dict[str, Any]:
+    then = {"properties": {"value": value}} | ({"required": list(also)} if also else {})
+    return {"if": {"properties": {"choice": {"enum": kinds}}}, "then": then}
+
+
+EACH_KIND_HAS_ITS_VALUES = {
+    "allOf": [
+        _rule([str(kind) for kind in FLAG], {"enum": [YES, NO]}),
+        _rule([Kind.OBJECTION.value], {"enum": [RAISED, LIFTED]}, "purpose"),
+        _rule([Kind.PAUSE.value], {"anyOf": [{"const": NONE}, {"pattern": f"^{TIME}$"}]}),
+        _rule([Kind.QUIET_HOURS.value], {"anyOf": [{"const": NONE}, {"pattern": f"^{WRITTEN.pattern}$"}]}),
+        _rule([Kind.AGE_BAND.value], {"const": AgeBand.MINOR.value}),
+    ]
+}
+REFUSALS = (UnknownPurposeError, NotInterestBasedError)
+
+
+class HerChoice(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """One choice. An objection names the purpose; an age band is here only ever ``minor``."""
+
+    choice: Kind
+    value: Value
+    purpose: PurposeWord | None = None
+
+
+class ChoiceElsewhere(HerChoice, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """A choice captured elsewhere: also how, by which member of staff, and when."""
+
+    method: Literal["api", "phone", "paper", "counter"] = "api"
+    actor: Staff | None = None
+    given_at: Instant | None = None
+
+
+class Overruled(Struct, frozen=True):
+    """A yes to something that an outside company gets, while she wants nothing shared; the no wins."""
+
+    purpose: str
+    channel: Channel
+    given: Instant
+
+
+class Recorded(Struct, frozen=True, omit_defaults=True):
+    """A choice was recorded, and what it overrules."""
+
+    choice: Kind
+    value: str
+    version: int
+    entry: str
+    purpose: str | None = None
+    conflicts: list[Overruled] = []
+
+
+class Holds(Struct, frozen=True, omit_defaults=True):
+    """What holds for one kind of choice."""
+
+    choice: Kind
+    value: str
+    purpose: str | None = None
+
+
+class Event(Struct, frozen=True, omit_defaults=True):
+    """One choice of the history."""
+
+    choice: Kind
+    value: str
+    method: Method
+    recorded_by: str
+    given_at: Instant
+    recorded_at: Instant
+    entry: str
+    purpose: str | None = None
+
+
+class HerChoices(Struct, frozen=True, omit_defaults=True):
+    """What holds beside her consents, what it overrules, and the latest hundred choices, newest first."""
+
+    holds: list[Holds]
+    conflicts: list[Overruled]
+    history: list[Event]
+    no_sharing_since: Instant | None = None
+    """Since when nothing may be shared with outside companies, where that is so."""
+
+
+AT = datetime(2026, 11, 2, 10, tzinfo=UTC)
+ENTRY = "ent_01K9Z6V7W8X9Y0Z1A2B3C4D5E6"
+EXAMPLE_RECORDED = Recorded(Kind.MARKETING, NO, 43, ENTRY)
+EXAMPLE_CHOICES = HerChoices(
+    [Holds(Kind.MARKETING, NO), Holds(Kind.OBJECTION, RAISED, "prevent.fraud")],
+    [Overruled("market.newsletter", Channel.EMAIL, AT)],
+    [Event(Kind.MARKETING, NO, Method.PORTAL, "customer", AT, AT, ENTRY)],
+    AT,
+)
+
+
+@post(
+    "/v1/customers/{customer:str}/choices",
+    status_code=200,
+    opt=described(
+        caller="service",
+        body=ChoiceElsewhere,
+        writes=True,
+        body_rule=EACH_KIND_HAS_ITS_VALUES,
+        body_example=ChoiceElsewhere(choice=Kind.MARKETING, value=NO, method="phone", actor="agent-7"),
+        answer=Recorded,
+        example=EXAMPLE_RECORDED,
+        refusals=(*REFUSALS, UnknownCustomerError, NotGrantedError),
+    ),
+)
+async def record_choice(
+    request: Request[Any, Any, Any],
+    customer: FromPath[str],
+    actions: NamedDependency[Actions],
+    caller: NamedDependency[ServiceCaller],
+) -> Recorded:
+    """Record a choice captured elsewhere, if it only takes away: whatever opens something is hers to say."""
+    body = await read_body(request, ChoiceElsewhere)
+    said = structs.replace(
+        _said(body, Method(body.method)),
+        customer=customer_in_path(customer),
+        actor=body.actor or "",
+        given_at=None if body.given_at is None else instant(body.given_at, "/given_at"),
+    )
+    return _recorded(said.choice, await actions.choose(caller, said, await attempt_of(request, caller)))
+
+
+@post(
+    "/v1/me/choices",
+    status_code=200,
+    opt=described(
+        caller="customer",
+        body=HerChoice,
+        writes=True,
+        body_rule=EACH_KIND_HAS_ITS_VALUES,
+        body_example=HerChoice(choice=Kind.MARKETING, value=NO),
+        answer=Recorded,
+        example=EXAMPLE_RECORDED,
+        refusals=REFUSALS,
+    ),
+)
+async def choose(
+    request: Request[Any, Any, Any], actions: NamedDependency[Actions], me: NamedDependency[CustomerCaller]
+) -> Recorded:
+    """Object, restrict, pause, or open; what takes away holds at once, for every service."""
+    said = _said(await read_body(request, HerChoice), Method.PORTAL)
+    return _recorded(said.choice, await actions.choose(me, said, await attempt_of(request, me)))
+
+
+@get("/v1/me/choices", opt=described(caller="customer", answer=HerChoices, example=EXAMPLE_CHOICES))
+async def read_choices(actions: NamedDependency[Actions], me: NamedDependency[CustomerCaller]) -> HerChoices:
+    """Return what holds beside her consents, what it overrules, and what she chose before."""
+    found = await actions.read_choices(me)
+    return HerChoices(
+        list(_holds(found)),
+        [_overruled(each) for each in found.conflicts],
+        [
+            Event(
+                each.choice.kind,
+                _value(each.choice),
+                each.method,
+                each.recorder,
+                each.given_at,
+                each.recorded_at,
+                each.entry,
+                _purpose(each.choice),
+            )
+            for each in found.history
+        ],
+        found.no_sharing_since,
+    )
+
+
+def _said(body: HerChoice, method: Method) -> Said:
+    return Said(choice=_choice(body), method=method)
+
+
+def _choice(body: HerChoice) -> Choice:
+    """Return the choice of a body, or refuse a value that its kind does not have."""
+    if body.choice is Kind.OBJECTION and body.purpose is None:
+        raise MissingFieldError("an objection names the purpose", pointer="/purpose")
+    if body.choice is not Kind.OBJECTION and body.purpose is not None:
+        raise WrongKindError("only an objection names a purpose", pointer="/purpose")
+    if body.choice is Kind.PAUSE and body.value != NONE and not re.fullmatch(TIME, body.value):
+        raise WrongKindError("expected a time or none", pointer="/value")
+    if body.choice is Kind.AGE_BAND and body.value != AgeBand.MINOR:
+        raise WrongKindError("expected minor: an adult is enrolled as one", pointer="/value")
+    try:
+        found = choice_from(body.choice, f"{body.purpose} {body.value}" if body.purpose else body.value)
+    except ValueError:
+        raise WrongKindError(f"no value of {body.choice}", pointer="/value") from None
+    if isinstance(found, Pause) and found.until is not None:
+        return Pause(instant(found.until, "/value"))
+    return found
+
+
+def _recorded(choice: Choice, taken: Taken) -> Recorded:
+    conflicts = [_overruled(each) for each in taken.conflicts]
+    return Recorded(choice.kind, _value(choice), taken.version, taken.entry, _purpose(choice), conflicts)
+
+
+def _holds(found: Choices) -> Iterator[Holds]:
+    limits: Restrictions = found.limits
+    yield from (Holds(kind, YES if getattr(limits, field) else NO) for kind, field in FLAG.items())
+    yield from (Holds(Kind.OBJECTION, RAISED, purpose) for purpose in limits.objections)
+    paused = limits.paused_until is not None and limits.paused_until > found.now
+    yield Holds(Kind.PAUSE, Pause(limits.paused_until if paused else None).value)
+    yield Holds(Kind.QUIET_HOURS, limits.quiet_hours or NONE)
+    yield Holds(Kind.AGE_BAND, limits.age_band)
+
+
+def _value(choice: Choice) -> str:
+    return choice.value.rpartition(" ")[2] if isinstance(choice, Objection) else choice.value
+
+
+def _purpose(choice: Choice) -> PurposeId | None:
+    return choice.purpose if isinstance(choice, Objection) else None
+
+
+def _overruled(conflict: Conflict) -> Overruled:
+    return Overruled(conflict.purpose, Channel(conflict.channel), conflict.since)

@@ -1,0 +1,281 @@
+"""Choices beyond single purposes: what she restricts, objects to, opens and puts off, and what holds after each.
+
+Pure: what holds for a customer is the replay of her choices, whoever recorded them and by which road.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from msgspec import Struct, structs
+
+from service.model.facts import FLAGS, Restrictions, restrictions_at_enrolment, with_age_band
+from service.model.quiet_hours import quiet_hours
+from service.model.words import Acting, AgeBand, EntryId, Method, PurposeId
+
+YES, NO, NONE = "yes", "no", "none"
+RAISED, LIFTED = "raised", "lifted"
+
+
+class Kind(StrEnum):
+    """What a choice is about. The words are stored for ever."""
+
+    PROCESSING = "processing"
+    MARKETING = "marketing"
+    PROFILING = "profiling"
+    SHARING = "sharing"
+    OBSERVED = "observed"
+    ACQUIRED = "acquired"
+    INFERRED = "inferred"
+    DEMOGRAPHIC = "demographic"
+    MORE_THAN_TOLD = "more-than-told"
+    OBJECTION = "objection"
+    PAUSE = "pause"
+    QUIET_HOURS = "quiet-hours"
+    AGE_BAND = "age-band"
+
+
+FLAG: dict[Kind, str] = {
+    Kind.PROCESSING: "may_process",
+    Kind.MARKETING: "may_market",
+    Kind.PROFILING: "may_profile",
+    Kind.SHARING: "may_share",
+    Kind.OBSERVED: "observed_allowed",
+    Kind.ACQUIRED: "acquired_allowed",
+    Kind.INFERRED: "inferred_allowed",
+    Kind.DEMOGRAPHIC: "demographic_allowed",
+    Kind.MORE_THAN_TOLD: "more_than_told",
+}
+"""The kinds that are a yes or a no, and the field of restrictions that each is kept in."""
+
+
+class Allowed(Struct, frozen=True):
+    """A yes or a no to one way of treating her."""
+
+    kind: Kind
+    allowed: bool
+
+    @property
+    def value(self) -> str:
+        """Its canonical text."""
+        return YES if self.allowed else NO
+
+
+class Objection(Struct, frozen=True):
+    """An objection to one purpose of a legitimate interest (GDPR Art. 21(1)), or that she lifts it."""
+
+    purpose: PurposeId
+    stands: bool
+    kind: Kind = Kind.OBJECTION
+
+    @property
+    def value(self) -> str:
+        """Its canonical text."""
+        return f"{self.purpose} {RAISED if self.stands else LIFTED}"
+
+
+class Pause(Struct, frozen=True):
+    """Peace until an instant; None ends it."""
+
+    until: datetime | None
+    kind: Kind = Kind.PAUSE
+
+    @property
+    def value(self) -> str:
+        """Its canonical text."""
+        return NONE if self.until is None else self.until.astimezone(UTC).isoformat()
+
+
+class Quiet(Struct, frozen=True):
+    """Quiet hours, as ``quiet_hours`` reads them; empty ends them."""
+
+    hours: str
+    kind: Kind = Kind.QUIET_HOURS
+
+    @property
+    def value(self) -> str:
+        """Its canonical text."""
+        return self.hours or NONE
+
+
+class Age(Struct, frozen=True):
+    """A word on her age that was believed."""
+
+    band: AgeBand
+    kind: Kind = Kind.AGE_BAND
+
+    @property
+    def value(self) -> str:
+        """Its canonical text."""
+        return str(self.band)
+
+
+Choice = Allowed | Objection | Pause | Quiet | Age
+
+
+class Chosen(Struct, frozen=True, kw_only=True):
+    """One choice, as it reached us: an event, kept for ever.
+
+    ``acting``: who spoke, ``actor``: which one of them, ``recorder``: the caller who told us.
+    """
+
+    choice: Choice
+    method: Method
+    acting: Acting
+    actor: str
+    recorder: str
+    given_at: datetime
+    recorded_at: datetime
+    entry: EntryId
+
+
+def choice_from(kind: str, value: str) -> Choice:
+    """Return a choice from its canonical text; raises ValueError for what is none."""
+    found = Kind(kind)
+    if found in FLAG:
+        if value not in (YES, NO):
+            raise ValueError("a yes or a no is expected")
+        return Allowed(found, value == YES)
+    match found:
+        case Kind.OBJECTION:
+            purpose, _, stands = value.partition(" ")
+            if not purpose or stands not in (RAISED, LIFTED):
+                raise ValueError("an objection to a purpose is raised or lifted")
+            return Objection(PurposeId(purpose), stands == RAISED)
+        case Kind.PAUSE:
+            return Pause(None if value == NONE else _instant(value))
+        case Kind.QUIET_HOURS:
+            return Quiet("" if value == NONE else _readable(value))
+        case _:
+            return Age(AgeBand(value))
+
+
+def restrictions_after(limits: Restrictions, choice: Choice) -> Restrictions:
+    """Return what holds once this choice is recorded."""
+    match choice:
+        case Allowed():
+            return structs.replace(limits, **{FLAG[choice.kind]: choice.allowed})
+        case Objection():
+            others = {each for each in limits.objections if each != choice.purpose}
+            return structs.replace(
+                limits, objections=tuple(sorted(others | ({choice.purpose} if choice.stands else set())))
+            )
+        case Pause():
+            return structs.replace(limits, paused_until=choice.until)
+        case Quiet():
+            return structs.replace(limits, quiet_hours=choice.hours)
+        case Age():
+            # Only a word that was believed is recorded, so it was for its recorder to say.
+            return with_age_band(limits, choice.band, may_open=True)
+
+
+def replay(choices: Iterable[Choice]) -> Restrictions:
+    """Return what holds for a customer after these choices, in the order in which they were recorded."""
+    limits = restrictions_at_enrolment(AgeBand.UNKNOWN)
+    for choice in choices:
+        limits = restrictions_after(limits, choice)
+    return limits
+
+
+def chosen_at_enrolment(band: AgeBand) -> list[Choice]:
+    """Return the choices that lead from the replay of nothing to what holds for somebody who is new."""
+    return [] if band is AgeBand.UNKNOWN else [Age(band)]
+
+
+# --- what only takes away ------------------------------------------------------------------------------------
+
+
+def narrows(before: Restrictions, after: Restrictions) -> bool:
+    """Whether what holds after opens nothing that was closed before."""
+    return (
+        all(getattr(before, flag) or not getattr(after, flag) for flag in FLAGS)
+        and (after.age_band is before.age_band or after.age_band is AgeBand.MINOR)
+        and set(before.objections) <= set(after.objections)
+        and (
+            before.paused_until is None
+            or (after.paused_until is not None and after.paused_until >= before.paused_until)
+        )
+        and before.quiet_hours in ("", after.quiet_hours)
+        and set(before.linked) <= set(after.linked)
+    )
+
+
+def takes_away(choice: Choice) -> bool:
+    """Whether a choice is of the kind that only takes away: what anybody who knows her may record."""
+    match choice:
+        case Allowed():
+            return not choice.allowed
+        case Objection():
+            return choice.stands
+        case Pause():
+            return choice.until is not None
+        case Quiet():
+            return bool(choice.hours)
+        case Age():
+            return choice.band is AgeBand.MINOR
+
+
+def said_no(choice: Choice) -> str:
+    """Return a choice that takes away in the word under which it is kept where there is no key to prove a row with."""
+    match choice:
+        case Allowed():
+            return FLAG[choice.kind]
+        case Objection():
+            return f"objection:{choice.purpose}"
+        case Pause():
+            return f"paused_until:{choice.value}"
+        case Quiet():
+            return f"quiet_hours:{choice.hours}"
+        case Age():
+            return f"age_band:{choice.band}"
+
+
+def less(limits: Restrictions, words: Iterable[str]) -> Restrictions | None:
+    """Take away from what a row says what was said while no key was there; None when a word cannot be read.
+
+    Whoever writes such a word without us can only take away too: one that would open something changes nothing.
+    """
+    for word in words:
+        try:
+            after = restrictions_after(limits, _taken_away(word))
+        except ValueError:
+            return None
+        limits = after if narrows(limits, after) else limits
+    return limits
+
+
+def _taken_away(word: str) -> Choice:
+    name, _, value = word.partition(":")
+    match name:
+        case "objection":
+            return choice_from(Kind.OBJECTION, f"{value} {RAISED}")
+        case "paused_until":
+            return choice_from(Kind.PAUSE, value)
+        case "quiet_hours":
+            return choice_from(Kind.QUIET_HOURS, value)
+        case "age_band":
+            return choice_from(Kind.AGE_BAND, value)
+        case _:
+            return Allowed(_kind_of(name), allowed=False)
+
+
+def _kind_of(field: str) -> Kind:
+    for kind, name in FLAG.items():
+        if name == field:
+            return kind
+    raise ValueError("no such field")
+
+
+def _instant(text: str) -> datetime:
+    written = datetime.fromisoformat(text)
+    if written.tzinfo is None:
+        raise ValueError("an instant has a time zone")
+    try:
+        return written.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("no clock shows this") from None
+
+
+def _readable(hours: str) -> str:
+    quiet_hours(hours)
+    return hours

@@ -1,0 +1,89 @@
+"""Proving that what stands is what was said: every customer's events are replayed and compared with her rows."""
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from uuid import UUID
+
+from msgspec import Struct
+
+from service.crypto.keyring import Keyring
+from service.database import Connection, Database
+from service.model.choices import Choice
+from service.model.choices import replay as replay_choices
+from service.model.consent import Answer, Spot, replay
+from service.model.facts import Restrictions
+from service.model.words import CustomerId
+from service.storage import customers, past
+from service.storage.past import Stood
+
+BATCH = 200
+FIRST = UUID(int=0)
+
+
+class Difference(Struct, frozen=True):
+    """Something of a customer that does not follow from what was recorded; in words, without a value."""
+
+    customer: CustomerId
+    what: str
+
+
+class Audited(Struct, frozen=True):
+    """How many customers were looked at so far, and what was found among the last of them."""
+
+    customers: int
+    differences: list[Difference]
+
+
+async def audit_state(database: Database, keyring: Keyring) -> AsyncIterator[Audited]:
+    """Replay every customer's events, batch by batch, each batch as of one instant."""
+    after, count = FIRST, 0
+    while True:
+        async with database.snapshot() as connection:
+            batch = await past.batch(connection, after, BATCH)
+            found = await _differences(connection, keyring, batch)
+        count += len(batch)
+        yield Audited(count, found)
+        if len(batch) < BATCH:
+            return
+        after = batch[-1]
+
+
+async def _differences(connection: Connection, keyring: Keyring, batch: Sequence[CustomerId]) -> list[Difference]:
+    now = await past.now(connection)
+    answers = await past.answers(connection, batch, now)
+    choices = await past.choices(connection, batch, now)
+    standing = await past.standing(connection, keyring, batch)
+    limits = await customers.restrictions_of(connection, keyring, batch)
+    return [
+        Difference(customer, what)
+        for customer in batch
+        for what in [
+            *_of_answers(answers.get(customer, []), standing.get(customer, [])),
+            *_of_choices(choices.get(customer, []), limits.get(customer)),
+        ]
+    ]
+
+
+def _of_answers(answers: list[Answer], stood: list[Stood]) -> Iterator[str]:
+    said = replay(answers)
+    stands = {Spot(each.standing.purpose, each.standing.channel): each for each in stood}
+    for spot in sorted(said.keys() | stands.keys(), key=lambda each: (each.purpose, each.channel)):
+        where = f"{spot.purpose} on {spot.channel}"
+        if spot not in stands:
+            yield f"{where}: {said[spot].status} was recorded, and nothing stands"
+        elif spot not in said:
+            yield f"{where}: {stands[spot].standing.status} stands, and no answer was recorded"
+        elif stands[spot].standing != said[spot]:
+            yield f"{where}: {stands[spot].standing.status} stands, which does not follow from what was recorded"
+        elif not stands[spot].proven:
+            yield f"{where}: a yes stands that does not carry our MAC"
+
+
+def _of_choices(choices: list[Choice], limits: Restrictions | None) -> Iterator[str]:
+    if limits is None:
+        yield "restrictions: the row is gone or does not carry our MAC"
+        return
+    said = replay_choices(choices)
+    for name in Restrictions.__struct_fields__:
+        # Who is linked with whom is no choice of hers; merges are proven elsewhere.
+        if name != "linked" and getattr(limits, name) != getattr(said, name):
+            yield f"restrictions: {name} does not follow from what she chose"

@@ -1,0 +1,138 @@
+"""What was allowed at an instant, and why: from the events, by the policies that were in force then."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import datetime
+
+from msgspec import Struct
+
+from service.crypto.keyring import Keyring
+from service.database import Connection, Database
+from service.errors import UnknownCustomerError, WrongKindError
+from service.model.callers import CustomerCaller, OperatorCaller
+from service.model.choices import replay as replay_choices
+from service.model.consent import Answer, Ground, Spot, grounds
+from service.model.decision import Decision
+from service.model.facts import Facts, Restrictions, Sealed, SealedFact
+from service.model.identifiers import Identifier
+from service.model.ledger import LookedUp, entry
+from service.model.situation import Asked, everybody
+from service.model.words import AttributeId, Basis, CustomerId, EntryId, PolicyVersion, PurposeId, Status
+from service.policy.decide import decide
+from service.policy.engine import Policies
+from service.storage import customers, ledger, past
+
+PoliciesAt = Callable[[PolicyVersion], Awaitable[Policies]]
+
+
+class Question(Struct, frozen=True, kw_only=True):
+    """Of which instant (None: now), and of which purpose if not of all."""
+
+    at: datetime | None = None
+    purpose: PurposeId | None = None
+
+
+class Answered(Struct, frozen=True):
+    """How she had answered: the status, the notice, and the entry of the answer that stood."""
+
+    status: Status
+    notice: int | None = None
+    entry: EntryId | None = None
+
+
+class Allowed(Struct, frozen=True):
+    """What one service would have been told for one purpose on one channel, of facts that were known and fresh.
+
+    ``answered``: for a purpose that rests on consent.
+    """
+
+    asked: Asked
+    decision: Decision
+    answered: Answered | None
+
+
+class Then(Struct, frozen=True, kw_only=True):
+    """What held at an instant: her choices, and what each service was allowed."""
+
+    at: datetime
+    policies: PolicyVersion | None
+    limits: Restrictions
+    allowed: list[Allowed]
+
+
+async def allowed_to_herself(
+    database: Database, policies_at: PoliciesAt, caller: CustomerCaller, question: Question
+) -> Then:
+    """Return what was allowed of a customer, for her own eyes."""
+    async with database.connection() as connection:
+        return await _then(connection, policies_at, caller.customer, question)
+
+
+async def allowed(
+    database: Database,
+    keyring: Keyring,
+    policies_at: PoliciesAt,
+    caller: OperatorCaller,
+    found_by: Identifier,
+    question: Question,
+) -> Then:
+    """Return what was allowed of a customer, for an operator: that is a look at her, and stands in her ledger."""
+    async with database.transaction() as connection:
+        customer = await customers.by_identifier(connection, keyring, found_by.kind, keyring.index_of(found_by))
+        if customer is None:
+            raise UnknownCustomerError
+        then = await _then(connection, policies_at, customer, question)
+        now = await customers.clock(connection)
+        act = LookedUp(what=f"allowed at {then.at.isoformat()}", reason=caller.reason)
+        await ledger.append(connection, entry(ledger.new_entry_id(now), customer, caller, now, act))
+    return then
+
+
+async def _then(connection: Connection, policies_at: PoliciesAt, customer: CustomerId, question: Question) -> Then:
+    now = await past.now(connection)
+    at = question.at or now
+    if at > now:
+        raise WrongKindError("what will be allowed is not known", pointer="/at")
+    answers = (await past.answers(connection, [customer], at)).get(customer, [])
+    choices = (await past.choices(connection, [customer], at)).get(customer, [])
+    limits, version = replay_choices(choices), await past.policies(connection, at)
+    enrolled = await past.enrolled_at(connection, customer)
+    if version is None or enrolled is None or enrolled > at:
+        return Then(at=at, policies=version, limits=limits, allowed=[])
+    policies = await policies_at(version)
+    found = list(_allowed(policies, customer, at, limits, answers, question.purpose))
+    return Then(at=at, policies=version, limits=limits, allowed=found)
+
+
+def _allowed(
+    policies: Policies,
+    customer: CustomerId,
+    at: datetime,
+    limits: Restrictions,
+    answers: list[Answer],
+    purpose: PurposeId | None,
+) -> Iterator[Allowed]:
+    stands = grounds(answers)
+    for asked in everybody(policies.catalogue):
+        if purpose is not None and asked.purpose != purpose:
+            continue
+        ground = stands.get(Spot(asked.purpose, asked.channel))
+        use = policies.catalogue.services[asked.service].uses[asked.purpose]
+        known = {each: _as_if_known(policies, each, at) for each in map(AttributeId, use.attributes)}
+        facts = Facts(customer, 0, at, None if ground is None else ground.standing, limits, known)
+        consented = policies.catalogue.purposes[asked.purpose].basis is Basis.CONSENT
+        decision = decide(policies, asked, list(known), facts)
+        yield Allowed(asked, decision, _answered(ground, at) if consented else None)
+
+
+def _answered(ground: Ground | None, at: datetime) -> Answered:
+    if ground is None:
+        return Answered(Status.UNKNOWN)
+    return Answered(ground.standing.status_at(at), ground.standing.notice or None, ground.answer.entry)
+
+
+def _as_if_known(policies: Policies, attribute: AttributeId, at: datetime) -> tuple[SealedFact, ...]:
+    """Return a fact of every kind that there may be, of that very moment: what is asked is what was allowed."""
+    return tuple(
+        SealedFact(attribute, provenance, "", at, 0, "", Sealed(b""))
+        for provenance in policies.catalogue.attributes[attribute].provenances
+    )
