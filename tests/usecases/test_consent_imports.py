@@ -32,7 +32,7 @@ from service.policy.engine import Policies
 from service.storage import consents, customers, suppressions
 from service.usecases.imports import Means, Summary, import_customers
 from service.usecases.suppressions import Wanted, leave_alone
-from tests.conftest import PROOF, Api
+from tests.conftest import PROOF, Api, enrol
 
 MARKER = "xyzzyplugh"
 NEWS = Spot(PurposeId("market.newsletter"), Channel.EMAIL)
@@ -141,7 +141,7 @@ async def kept(means: Means, *mails: str) -> dict[str, set[str]]:
 
 
 async def test_a_yes_with_proof_of_notice_and_date_opens_the_door(means: Means, api: Api) -> None:
-    await bring(means, person("ann", name="Ann"), columns=PROFILES)
+    await enrol(api, "ann@example.com", {"first_name": "Ann"})
     assert await may_write(api, "ann@example.com") == "deny"
     summary, _ = await bring(means, person("ann", news="yes", **PROVEN))
     assert summary == Summary(read=1, linked=1, given=1)
@@ -208,8 +208,9 @@ async def test_words_of_which_the_map_does_not_know_are_no_answer_anybody_can_re
 
 
 async def test_a_yes_whose_time_has_run_is_no_yes_any_more(means: Means, api: Api) -> None:
-    await bring(means, person("ann", name="Ann"), columns=PROFILES)
-    await bring(means, person("ann", news="yes", **(PROVEN | {"at": "2019-01-01"})))
+    await enrol(api, "ann@example.com", {"first_name": "Ann"})
+    summary, _ = await bring(means, person("ann", news="yes", **(PROVEN | {"at": "2019-01-01"})))
+    assert summary.given == 1
     assert await may_write(api, "ann@example.com") == "deny"
 
 
