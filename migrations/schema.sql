@@ -351,8 +351,11 @@ CREATE TABLE public.identifier (
     sealed bytea NOT NULL,
     mac_version integer NOT NULL,
     mac bytea NOT NULL,
+    since timestamp with time zone DEFAULT now() NOT NULL,
+    verified_at timestamp with time zone,
+    disowned_at timestamp with time zone,
     CONSTRAINT identifier_digest_check CHECK ((length(digest) = 32)),
-    CONSTRAINT identifier_kind_check CHECK ((kind = ANY (ARRAY['email'::text, 'phone'::text, 'loyalty'::text])))
+    CONSTRAINT identifier_kind_check CHECK ((kind = ANY (ARRAY['email'::text, 'phone'::text, 'loyalty'::text, 'device'::text])))
 );
 
 --
@@ -360,6 +363,73 @@ CREATE TABLE public.identifier (
 --
 
 COMMENT ON TABLE public.identifier IS 'By what a customer is found. Claimed by two, it is shared and finds nobody.';
+
+--
+-- Name: COLUMN identifier.verified_at; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.identifier.verified_at IS 'When a service that may say so had verified whose it is.';
+
+--
+-- Name: COLUMN identifier.disowned_at; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.identifier.disowned_at IS 'When she said that it is not hers: it finds nobody, and stays out.';
+
+--
+-- Name: link; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.link (
+    id uuid NOT NULL,
+    one uuid NOT NULL,
+    other uuid NOT NULL,
+    said boolean NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    made_by text NOT NULL,
+    ended_at timestamp with time zone,
+    ended_by text DEFAULT ''::text NOT NULL,
+    mac_version integer NOT NULL,
+    mac bytea NOT NULL,
+    CONSTRAINT link_check CHECK ((one < other))
+);
+
+--
+-- Name: TABLE link; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.link IS 'Two customers who are one person: both sides stay as they are, and can be parted.';
+
+--
+-- Name: COLUMN link.said; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.link.said IS 'Whether an operator said so; otherwise it follows from what operators said.';
+
+--
+-- Name: linked_consent; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.linked_consent (
+    customer uuid NOT NULL,
+    purpose text NOT NULL,
+    channel text NOT NULL,
+    link uuid NOT NULL,
+    origin uuid NOT NULL,
+    status text NOT NULL,
+    notice integer NOT NULL,
+    explicit boolean NOT NULL,
+    decided_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone,
+    mac_version integer NOT NULL,
+    mac bytea NOT NULL
+);
+
+--
+-- Name: TABLE linked_consent; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.linked_consent IS 'A yes that came from the other side of a link, and goes with the link.';
 
 --
 -- Name: pairwise; Type: TABLE; Schema: public; Owner: -
@@ -626,6 +696,20 @@ ALTER TABLE ONLY public.identifier
     ADD CONSTRAINT identifier_pkey PRIMARY KEY (customer, kind, digest);
 
 --
+-- Name: link link_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.link
+    ADD CONSTRAINT link_pkey PRIMARY KEY (id);
+
+--
+-- Name: linked_consent linked_consent_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.linked_consent
+    ADD CONSTRAINT linked_consent_pkey PRIMARY KEY (customer, purpose, channel, link);
+
+--
 -- Name: pairwise pairwise_id_key; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -687,6 +771,12 @@ CREATE INDEX announcement_by_purpose ON public.announcement USING btree (purpose
 CREATE INDEX choice_event_by_entry ON public.choice_event USING btree (customer, entry);
 
 --
+-- Name: choice_event_by_time; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX choice_event_by_time ON public.choice_event USING btree (customer, recorded_at, entry);
+
+--
 -- Name: consent_by_expiry; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -709,6 +799,12 @@ CREATE INDEX consent_event_by_entry ON public.consent_event USING btree (custome
 --
 
 CREATE INDEX consent_event_by_purpose ON public.consent_event USING btree (customer, purpose, sequence);
+
+--
+-- Name: consent_event_by_time; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX consent_event_by_time ON public.consent_event USING btree (customer, recorded_at, entry);
 
 --
 -- Name: consent_event_shown; Type: INDEX; Schema: public; Owner: -
@@ -745,6 +841,30 @@ CREATE INDEX idempotent_write_by_age ON public.idempotent_write USING btree (wri
 --
 
 CREATE INDEX identifier_by_digest ON public.identifier USING btree (kind, digest);
+
+--
+-- Name: link_by_one; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX link_by_one ON public.link USING btree (one);
+
+--
+-- Name: link_by_other; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX link_by_other ON public.link USING btree (other);
+
+--
+-- Name: link_live; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX link_live ON public.link USING btree (one, other) WHERE (ended_at IS NULL);
+
+--
+-- Name: linked_consent_by_link; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX linked_consent_by_link ON public.linked_consent USING btree (link);
 
 --
 -- Name: source_record_by_customer; Type: INDEX; Schema: public; Owner: -
@@ -814,6 +934,41 @@ ALTER TABLE ONLY public.fact
 
 ALTER TABLE ONLY public.identifier
     ADD CONSTRAINT identifier_customer_fkey FOREIGN KEY (customer) REFERENCES public.customer(id);
+
+--
+-- Name: link link_one_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.link
+    ADD CONSTRAINT link_one_fkey FOREIGN KEY (one) REFERENCES public.customer(id);
+
+--
+-- Name: link link_other_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.link
+    ADD CONSTRAINT link_other_fkey FOREIGN KEY (other) REFERENCES public.customer(id);
+
+--
+-- Name: linked_consent linked_consent_customer_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.linked_consent
+    ADD CONSTRAINT linked_consent_customer_fkey FOREIGN KEY (customer) REFERENCES public.customer(id);
+
+--
+-- Name: linked_consent linked_consent_link_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.linked_consent
+    ADD CONSTRAINT linked_consent_link_fkey FOREIGN KEY (link) REFERENCES public.link(id);
+
+--
+-- Name: linked_consent linked_consent_origin_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.linked_consent
+    ADD CONSTRAINT linked_consent_origin_fkey FOREIGN KEY (origin) REFERENCES public.customer(id);
 
 --
 -- Name: pairwise pairwise_customer_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -

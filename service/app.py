@@ -8,12 +8,13 @@ from typing import TypeVar
 
 import structlog
 from litestar import Litestar
-from msgspec import structs
+from msgspec import Struct, structs
 
 from service.api.actions import Actions
 from service.api.contract import PAGES
 from service.api.door import door
 from service.crypto.keyring import Keyring
+from service.crypto.signing import PublicKey
 from service.database import Database
 from service.errors import (
     KeysUnavailableError,
@@ -26,9 +27,8 @@ from service.model.attempts import Attempt
 from service.model.callers import Caller, CustomerCaller, ServiceCaller, actor
 from service.model.catalogue import Catalogue, Notice
 from service.model.choices import takes_away
-from service.model.identifiers import Identifier
 from service.model.prompts import Prompt
-from service.model.words import AgeBand, Channel, CustomerId, PairwiseId
+from service.model.words import Channel, CustomerId, EntryId, PairwiseId
 from service.policy.engine import Policies
 from service.rootkey import read_root_key
 from service.storage import publications
@@ -39,17 +39,20 @@ from service.usecases import (
     consents,
     customers,
     hers,
+    identifiers,
     notices,
     past,
     preferences,
+    receipts,
     releases,
 )
 from service.usecases.keys import open_keys
 from service.usecases.once import once
 from service.usecases.policies import Library
 
+Result = TypeVar("Result")
 log = structlog.get_logger()
-Written = TypeVar("Written", consents.Acknowledged, choices.Taken, preferences.Kept)
+Written = TypeVar("Written", bound=Struct)
 
 
 class Keys:
@@ -63,11 +66,16 @@ class Keys:
     async def __call__(self) -> Keyring:
         """Return the keyring, or raise KeysUnavailableError."""
         if self._keyring is None:
-            try:
-                self._keyring = await open_keys(self._database, read_root_key(self._file))
-            except WrongKeysError as error:
-                log.error("alarm: the keys do not fit", detail=error.detail)  # noqa: TRY400  no traceback
-                raise KeysUnavailableError("the keys do not fit") from None
+            return await self.anew()
+        return self._keyring
+
+    async def anew(self) -> Keyring:
+        """Open the keys once more: what was not there may have been made since. If it fails, the old ones stay."""
+        try:
+            self._keyring = await open_keys(self._database, read_root_key(self._file))
+        except WrongKeysError as error:
+            log.error("alarm: the keys do not fit", detail=error.detail)  # noqa: TRY400  no traceback
+            raise KeysUnavailableError("the keys do not fit") from None
         return self._keyring
 
     async def or_none(self) -> Keyring | None:
@@ -102,6 +110,13 @@ class House:
             read_consents=self._read_consents,
             serve=self._serve,
             prompts=self._prompts,
+            receipt=self._receipt,
+            receipt_after=self._receipt_after,
+            receipts=self._receipts,
+            receipt_keys=self._receipt_keys,
+            verify_receipt=self._verify_receipt,
+            identifiers=self._identifiers,
+            disown=self._disown,
             consent_history=self._consent_history,
             announced=self._announced,
             allowed=self._allowed,
@@ -132,15 +147,15 @@ class House:
         return await releases.release(gate, caller, wanted)
 
     async def _enrol(
-        self, caller: ServiceCaller, found_by: Sequence[Identifier], age_band: AgeBand, attempt: Attempt | None
+        self, caller: ServiceCaller, who: customers.Newcomer, attempt: Attempt | None
     ) -> customers.Changed:
         keyring = await self._keys_for(caller)
         policies = await self._proven_policies(keyring)
 
         async def write(database: Database) -> customers.Changed:
-            return await customers.enrol(database, keyring, policies, caller, found_by, age_band)
+            return await customers.enrol(database, keyring, policies, caller, who)
 
-        return await once(self.database, attempt, customers.Changed, write)
+        return await self._once(caller, attempt, customers.Changed, write)
 
     async def _contribute(
         self,
@@ -155,7 +170,7 @@ class House:
         async def write(database: Database) -> customers.Changed:
             return await customers.contribute(database, keyring, policies, caller, customer, claims)
 
-        return await once(self.database, attempt, customers.Changed, write)
+        return await self._once(caller, attempt, customers.Changed, write)
 
     async def _record_consent(
         self, caller: Caller, said: consents.Said, attempt: Attempt | None
@@ -179,7 +194,10 @@ class House:
         self, caller: CustomerCaller, write: Callable[[Database], Awaitable[Written]]
     ) -> Callable[[Database], Awaitable[Written]]:
         """Let a write and the Global Privacy Control that came with it take effect together, or neither."""
-        policies, keyring = await self.library.current(), await self.keys.or_none()
+        policies, keyring = await self._policies_or_none(), await self.keys.or_none()
+        if policies is None:
+            # What she does counts more than what her browser repeats with every request.
+            return write
 
         async def both(database: Database) -> Written:
             async with database.transaction() as connection:
@@ -215,7 +233,7 @@ class House:
         async def write(database: Database) -> notices.Served:
             return await notices.serve(database, keyring, policies, caller, wanted)
 
-        served = await once(self.database, attempt, notices.Served, write)
+        served = await self._once(caller, attempt, notices.Served, write)
         # Notices never change and never go, so a replay finds the one that was shown.
         return served, policies.catalogue.notices[served.said.purpose, served.said.notice, served.said.language]
 
@@ -225,6 +243,55 @@ class House:
         keyring = await self._keys_for(caller)
         policies = await self._proven_policies(keyring)
         return await notices.prompts_for(self.database, keyring, policies, caller, customer, (channel, language))
+
+    async def _receipt(self, caller: ServiceCaller | CustomerCaller, wanted: receipts.Wanted) -> receipts.Receipt:
+        await self._keys_for(caller)
+
+        async def make(keyring: Keyring) -> receipts.Receipt:
+            today = (await self._proven_policies(keyring)).catalogue
+            desk = receipts.Desk(self.database, keyring, self.library.catalogue, today)
+            return await receipts.receipt_of(desk, caller, wanted)
+
+        return await self._with_newest_keys(make)
+
+    async def _receipt_after(
+        self, caller: ServiceCaller | CustomerCaller, entry: EntryId, customer: PairwiseId | None
+    ) -> str | None:
+        """Return the receipt of what was just recorded, or None where it follows later: the act stands without it."""
+        try:
+            return (await self._receipt(caller, receipts.Wanted(entry=entry, customer=customer))).signed
+        except ServiceError as error:
+            log.info("a receipt follows later", code=error.code)
+        except Exception as error:  # noqa: BLE001  whatever is wrong with a receipt, a withdrawal was recorded
+            log.error("bug", error=type(error).__name__, what="a receipt")  # noqa: TRY400  its message could hold somebody's data
+        return None
+
+    async def _receipts(self, caller: CustomerCaller, after: str | None, most: int) -> receipts.Page:
+        return await receipts.listed(self.database, await self._keys_for(caller), caller, after, most)
+
+    async def _receipt_keys(self) -> list[PublicKey]:
+        return await self._with_newest_keys(lambda keyring: receipts.public_keys(self.database, keyring))
+
+    async def _verify_receipt(self, presented: str) -> receipts.Verdict:
+        return await self._with_newest_keys(lambda keyring: receipts.verify(self.database, keyring, presented))
+
+    async def _with_newest_keys(self, act: Callable[[Keyring], Awaitable[Result]]) -> Result:
+        """Do something, and with the keys opened anew if one was missing: another process may have made it since."""
+        try:
+            return await act(await self.keys())
+        except KeysUnavailableError:
+            return await act(await self.keys.anew())
+
+    async def _identifiers(self, caller: CustomerCaller) -> list[identifiers.HerIdentifier]:
+        return await identifiers.identifiers(self.database, await self._keys_for(caller), caller)
+
+    async def _disown(self, caller: CustomerCaller, reference: str, attempt: Attempt | None) -> identifiers.Done:
+        keyring = await self._keys_for(caller)
+
+        async def write(database: Database) -> identifiers.Done:
+            return await identifiers.disown(database, keyring, caller, reference)
+
+        return await self._once(caller, attempt, identifiers.Done, write)
 
     async def _consent_history(
         self, caller: ServiceCaller | CustomerCaller, customer: PairwiseId | None, after: str | None, most: int

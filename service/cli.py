@@ -4,21 +4,27 @@ import asyncio
 import pwd
 import sys
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from datetime import datetime
 from os import getuid
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TextIO, TypeVar
+from uuid import UUID
 
 import click
+import msgspec
+from msgspec import Struct
 from rich.console import Console
 from rich.table import Table
 
 from service.api.document import document
-from service.crypto.keyring import Keyring
+from service.api.receipts import key_set_of
+from service.crypto.keyring import Keyring, Role
+from service.crypto.signing import public_keys_in
 from service.database import Database, opened, reachable
 from service.demo.run import demo as run_demo
 from service.demo.run import reset as reset_demo
-from service.errors import PolicyError, ServiceError
+from service.errors import PolicyError, ReceiptRefusedError, ServiceError
 from service.importing import Delivery, Outcome, import_file, leave_alone_file
 from service.model.callers import OperatorCaller
 from service.model.columns import Format
@@ -34,7 +40,18 @@ from service.schema import migrate as migrate_schema
 from service.schema import shipped
 from service.serving import serve as serve_http
 from service.settings import Settings, read_settings
-from service.usecases import access, audits, consents, explanations, keys, past, policies, suppressions
+from service.usecases import (
+    access,
+    audits,
+    consents,
+    explanations,
+    keys,
+    merges,
+    past,
+    policies,
+    receipts,
+    suppressions,
+)
 from service.usecases.imports import Means
 from service.usecases.suppressions import Wanted
 from service.worker.run import work
@@ -48,6 +65,12 @@ REJECTED = 3
 """The status of an import with --strict of which not every row landed."""
 REASON = click.option("--reason", required=True, help="Why you look at this person; it is kept in her ledger.")
 WHO = click.option("--customer", "customer", required=True, help="email:..., phone:... or loyalty:...")
+
+
+class Answered(Struct, frozen=True):
+    """What the API answers with a receipt inside."""
+
+    receipt: str
 
 
 def main() -> None:
@@ -71,7 +94,8 @@ def _complain(*lines: str) -> None:
 @click.pass_context
 def cli(context: click.Context) -> None:
     """A customer's data leaves only as she allows."""
-    context.obj = read_settings()
+    # Whoever checks a receipt has a key and nothing else of ours.
+    context.obj = None if context.invoked_subcommand == receipts_.name else read_settings()
 
 
 @cli.command()
@@ -222,6 +246,46 @@ def keys_status(settings: Settings) -> None:
     _table(("role", "version", "root key", "state"), rows)
     if not found or not all(opens for _, opens in found):
         _complain("the keys do not fit, or there are none; run: byleave keys init")
+
+
+@keys_.command("rotate")
+@click.argument("role", type=click.Choice(["receipt"]))
+@click.pass_obj
+def keys_rotate(settings: Settings, role: Role) -> None:
+    """Make the next key of a kind. It signs in ten minutes; what the ones before it signed goes on being valid."""
+    root = read_root_key(settings.root_key_file)
+    made = with_database(settings, lambda database: keys.rotate(database, root, operator(), role))
+    click.echo(f"made {made.role} key {made.version}; it signs in {keys.AHEAD.seconds // 60} minutes")
+
+
+@cli.group("receipts")
+def receipts_() -> None:
+    """Proof of what a customer said."""
+
+
+@receipts_.command("verify")
+@click.argument("file", type=click.File("r", encoding="utf-8", errors="replace"))
+@click.option(
+    "--keys", "keys_file", type=click.File("rb"), required=True, help="The company's jwks.json, or a key in PEM."
+)
+def receipts_verify(file: TextIO, keys_file: BinaryIO) -> None:
+    """Check a receipt ("-" is standard input), with nothing but the public key. The status is 1 if it is refused.
+
+    FILE is the receipt itself, or what the API answered with it inside.
+    """
+    verdict = receipts.check(_receipt_in(file.read()), public_keys_in(keys_file.read()))
+    if verdict.document is None:
+        raise ReceiptRefusedError(f"refused: {verdict.flaw}")
+    click.echo(f"valid: signed by {verdict.key}")
+    click.echo(msgspec.json.format(verdict.document, indent=2).decode())
+
+
+@receipts_.command("key")
+@click.option("--jwks", "whole", is_flag=True, help="Every key, as the JSON Web Key set that is served.")
+def receipts_key(*, whole: bool) -> None:
+    """Print the newest public key in PEM, or all of them."""
+    found = with_keys(read_settings(), receipts.public_keys)
+    click.echo(msgspec.json.format(msgspec.json.encode(key_set_of(found))) if whole else found[0].pem, nl=whole)
 
 
 @cli.group("policies")
@@ -392,6 +456,46 @@ def customers_token(settings: Settings, customer: str, minutes: int, reason: str
     click.echo(made.text)
 
 
+@customers_.command("merge")
+@click.argument("one")
+@click.argument("other")
+@REASON
+@click.pass_obj
+def customers_merge(settings: Settings, one: str, other: str, reason: str) -> None:
+    """Say that ONE and OTHER are one person. Each keeps what is hers; what one of them forbids is forbidden.
+
+    Each is email:..., phone:... or loyalty:..., or "-" for a line of standard input, because arguments show in `ps`.
+    """
+    found_by = _named(one), _named(other)
+    made = with_keys(settings, lambda db, ring: merges.merge(db, ring, operator(reason), found_by))
+    click.echo(f"link {made.link}: {made.concerned} customers are one person")
+
+
+@customers_.command("unmerge")
+@click.argument("link", type=click.UUID)
+@REASON
+@click.pass_obj
+def customers_unmerge(settings: Settings, link: UUID, reason: str) -> None:
+    """Part what LINK joined, as it was; both sides keep every no that was said meanwhile."""
+    made = with_keys(settings, lambda db, ring: merges.unmerge(db, ring, operator(reason), link))
+    click.echo(f"link {made.link} has ended; it concerned {made.concerned} customers")
+
+
+@customers_.command("links")
+@click.argument("who")
+@REASON
+@click.pass_obj
+def customers_links(settings: Settings, who: str, reason: str) -> None:
+    """Show every merge of WHO (or "-": a line of standard input) that was made, and what has ended."""
+    found_by = _named(who)
+    found = with_keys(settings, lambda db, ring: merges.history(db, ring, operator(reason), found_by))
+    rows = [
+        (str(e.id), f"{e.made_at:%Y-%m-%d %H:%M}", e.made_by, f"{e.ended_at:%Y-%m-%d %H:%M}" if e.ended_at else "holds")
+        for e in found
+    ]
+    _table(("link", "made", "by", "ended"), rows)
+
+
 @customers_.command("allowed")
 @WHO
 @click.option("--at", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z"]), help="Default: now.")
@@ -490,11 +594,23 @@ def _new_api_key(settings: Settings, service: str) -> str:
     return with_keys(settings, make)
 
 
+def _receipt_in(text: str) -> str:
+    """Return the receipt in a file, alone or in an answer of the API."""
+    with suppress(msgspec.MsgspecError, RecursionError):
+        return msgspec.json.decode(text, type=Answered).receipt
+    return text.strip()
+
+
 def _identifier(written: str) -> Identifier:
     kind, _, text = written.partition(":")
     if kind not in set(IdentifierKind):
-        raise click.BadParameter("write it as email:..., phone:... or loyalty:...", param_hint="--customer")
+        raise click.BadParameter("write it as email:..., phone:..., loyalty:... or device:...")
     return identifier(IdentifierKind(kind), text)
+
+
+def _named(written: str) -> Identifier:
+    """Read who is meant, from the argument or from a line of standard input."""
+    return _identifier(sys.stdin.readline().strip() if written == "-" else written)
 
 
 def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:

@@ -144,6 +144,13 @@ class UnknownFactError(ServiceError):
     title = "There is no such fact of this customer"
 
 
+class UnknownReceiptError(ServiceError):
+    """No act of this customer that the caller may see has this entry."""
+
+    code = "unknown-receipt"
+    title = "There is no such receipt"
+
+
 class BadCursorError(ServiceError):
     """The cursor of a page was not made by us, or for another list."""
 
@@ -249,6 +256,34 @@ class SuppressedError(ServiceError):
     title = "Somebody with this identifier asked to be forgotten"
 
 
+class UnknownIdentifierError(ServiceError):
+    """The reference names no identifier of this customer that is in use."""
+
+    code = "unknown-identifier"
+    title = "There is no such identifier"
+
+
+class UnknownLinkError(ServiceError):
+    """No operator made such a link, or it has ended."""
+
+    code = "unknown-link"
+    title = "There is no such link"
+
+
+class AlreadyLinkedError(ServiceError):
+    """The two are one person already."""
+
+    code = "already-linked"
+    title = "They are one person already"
+
+
+class StandsAloneError(ServiceError):
+    """A device is nobody in particular: it is never merged with a person."""
+
+    code = "stands-alone"
+    title = "A device's record stands alone"
+
+
 # --- what cannot be done now -----------------------------------------------------------------------------
 
 
@@ -338,3 +373,15 @@ class ImportFileError(OperatorError):
     """The file or its column map cannot be read."""
 
     code = "import-file"
+
+
+class KeyFileError(OperatorError):
+    """A file with public keys cannot be used."""
+
+    code = "key-file"
+
+
+class ReceiptRefusedError(OperatorError):
+    """A receipt that was to be verified is not one that these keys signed."""
+
+    code = "receipt-refused"

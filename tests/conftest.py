@@ -200,8 +200,8 @@ async def enrol(api: Api, email: str, facts: dict[str, Any] | None = None) -> Pe
     return Person(email, shop, (await api.post("/v1/customers", "recommender", who))["customer"])
 
 
-async def allow(api: Api, person: Person, purpose: str = "personalise.recommendations", channel: str = "web") -> None:
-    """Let her consent at the shop, to the notice in force."""
+async def allow(api: Api, person: Person, purpose: str = "personalise.recommendations", channel: str = "web") -> str:
+    """Let her consent at the shop, to the notice in force; returns the entry."""
     purposes = (await api.call("GET", "/v1/purposes", "shop")).json()["purposes"]
     notice = next(each["notice"] for each in purposes if each["id"] == purpose)
     answer = {
@@ -211,7 +211,8 @@ async def allow(api: Api, person: Person, purpose: str = "personalise.recommenda
         "notice": notice,
         **PROOF,
     }
-    await api.post(f"/v1/customers/{person.at_shop}/consents", "shop", answer)
+    entry: str = (await api.post(f"/v1/customers/{person.at_shop}/consents", "shop", answer))["entry"]
+    return entry
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from msgspec import Struct
 from service.cli import DIFFERENT
 from service.database import Database
 from service.schema import shipped
-from tests.conftest import Api, Person, Template
+from tests.conftest import Api, Person, Template, enrol
 
 pytestmark = pytest.mark.smoke
 
@@ -98,7 +98,7 @@ def test_a_new_database_is_set_up_with_four_commands(server: str, tmp_path: Path
     shell.run("migrate")
     assert "made the root key" in shell.run("keys", "init")
     assert shell.run("keys", "init") == "every key was there already"
-    assert shell.run("keys", "status").count("opens") == 3
+    assert shell.run("keys", "status").count("opens") == 4
     assert "is in force" in shell.run("policies", "publish")
     assert "was in force already" in shell.run("policies", "publish")
     assert re.match(API_KEY, shell.run("services", "add", "shop"))
@@ -134,6 +134,32 @@ def test_looking_at_a_person_needs_a_reason(shell: Shell) -> None:
     assert "email:..." in shell.run("customers", "token", "--customer", "abbie", "--reason", "x", status=2)
     said = shell.run("customers", "token", "--customer", "email:nobody@example.com", "--reason", "x", status=1)
     assert said == "byleave: There is no such customer"
+
+
+async def test_two_customers_are_merged_and_parted_with_a_reason_and_named_on_standard_input(
+    shell: Shell, api: Api, abbie: Person
+) -> None:
+    await enrol(api, "abbie.harbour@example.com", {})
+    why = ("--reason", "ticket 9")
+    merged = shell.run(
+        "customers", "merge", "email:abbie@example.com", "-", *why, stdin="email:abbie.harbour@example.com\n"
+    )
+    found = re.fullmatch(r"link ([0-9a-f-]{36}): 2 customers are one person", merged)
+    assert found, merged
+    both = shell.run(
+        "customers", "merge", "-", "-", *why, stdin=f"email:{abbie.email}\nemail:{abbie.email}\n", status=1
+    )
+    assert both == "byleave: They are one person already"
+    asked = {"customer": {"id": abbie.at_recommender}, "purpose": "personalise.recommendations", "channel": "web"}
+    answer = await api.post("/v1/decisions", "recommender", {**asked, "attributes": ["first_name"]})
+    assert answer["decision"] == "deny"
+    assert "holds" in shell.run("customers", "links", "-", *why, stdin=f"email:{abbie.email}")
+    assert "has ended" in shell.run("customers", "unmerge", found[1], *why)
+    assert "holds" not in shell.run("customers", "links", f"email:{abbie.email}", *why)
+    assert "no such link" in shell.run("customers", "unmerge", found[1], *why, status=1)
+    assert "--reason" in shell.run("customers", "unmerge", found[1], status=2)
+    answer = await api.post("/v1/decisions", "recommender", {**asked, "attributes": ["first_name"]})
+    assert answer["decision"] == "permit"
 
 
 async def test_explain_says_who_may_see_an_attribute_and_why_not(shell: Shell, abbie: Person) -> None:

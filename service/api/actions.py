@@ -7,21 +7,24 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from msgspec import Struct
 
+from service.crypto.signing import PublicKey
 from service.model.attempts import Attempt
 from service.model.callers import Caller, CustomerCaller, ServiceCaller
 from service.model.catalogue import Catalogue, Notice
-from service.model.identifiers import Identifier
 from service.model.prompts import Prompt
-from service.model.words import AgeBand, Channel, PairwiseId
+from service.model.words import Channel, EntryId, PairwiseId
 from service.usecases import choices
 from service.usecases.announcements import Announced
 from service.usecases.choices import Choices, Taken
 from service.usecases.consents import Acknowledged, History, Record, Said
-from service.usecases.customers import Changed, Claim
+from service.usecases.customers import Changed, Claim, Newcomer
 from service.usecases.hers import Filter, Known, Uses
+from service.usecases.identifiers import Done, HerIdentifier
 from service.usecases.notices import Served, Serving
 from service.usecases.past import Question, Then
 from service.usecases.preferences import Kept, Preferences, Wished
+from service.usecases.receipts import Page, Receipt, Verdict
+from service.usecases.receipts import Wanted as WantedReceipt
 from service.usecases.releases import Answer, Wanted
 
 
@@ -31,12 +34,20 @@ class Actions(Struct, frozen=True):
     service_caller: Callable[[str], Awaitable[ServiceCaller]]
     customer_caller: Callable[[str], Awaitable[CustomerCaller]]
     release: Callable[[ServiceCaller, Wanted], Awaitable[Answer]]
-    enrol: Callable[[ServiceCaller, Sequence[Identifier], AgeBand, Attempt | None], Awaitable[Changed]]
+    enrol: Callable[[ServiceCaller, Newcomer, Attempt | None], Awaitable[Changed]]
     contribute: Callable[[ServiceCaller, PairwiseId, Sequence[Claim], Attempt | None], Awaitable[Changed]]
     record_consent: Callable[[Caller, Said, Attempt | None], Awaitable[Acknowledged]]
     read_consents: Callable[[Caller, PairwiseId | None], Awaitable[Record]]
     serve: Callable[[ServiceCaller | CustomerCaller, Serving, Attempt | None], Awaitable[tuple[Served, Notice]]]
     prompts: Callable[[ServiceCaller | CustomerCaller, PairwiseId | None, Channel, str], Awaitable[list[Prompt]]]
+    receipt: Callable[[ServiceCaller | CustomerCaller, WantedReceipt], Awaitable[Receipt]]
+    receipt_after: Callable[[ServiceCaller | CustomerCaller, EntryId, PairwiseId | None], Awaitable[str | None]]
+    """The receipt of what was just recorded; None where it follows later."""
+    receipts: Callable[[CustomerCaller, str | None, int], Awaitable[Page]]
+    receipt_keys: Callable[[], Awaitable[list[PublicKey]]]
+    verify_receipt: Callable[[str], Awaitable[Verdict]]
+    identifiers: Callable[[CustomerCaller], Awaitable[list[HerIdentifier]]]
+    disown: Callable[[CustomerCaller, str, Attempt | None], Awaitable[Done]]
     consent_history: Callable[[ServiceCaller | CustomerCaller, PairwiseId | None, str | None, int], Awaitable[History]]
     announced: Callable[[ServiceCaller, str | None, int], Awaitable[Announced]]
     allowed: Callable[[CustomerCaller, Question], Awaitable[Then]]

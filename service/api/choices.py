@@ -14,7 +14,7 @@ from service.api.actions import Actions
 from service.api.attempts import attempt_of
 from service.api.bodies import instant, read_body
 from service.api.described import described
-from service.api.wire import Instant, PurposeWord, Staff, customer_in_path
+from service.api.wire import Instant, PurposeWord, Receipt, Staff, customer_in_path
 from service.errors import (
     MissingFieldError,
     NotGrantedError,
@@ -86,8 +86,8 @@ class Overruled(Struct, frozen=True):
     given: Instant
 
 
-class Recorded(Struct, frozen=True, omit_defaults=True):
-    """A choice was recorded, and what it overrules."""
+class ChoiceRecorded(Struct, frozen=True, omit_defaults=True):
+    """A choice was recorded, what it overrules, and a signed receipt. Where that is absent it follows later."""
 
     choice: Kind
     value: str
@@ -95,6 +95,7 @@ class Recorded(Struct, frozen=True, omit_defaults=True):
     entry: str
     purpose: str | None = None
     conflicts: list[Overruled] = []
+    receipt: Receipt | None = None
 
 
 class Holds(Struct, frozen=True, omit_defaults=True):
@@ -105,7 +106,7 @@ class Holds(Struct, frozen=True, omit_defaults=True):
     purpose: str | None = None
 
 
-class Event(Struct, frozen=True, omit_defaults=True):
+class ChoiceMade(Struct, frozen=True, omit_defaults=True):
     """One choice of the history."""
 
     choice: Kind
@@ -123,18 +124,18 @@ class HerChoices(Struct, frozen=True, omit_defaults=True):
 
     holds: list[Holds]
     conflicts: list[Overruled]
-    history: list[Event]
+    history: list[ChoiceMade]
     no_sharing_since: Instant | None = None
     """Since when nothing may be shared with outside companies, where that is so."""
 
 
 AT = datetime(2026, 11, 2, 10, tzinfo=UTC)
 ENTRY = "ent_01K9Z6V7W8X9Y0Z1A2B3C4D5E6"
-EXAMPLE_RECORDED = Recorded(Kind.MARKETING, NO, 43, ENTRY)
+EXAMPLE_RECORDED = ChoiceRecorded(Kind.MARKETING, NO, 43, ENTRY)
 EXAMPLE_CHOICES = HerChoices(
     [Holds(Kind.MARKETING, NO), Holds(Kind.OBJECTION, RAISED, "prevent.fraud")],
     [Overruled("market.newsletter", Channel.EMAIL, AT)],
-    [Event(Kind.MARKETING, NO, Method.PORTAL, "customer", AT, AT, ENTRY)],
+    [ChoiceMade(Kind.MARKETING, NO, Method.PORTAL, "customer", AT, AT, ENTRY)],
     AT,
 )
 
@@ -148,7 +149,7 @@ EXAMPLE_CHOICES = HerChoices(
         writes=True,
         body_rule=EACH_KIND_HAS_ITS_VALUES,
         body_example=ChoiceElsewhere(choice=Kind.MARKETING, value=NO, method="phone", actor="agent-7"),
-        answer=Recorded,
+        answer=ChoiceRecorded,
         example=EXAMPLE_RECORDED,
         refusals=(*REFUSALS, UnknownCustomerError, NotGrantedError),
     ),
@@ -158,7 +159,7 @@ async def record_choice(
     customer: FromPath[str],
     actions: NamedDependency[Actions],
     caller: NamedDependency[ServiceCaller],
-) -> Recorded:
+) -> ChoiceRecorded:
     """Record a choice captured elsewhere, if it only takes away: whatever opens something is hers to say."""
     body = await read_body(request, ChoiceElsewhere)
     said = structs.replace(
@@ -167,7 +168,8 @@ async def record_choice(
         actor=body.actor or "",
         given_at=None if body.given_at is None else instant(body.given_at, "/given_at"),
     )
-    return _recorded(said.choice, await actions.choose(caller, said, await attempt_of(request, caller)))
+    taken = await actions.choose(caller, said, await attempt_of(request, caller))
+    return _recorded(said.choice, taken, await actions.receipt_after(caller, taken.entry, said.customer))
 
 
 @post(
@@ -179,17 +181,18 @@ async def record_choice(
         writes=True,
         body_rule=EACH_KIND_HAS_ITS_VALUES,
         body_example=HerChoice(choice=Kind.MARKETING, value=NO),
-        answer=Recorded,
+        answer=ChoiceRecorded,
         example=EXAMPLE_RECORDED,
         refusals=REFUSALS,
     ),
 )
 async def choose(
     request: Request[Any, Any, Any], actions: NamedDependency[Actions], me: NamedDependency[CustomerCaller]
-) -> Recorded:
+) -> ChoiceRecorded:
     """Object, restrict, pause, or open; what takes away holds at once, for every service."""
     said = _said(await read_body(request, HerChoice), Method.PORTAL)
-    return _recorded(said.choice, await actions.choose(me, said, await attempt_of(request, me)))
+    taken = await actions.choose(me, said, await attempt_of(request, me))
+    return _recorded(said.choice, taken, await actions.receipt_after(me, taken.entry, None))
 
 
 @get("/v1/me/choices", opt=described(caller="customer", answer=HerChoices, example=EXAMPLE_CHOICES))
@@ -200,7 +203,7 @@ async def read_choices(actions: NamedDependency[Actions], me: NamedDependency[Cu
         list(_holds(found)),
         [_overruled(each) for each in found.conflicts],
         [
-            Event(
+            ChoiceMade(
                 each.choice.kind,
                 _value(each.choice),
                 each.method,
@@ -239,9 +242,9 @@ def _choice(body: HerChoice) -> Choice:
     return found
 
 
-def _recorded(choice: Choice, taken: Taken) -> Recorded:
+def _recorded(choice: Choice, taken: Taken, receipt: str | None) -> ChoiceRecorded:
     conflicts = [_overruled(each) for each in taken.conflicts]
-    return Recorded(choice.kind, _value(choice), taken.version, taken.entry, _purpose(choice), conflicts)
+    return ChoiceRecorded(choice.kind, _value(choice), taken.version, taken.entry, _purpose(choice), conflicts, receipt)
 
 
 def _holds(found: Choices) -> Iterator[Holds]:

@@ -19,6 +19,7 @@ from service.api.wire import (
     Limit,
     NoticeNumber,
     PurposeWord,
+    Receipt,
     SnapshotWord,
     Staff,
     customer_in_path,
@@ -144,12 +145,13 @@ class Event(Struct, frozen=True, omit_defaults=True):
         return f"Event({self.entry!r})"
 
 
-class Recorded(Struct, frozen=True):
-    """An answer was recorded; this is what stands."""
+class Recorded(Struct, frozen=True, omit_defaults=True):
+    """An answer was recorded; this is what stands, and a signed receipt. Where that is absent it follows later."""
 
     standing: list[Stands]
     version: int
     entry: str
+    receipt: Receipt | None = None
 
 
 class Consents(Struct, frozen=True):
@@ -220,7 +222,8 @@ async def record(
         actor=body.actor or "",
         given_at=None if body.given_at is None else instant(body.given_at, "/given_at"),
     )
-    return recorded(await actions.record_consent(caller, said, await attempt_of(request, caller)))
+    done = await actions.record_consent(caller, said, await attempt_of(request, caller))
+    return recorded(done, await actions.receipt_after(caller, done.entry, customer_in_path(customer)))
 
 
 @get(
@@ -254,7 +257,8 @@ async def answer_as_customer(
     """Give, refuse or withdraw consent; a no takes effect at once."""
     body = await read_body(request, HerAnswer)
     attempt = await attempt_of(request, me)
-    return recorded(await actions.record_consent(me, _said(body, Method.PORTAL), attempt))
+    done = await actions.record_consent(me, _said(body, Method.PORTAL), attempt)
+    return recorded(done, await actions.receipt_after(me, done.entry, None))
 
 
 @get("/v1/me/consents", opt=described(caller="customer", answer=Consents, example=EXAMPLE_CONSENTS))
@@ -298,10 +302,10 @@ async def history_as_customer(
     return _history(await actions.consent_history(me, None, query.cursor, query.limit))
 
 
-def recorded(done: Acknowledged) -> Recorded:
+def recorded(done: Acknowledged, receipt: str | None) -> Recorded:
     """Say what was recorded."""
     standing = [Stands(each.purpose, each.channel, each.status) for each in done.standing]
-    return Recorded(standing, done.version, done.entry)
+    return Recorded(standing, done.version, done.entry, receipt)
 
 
 def _said(body: HerAnswer, method: Method) -> Said:

@@ -24,18 +24,23 @@ from service.errors import (
 )
 from service.model.callers import ServiceCaller
 from service.model.facts import CERTAIN
-from service.model.words import AgeBand, AttributeId, Provenance
+from service.model.words import AgeBand, AttributeId, IdentifierKind, Provenance
 from service.usecases import customers as usecases
-from service.usecases.customers import Changed, Claim
+from service.usecases.customers import Changed, Claim, Newcomer
 
 Source = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:-]{1,64}(?!\n)$")]
 
 
 class Enrolment(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A customer by one or more identifiers. The age band counts only when she is new."""
+    """A customer by one or more identifiers. The age band counts only when she is new.
+
+    ``verified``: the kinds of identifiers of which this service has verified that they are hers, which takes the right
+    to. To a customer who is known a service without it adds none.
+    """
 
     identifiers: SomeIdentifiers
     age_band: AgeBand = AgeBand.UNKNOWN
+    verified: Annotated[list[IdentifierKind], Meta(max_length=3, extra_json_schema={"uniqueItems": True})] = []
 
 
 class Parent(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -111,7 +116,8 @@ async def enrol(
     found_by = body.identifiers.normalised("/identifiers")
     if not found_by:
         raise WrongKindError("name at least one identifier", pointer="/identifiers")
-    return _written(await actions.enrol(caller, found_by, body.age_band, await attempt_of(request, caller)))
+    who = Newcomer(found_by, body.age_band, body.verified)
+    return _written(await actions.enrol(caller, who, await attempt_of(request, caller)))
 
 
 @post(

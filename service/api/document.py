@@ -13,7 +13,7 @@ from service.api.attempts import STRING
 from service.api.described import Described
 from service.api.door import ROUTES
 from service.api.problems import HEADERS, Problem, status_of
-from service.api.wire import CustomerWord, NoticeNumber, PurposeWord
+from service.api.wire import CustomerWord, EntryWord, NoticeNumber, PurposeWord
 from service.errors import (
     BadIdempotencyKeyError,
     BodyTooLargeError,
@@ -38,7 +38,12 @@ Json = dict[str, Any]
 REFERENCE = "#/components/schemas/{name}"
 EXAMPLE = "#/components/examples/{code}"
 PARAMETER = re.compile(r"\{(\w+):str\}")
-IN_PATH: dict[str, Any] = {"customer": CustomerWord, "purpose": PurposeWord, "version": NoticeNumber}
+IN_PATH: dict[str, Any] = {
+    "customer": CustomerWord,
+    "entry": EntryWord,
+    "purpose": PurposeWord,
+    "version": NoticeNumber,
+}
 """What each parameter of an address takes; anything else is not found."""
 HER_ID = "$response.body#/customer"
 SENTENCE = re.compile(r"\.\s")

@@ -9,6 +9,7 @@ from litestar.exceptions import HTTPException
 from msgspec import Struct
 
 from service.errors import (
+    AlreadyLinkedError,
     BadCursorError,
     BadIdempotencyKeyError,
     BadSnapshotError,
@@ -30,6 +31,7 @@ from service.errors import (
     PreconditionRequiredError,
     ServiceError,
     SnapshotExpiredError,
+    StandsAloneError,
     StillRunningError,
     SuppressedError,
     UnauthenticatedError,
@@ -39,8 +41,11 @@ from service.errors import (
     UnknownCustomerError,
     UnknownFactError,
     UnknownFieldError,
+    UnknownIdentifierError,
+    UnknownLinkError,
     UnknownNoticeError,
     UnknownPurposeError,
+    UnknownReceiptError,
     UnsupportedMediaError,
     WrongKindError,
 )
@@ -59,6 +64,9 @@ STATUS: dict[type[ServiceError], int] = {
     UnknownNoticeError: 404,
     UnknownCustomerError: 404,
     UnknownFactError: 404,
+    UnknownReceiptError: 404,
+    UnknownIdentifierError: 404,
+    UnknownLinkError: 404,
     MethodNotAllowedError: 405,
     NoticeSupersededError: 409,
     SnapshotExpiredError: 409,
@@ -66,6 +74,8 @@ STATUS: dict[type[ServiceError], int] = {
     NotConsentBasedError: 409,
     NotInterestBasedError: 409,
     IdentifierTakenError: 409,
+    AlreadyLinkedError: 409,
+    StandsAloneError: 409,
     StillRunningError: 409,
     SuppressedError: 409,
     PreconditionFailedError: 412,

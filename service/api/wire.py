@@ -16,12 +16,21 @@ from service.model.words import IdentifierKind, PairwiseId
 Instant = Annotated[datetime, Meta(tz=True)]
 PAIRWISE = r"^byc_[a-z2-7]{26}(?!\n)$"
 HER = "byc_" + "n5xw23lfmfwgk3lbnzqxgzltoq"
+ENTRY = r"^ent_[0-9A-HJKMNP-TV-Z]{26}(?!\n)$"
 Staff = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}(?!\n)$")]
 NUMBER = re.compile(r"[1-9][0-9]{0,5}")
 LAST_NOTICE = 100_000
 
 CustomerWord = Annotated[
     str, Meta(pattern=PAIRWISE, description="This service's own id of the customer.", examples=[HER])
+]
+EntryWord = Annotated[
+    str,
+    Meta(
+        pattern=ENTRY,
+        description="An entry of the ledger, as its act named it.",
+        examples=["ent_01K9Z6V7W8X9Y0Z1A2B3C4D5E6"],
+    ),
 ]
 PurposeWord = Annotated[
     str,
@@ -45,6 +54,14 @@ AttributeWord = Annotated[
 ]
 NoticeNumber = Annotated[
     int, Meta(ge=1, le=LAST_NOTICE, description="A version of the purpose's notice.", examples=[1])
+]
+Receipt = Annotated[
+    str,
+    Meta(
+        max_length=60_000,
+        description="A receipt: JSON-LD, signed as a JWS in its compact form (RFC 7515).",
+        examples=["eyJhbGciOiJFZERTQSJ9.e30.c2lnbmF0dXJl"],
+    ),
 ]
 Limit = Annotated[int, Meta(ge=1, le=100, description="How many, at most.", examples=[20])]
 Cursor = Annotated[
@@ -93,6 +110,14 @@ Loyalty = Annotated[
         examples=["HB-1234567"],
     ),
 ]
+Device = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9._:-]{16,128}(?!\n)$",
+        description="A browser's or an app's own random id. It says of nobody who she is, and stands alone.",
+        examples=["0b7c2f5e-3d1a-4c7e-9f60-6a5d2c1b8e9f"],
+    ),
+]
 
 
 class Identifiers(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
@@ -101,6 +126,7 @@ class Identifiers(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True,
     email: Email | UnsetType = UNSET
     phone: Phone | UnsetType = UNSET
     loyalty: Loyalty | UnsetType = UNSET
+    device: Device | UnsetType = UNSET
 
     def normalised(self, pointer: str) -> list[Identifier]:
         """Return the identifiers given, in their normal form."""
@@ -122,7 +148,7 @@ class Who(Identifiers, frozen=True, forbid_unknown_fields=True, kw_only=True, om
         if isinstance(self.id, str):
             given.append(PairwiseId(self.id))
         if len(given) != 1:
-            raise WrongKindError("name a customer by exactly one of id, email, phone, loyalty", pointer=pointer)
+            raise WrongKindError("name a customer by exactly one of id, email, phone, loyalty, device", pointer=pointer)
         return given[0]
 
     def __repr__(self) -> str:
@@ -130,7 +156,8 @@ class Who(Identifiers, frozen=True, forbid_unknown_fields=True, kw_only=True, om
 
 
 OneCustomer = Annotated[Who, Meta(extra_json_schema={"minProperties": 1, "maxProperties": 1})]
-SomeIdentifiers = Annotated[Identifiers, Meta(extra_json_schema={"minProperties": 1})]
+A_DEVICE_STANDS_ALONE = {"if": {"required": ["device"]}, "then": {"maxProperties": 1}}
+SomeIdentifiers = Annotated[Identifiers, Meta(extra_json_schema={"minProperties": 1, **A_DEVICE_STANDS_ALONE})]
 
 
 def customer_in_path(text: str) -> PairwiseId:

@@ -65,7 +65,8 @@ async def withdraw(
 ) -> Recorded:
     """End consents that a customer takes back; any service may say so, and it holds at once."""
     said = _said(await read_body(request, Withdrawal), Method.API, customer_in_path(customer))
-    return recorded(await actions.record_consent(caller, said, await attempt_of(request, caller)))
+    done = await actions.record_consent(caller, said, await attempt_of(request, caller))
+    return recorded(done, await actions.receipt_after(caller, done.entry, customer_in_path(customer)))
 
 
 @post(
@@ -87,7 +88,8 @@ async def withdraw_as_customer(
 ) -> Recorded:
     """Take back one consent, all for marketing, or everything; it holds at once."""
     said = _said(await read_body(request, Withdrawal), Method.PORTAL)
-    return recorded(await actions.record_consent(me, said, await attempt_of(request, me)))
+    done = await actions.record_consent(me, said, await attempt_of(request, me))
+    return recorded(done, await actions.receipt_after(me, done.entry, None))
 
 
 def _said(body: Withdrawal, method: Method, customer: PairwiseId | None = None) -> Said:

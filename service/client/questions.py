@@ -22,6 +22,7 @@ class Customer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     email: str | None = None
     phone: str | None = None
     loyalty: str | None = None
+    device: str | None = None
 
     def __repr__(self) -> str:
         return "Customer()"

@@ -1,5 +1,6 @@
-"""One unambiguous way to turn several parts into bytes, for MACs and associated data."""
+"""One unambiguous way to turn several parts into bytes, for MACs and associated data, and bytes into a word."""
 
+import base64
 from collections.abc import Iterable
 from datetime import datetime, timezone
 from enum import Enum
@@ -39,6 +40,11 @@ def _bytes(part: Part) -> tuple[bytes, bytes]:  # noqa: PLR0911  a table, one li
             return b"u", part.bytes
         case datetime():
             return b"d", str(microseconds(part)).encode()
+
+
+def spelt(data: bytes) -> str:
+    """Return bytes as lower-case base32 without padding, fit for ids and tokens."""
+    return base64.b32encode(data).decode().rstrip("=").lower()
 
 
 def microseconds(instant: datetime) -> int:

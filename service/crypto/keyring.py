@@ -4,15 +4,18 @@
 keys are never tried in a loop.
 """
 
+import base64
 import hashlib
 import hmac
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Literal
+from uuid import UUID
 
 from msgspec import Struct
 
 from service.crypto.envelope import KEY, seal, unseal, unwrap, wrap
-from service.crypto.framing import Part, framed
+from service.crypto.framing import Part, framed, spelt
 from service.crypto.random import random_bytes, random_word
 from service.errors import KeysUnavailableError, WrongKeysError
 from service.model.callers import CustomerCaller
@@ -20,10 +23,16 @@ from service.model.consent import Answer, Evidence
 from service.model.decision import Permit
 from service.model.facts import CustomerKey, Restrictions, Sealed, SealedFact, Standing
 from service.model.identifiers import NORMALISATION, Identifier
+from service.model.links import Link
 from service.model.words import CustomerId, EntryId, IdentifierKind, PairwiseId, ServiceId
 
-Role = Literal["epoch", "index", "mac"]
-ROLES: tuple[Role, ...] = ("epoch", "index", "mac")
+Role = Literal["epoch", "index", "mac", "receipt"]
+NEEDED: tuple[Role, ...] = ("epoch", "index", "mac")
+"""Without these nothing leaves."""
+ROLES: tuple[Role, ...] = (*NEEDED, "receipt")
+"""Without the receipt key, which is the private seed of an Ed25519 key, everything works and receipts follow later."""
+HOLDER = 16
+"""Bytes of the name that a customer has in her receipts."""
 FIRST_RESTRICTIONS = (
     "age_band",
     "may_process",
@@ -88,6 +97,10 @@ class Keyring:
         """Return the version that makes new things."""
         return max(self._keys[role])
 
+    def versions(self, role: Role) -> list[int]:
+        """Return the versions that are open, oldest first."""
+        return sorted(self._keys.get(role, {}))
+
     def key(self, role: Role, version: int) -> bytes:
         """Return exactly this key, or raise KeysUnavailableError."""
         try:
@@ -137,14 +150,34 @@ class Keyring:
         version = self.active("index")
         return _hmac(self.key("index", version), ["index", version, NORMALISATION, kind, value])
 
+    def reference_of(self, customer: CustomerId, kind: IdentifierKind, digest: bytes) -> str:
+        """Return the word by which a customer names one of her identifiers without writing it."""
+        parts: list[Part] = ["reference", customer, kind, digest]
+        return f"idn_{spelt(_hmac(self.key('mac', self.active('mac')), parts)[:16])}"
+
     def index_of(self, identifier: Identifier) -> bytes:
         """Return the blind index of a normalised identifier."""
         return self.blind_index(identifier.kind, identifier.value)
 
+    def holder(self, customer: CustomerId) -> str:
+        """Return how a customer's own receipts name her, always alike.
+
+        Not by her id in the database, so that a receipt and a dump do not meet; and by a keyed hash, for whoever has
+        the dump could hash every id in it. Under the first index key, so that a rotation does not rename her.
+        """
+        version = self.versions("index")[0]
+        digest = _hmac(self.key("index", version), ["holder", customer])
+        return f"byh_{base64.b32encode(digest[:HOLDER]).decode('ascii').rstrip('=').lower()}"
+
 
 def make_keys(root: RootKey, roles: tuple[Role, ...] = ROLES) -> list[WrappedKey]:
     """Make the first key of each role, wrapped under the root key."""
-    return [_wrapped(root, role, 1, random_bytes(KEY)) for role in roles]
+    return [make_key(root, role, 1) for role in roles]
+
+
+def make_key(root: RootKey, role: Role, version: int) -> WrappedKey:
+    """Make one version of a key, wrapped under the root key."""
+    return _wrapped(root, role, version, random_bytes(KEY))
 
 
 def open_keyring(root: RootKey, wrapped: list[WrappedKey]) -> Keyring:
@@ -152,7 +185,7 @@ def open_keyring(root: RootKey, wrapped: list[WrappedKey]) -> Keyring:
     keys: dict[Role, dict[int, bytes]] = {role: {} for role in ROLES}
     for each in wrapped:
         keys[each.role][each.version] = open_key(root, each)
-    if missing := [role for role in ROLES if not keys[role]]:
+    if missing := [role for role in NEEDED if not keys[role]]:
         raise KeysUnavailableError(f"the database has no {missing[0]} key; run: byleave keys init")
     return Keyring(keys)
 
@@ -213,6 +246,18 @@ def open_sealed(key: OpenKey, permit: Permit) -> bytes:
 def open_own(key: OpenKey, caller: CustomerCaller, fact: SealedFact) -> bytes:
     """Open a fact for the customer whom it is about."""
     return unseal(key.key, fact.sealed, fact_labels(caller.customer, fact))
+
+
+def identifier_labels(customer: CustomerId, kind: IdentifierKind, digest: bytes, key: str) -> list[Part]:
+    """Return what a sealed identifier is bound to."""
+    return ["identifier", customer, kind, digest, NORMALISATION, key]
+
+
+def open_own_identifier(
+    key: OpenKey, caller: CustomerCaller, kind: IdentifierKind, digest: bytes, sealed: Sealed
+) -> str:
+    """Open an identifier for the customer whose it is."""
+    return unseal(key.key, sealed, identifier_labels(caller.customer, kind, digest, key.id)).decode()
 
 
 def seal_evidence(key: OpenKey, customer: CustomerId, entry: EntryId, where: str) -> Evidence:
@@ -282,6 +327,24 @@ def pairwise_parts(customer: CustomerId, service: ServiceId, id_: PairwiseId) ->
     return ["pairwise", customer, service, id_]
 
 
-def claim_parts(customer: CustomerId, kind: IdentifierKind, digest: bytes) -> list[Part]:
-    """Return what the MAC of a customer's claim to an identifier covers."""
-    return ["claim", customer, kind, digest]
+def claim_parts(
+    customer: CustomerId,
+    kind: IdentifierKind,
+    digest: bytes,
+    verified_at: datetime | None = None,
+    disowned_at: datetime | None = None,
+) -> list[Part]:
+    """Return what the MAC of a customer's claim to an identifier covers; what it says later only where it says it."""
+    verified: list[Part] = [] if verified_at is None else ["verified", verified_at]
+    disowned: list[Part] = [] if disowned_at is None else ["disowned", disowned_at]
+    return ["claim", customer, kind, digest, *verified, *disowned]
+
+
+def link_parts(link: Link) -> list[Part]:
+    """Return what the MAC of a merge covers, its end too."""
+    return ["link", link.id, link.one, link.other, link.said, link.made_at, link.ended_at]
+
+
+def linked_standing_parts(customer: CustomerId, link: UUID, origin: CustomerId, yes: Standing) -> list[Part]:
+    """Return what the MAC of a yes covers that came to a customer by a link."""
+    return ["linked", link, origin, *standing_parts(customer, yes)]

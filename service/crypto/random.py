@@ -1,10 +1,11 @@
 """The only source of randomness: the operating system's."""
 
-import base64
 import secrets  # noqa: TID251  the one place
 from datetime import datetime
 
 from ulid import ULID
+
+from service.crypto.framing import spelt
 
 
 def random_bytes(count: int) -> bytes:
@@ -19,7 +20,7 @@ def random_number(below: int) -> int:
 
 def random_word(count: int) -> str:
     """Return random bytes as lower-case base32 without padding, fit for ids and tokens."""
-    return base64.b32encode(random_bytes(count)).decode().rstrip("=").lower()
+    return spelt(random_bytes(count))
 
 
 def sortable_id(prefix: str, at: datetime) -> str:

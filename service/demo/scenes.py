@@ -60,6 +60,15 @@ class Stage:
         response = self._client.request(method, path, json=body, headers={"authorization": f"Bearer {token}"})
         return response.status_code, response.json()
 
+    def verify(self, receipt: str) -> tuple[int, dict[str, Any]]:
+        """Ask as anybody, without a credential, whether a receipt is good."""
+        response = self._client.post("/v1/receipts/verify", json={"receipt": receipt})
+        return response.status_code, response.json()
+
+    def tell(self, text: str) -> None:
+        """Print a text that somebody is given to read."""
+        self._console.print(Text(text.strip(), style="dim"), soft_wrap=True)
+
     def expect(self, *, holds: bool, what: str) -> None:
         """Print what should hold, and whether it does."""
         self._console.print(f"  [green]as said:[/] {what}" if holds else f"  [red]NOT AS SAID:[/] {what}")
@@ -83,7 +92,8 @@ class Stage:
 def play(company: Company, console: Console) -> bool:
     """Perform every scene; returns whether all was as said."""
     stage = Stage(company, console)
-    _before_the_curtain(stage)
+    said = _before_the_curtain(stage)
+    _receipt(stage, said)
     _partial(stage)
     _withdrawn(stage)
     _no_grant(stage)
@@ -91,8 +101,11 @@ def play(company: Company, console: Console) -> bool:
     return stage.as_said
 
 
-def _before_the_curtain(stage: Stage) -> None:
-    """Abbie allows recommendations, whatever she answered in an earlier run; other systems say what they guess."""
+def _before_the_curtain(stage: Stage) -> str:
+    """Abbie allows recommendations, whatever she answered in an earlier run; other systems say what they guess.
+
+    Returns the entry of what she said.
+    """
     stage.title("Abbie allows recommendations on the web, having read the notice in force")
     yes = {
         "purpose": RECOMMENDATIONS,
@@ -106,6 +119,23 @@ def _before_the_curtain(stage: Stage) -> None:
     for service, facts in (("recommender", GUESSES), ("finance", BOUGHT)):
         _, known = stage.call("POST", "/v1/customers", service, {"identifiers": {"email": EMAIL}})
         stage.call("POST", f"/v1/customers/{known['customer']}/attributes", service, {"facts": facts})
+    return str(answer.get("entry"))
+
+
+def _receipt(stage: Stage, entry: str) -> None:
+    stage.title("Abbie keeps the receipt of what she said, and anybody can check it")
+    status, kept = stage.call("GET", f"/v1/me/receipts/{entry}", None)
+    stage.tell(kept.get("text", ""))
+    receipt = kept.get("receipt", "")
+    stage.expect(holds=status == httpx.codes.OK, what=f"a receipt of {len(receipt)} characters: {receipt[:60]}...")
+    _, verdict = stage.verify(receipt)
+    stage.expect(holds=verdict.get("valid") is True, what=f"we signed it, with the public key {verdict.get('kid')}")
+    middle = len(receipt) // 2
+    changed = f"{receipt[:middle]}{'A' if receipt[middle : middle + 1] != 'A' else 'B'}{receipt[middle + 1 :]}"
+    _, verdict = stage.verify(changed)
+    stage.expect(
+        holds=verdict.get("valid") is False, what=f"with one byte changed it is refused: {verdict.get('reason')}"
+    )
 
 
 def _partial(stage: Stage) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from service.model.words import AttributeId, Basis, Channel, Provenance, PurposeId, ServiceId
+from service.model.words import AttributeId, Basis, Channel, IdentifierKind, Provenance, PurposeId, ServiceId
 
 Text = Annotated[str, Meta(min_length=1, max_length=2000)]
 Slug = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
@@ -19,6 +19,9 @@ Version = Annotated[int, Meta(ge=1, le=100_000)]
 Language = Annotated[
     str, Meta(pattern=r"^[a-z]{2}(-[A-Z]{2})?(?!\n)$", description="As ISO 639-1 writes it.", examples=["en"])
 ]
+
+
+Country = Annotated[str, Meta(pattern=r"^[A-Z]{2}(?!\n)$", description="As ISO 3166-1 writes it.", examples=["IE"])]
 
 
 class ValueKind(StrEnum):
@@ -152,6 +155,8 @@ class Service(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     uses: Mapping[str, Use] = {}
     contributes: Mapping[str, tuple[Provenance, ...]] = {}
     records: tuple[str, ...] = ()
+    identifies: tuple[IdentifierKind, ...] = ()
+    """Kinds of identifiers of which this service has verified whose they are."""
 
     def may_contribute(self, attribute: str, provenance: Provenance) -> bool:
         """Whether this service may say such a fact, so that no service can call its guesses volunteered."""
@@ -161,6 +166,36 @@ class Service(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     def may_open(self) -> bool:
         """Whether its word may open what is closed: it is trusted to record a yes."""
         return bool(self.records)
+
+
+class Authority(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Who supervises the company, and hears complaints."""
+
+    name: Text
+    contact: Text
+
+
+class Company(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Who asks: the controller, as a customer is told (GDPR Art. 13(1))."""
+
+    name: Text
+    address: Text
+    contact: Text
+    """How the privacy officer is reached."""
+    jurisdictions: Annotated[tuple[Country, ...], Meta(min_length=1)]
+    """Under whose law it stands; the first is that of its seat."""
+    storage: Annotated[tuple[Country, ...], Meta(min_length=1)]
+    """Where data is kept."""
+    gdpr: bool
+    """Whether the General Data Protection Regulation of the European Union gives its customers their rights."""
+    authority: Authority
+    withdraw: Annotated[Mapping[Language, Text], Meta(min_length=1)]
+    """How a consent is withdrawn, in every language of the notices."""
+
+    def withdrawal_in(self, language: str) -> str:
+        """Return how to withdraw in a language, or in the first there is."""
+        first = next(iter(self.withdraw.values()))
+        return self.withdraw.get(language, self.withdraw.get(language.partition("-")[0], first))
 
 
 class Notice(Struct, frozen=True, kw_only=True):
@@ -183,6 +218,8 @@ class Catalogue(Struct, frozen=True):
     attributes: Mapping[AttributeId, Attribute]
     services: Mapping[ServiceId, Service]
     notices: Mapping[tuple[PurposeId, int, str], Notice]
+    company: Company | None = None
+    """None in what was published before the catalogue said who the company is."""
 
     def notices_of(self, purpose: PurposeId) -> list[Notice]:
         """Return a purpose's notices, oldest first, in every language."""
@@ -201,6 +238,11 @@ class Catalogue(Struct, frozen=True):
         needed = self.purposes[purpose].attributes.get(attribute)
         use = self.services[service].uses.get(purpose)
         return needed is not None and use is not None and notice >= max(needed.since, use.since)
+
+    @property
+    def languages(self) -> list[str]:
+        """The languages in which anything is asked."""
+        return sorted({notice.language for notice in self.notices.values()})
 
     def consents_of(self, service: ServiceId | None) -> list[PurposeId]:
         """Return the purposes by consent that a service uses or records; None: all of them."""

@@ -127,6 +127,14 @@ def replay(answers: Iterable[Answer], ended: Collection[UUID] = ()) -> dict[Spot
     return {spot: ground.standing for spot, ground in grounds(answers, ended).items()}
 
 
+def latest(own: Standing | None, linked: Iterable[Standing]) -> Standing | None:
+    """Return what holds on one side of a merged person: what stands there, unless a later yes came by a link."""
+    for yes in linked:
+        if own is None or own.status.open or yes.decided_at > own.decided_at:
+            own = yes
+    return own
+
+
 def _ended(before: Standing | None, answer: Answer) -> Standing:
     """End a yes whose time has run by then; anything else stays as it is."""
     if before is None:

@@ -25,7 +25,10 @@ class Obligation(Struct, frozen=True, order=True, omit_defaults=True):
 
 
 class Permit(Struct, frozen=True):
-    """Proof in code that the policy said yes to one fact of one customer; only ``policy/decide.py`` makes one."""
+    """Proof in code that the policy said yes to one fact of one customer; only ``policy/decide.py`` makes one.
+
+    ``customer``: whose fact it is, which of a merged person need not be the side that was asked about.
+    """
 
     customer: CustomerId
     fact: SealedFact

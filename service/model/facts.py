@@ -48,6 +48,8 @@ class SealedFact(Struct, frozen=True):
     sealed: Sealed
     confidence: int = CERTAIN
     derived_from: tuple[str, ...] = ()
+    owner: CustomerId | None = None
+    """Whose key opens it, where that is not the customer asked about but another side of the same person."""
 
     @property
     def name(self) -> str:
@@ -150,6 +152,13 @@ class Publication(Struct, frozen=True):
     version: PolicyVersion
 
 
+class Side(Struct, frozen=True):
+    """What one customer answered and forbade. A merged person has several sides, and each must allow."""
+
+    standing: Standing | None
+    restrictions: Restrictions | None
+
+
 class Facts(Struct, frozen=True):
     """Everything one decision rests on, read at once and verified. ``None`` refuses."""
 
@@ -159,6 +168,13 @@ class Facts(Struct, frozen=True):
     standing: Standing | None
     restrictions: Restrictions | None
     facts: Mapping[AttributeId, tuple[SealedFact, ...]]
+    others: tuple[Side, ...] = ()
+    """The other sides of a merged person."""
+
+    @property
+    def sides(self) -> tuple[Side, ...]:
+        """Every side of the person, first the customer who was asked about."""
+        return Side(self.standing, self.restrictions), *self.others
 
     def candidates(self, attribute: AttributeId) -> list[SealedFact]:
         """Return the facts of an attribute in the order in which they are preferred."""

@@ -103,7 +103,7 @@ class Stood(Struct, frozen=True):
     def _forbids(self, customer: CustomerId, spot: Spot, given_at: datetime) -> bool:
         """Whether a no stands that this yes cannot turn: one that is not older, or whose age nobody knows."""
         stands = self.standing.get(customer, {}).get(spot)
-        if stands is None or stands.status.open or stands.status.valid or stands.status is Status.EXPIRED:
+        if stands is None or not stands.status.no:
             return False
         return (customer, spot) in self.undated or given_at <= stands.decided_at
 

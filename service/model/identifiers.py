@@ -17,8 +17,9 @@ from service.model.words import CustomerId, IdentifierKind
 
 NORMALISATION = 1
 STRENGTH = {kind: rank for rank, kind in enumerate(IdentifierKind)}
-"""How surely an identifier is one person's, the surest first: e-mail, phone, loyalty."""
+"""How surely an identifier is one person's, the surest first: e-mail, phone, loyalty, device."""
 LOYALTY = re.compile(r"^[A-Z0-9]{4,32}$")
+DEVICE = re.compile(r"[A-Za-z0-9._:-]{16,128}")
 MAX_LENGTH = 254
 
 
@@ -46,6 +47,8 @@ def identifier(kind: IdentifierKind, written: str, *, region: str | None = None)
             return Identifier(kind, _phone(written, region))
         case IdentifierKind.LOYALTY:
             return Identifier(kind, _loyalty(written))
+        case IdentifierKind.DEVICE:
+            return Identifier(kind, _device(written))
 
 
 def _email(written: str) -> str:
@@ -74,6 +77,12 @@ def _loyalty(written: str) -> str:
     if not LOYALTY.match(compact):
         raise WrongKindError("a loyalty number has 4 to 32 letters and digits")
     return compact
+
+
+def _device(written: str) -> str:
+    if not DEVICE.fullmatch(written):
+        raise WrongKindError("a device id has 16 to 128 letters, digits, dots, colons, hyphens and underscores")
+    return written
 
 
 def recognised(

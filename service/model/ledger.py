@@ -117,6 +117,7 @@ class Enrolled(Act, frozen=True, omit_defaults=True, tag="enrol"):
     new: bool
     restrictions: list[str] = []
     refused: list[str] = []
+    verified: list[str] = []
 
 
 class Contributed(Act, frozen=True, omit_defaults=True, tag="contribute"):
@@ -168,6 +169,23 @@ class LookedUp(Act, frozen=True, omit_defaults=True, tag="look-up"):
 
     what: str
     reason: str
+
+
+class Merged(Act, frozen=True, omit_defaults=True, tag="merge"):
+    """Two customers were found to be one person, and linked; of the other only the link is said."""
+
+    link: str
+    reason: str
+
+
+class Unmerged(Merged, frozen=True, omit_defaults=True, tag="unmerge"):
+    """A link was ended: they are two people again."""
+
+
+class Disowned(Act, frozen=True, omit_defaults=True, tag="disown"):
+    """She said that an identifier is not hers."""
+
+    identifier: str
 
 
 class Published(Act, frozen=True, omit_defaults=True, tag="publish"):

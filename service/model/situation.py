@@ -4,14 +4,16 @@ A closed space of booleans and closed vocabularies, phrased positively, so that 
 counters and dates end here; a policy never sees them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from functools import reduce
+from typing import Any
 
 from msgspec import Struct, structs
 from msgspec.structs import fields
 
 from service.model.catalogue import Catalogue, Use
-from service.model.facts import Facts, Restrictions, SealedFact, Standing
+from service.model.facts import Facts, Restrictions, SealedFact, Side, Standing
 from service.model.quiet_hours import awake
 from service.model.words import AgeBand, AttributeId, Channel, PurposeId, ServiceId, Status
 
@@ -76,6 +78,19 @@ BRIGHTEST = Situation(
 
 AGES = (AgeBand.ADULT, AgeBand.MINOR, AgeBand.UNKNOWN)
 """From what opens most to what opens least."""
+ANSWERS = (
+    Status.GIVEN,
+    Status.RENEWED,
+    Status.UNKNOWN,
+    Status.REQUESTED,
+    Status.DEFERRED,
+    Status.EXPIRED,
+    Status.INVALIDATED,
+    Status.REVOKED,
+    Status.REFUSED,
+    Status.WITHDRAWN,
+)
+"""From a yes to the plainest no: of several that refuse alike, the last is the one that is told."""
 
 
 class Asked(Struct, frozen=True):
@@ -108,42 +123,80 @@ def darker(value: bool | Status | AgeBand) -> tuple[bool | Status | AgeBand, ...
             return (False,) if value else ()
 
 
+def darkest(situations: Iterable[Situation]) -> Situation:
+    """Return the situation that allows only what each of these allows: field by field the darker value."""
+    return reduce(_darker_of, situations)
+
+
+def _darker_of(one: Situation, other: Situation) -> Situation:
+    if one == other:
+        return one
+    return Situation(**{name: _dark(getattr(one, name), getattr(other, name)) for name in FIELDS})
+
+
+def _dark(one: Any, other: Any) -> Any:  # noqa: ANN401  two values of one field
+    match one:
+        case Status():
+            return max(one, other, key=ANSWERS.index)
+        case AgeBand():
+            return max(one, other, key=AGES.index)
+        case _:
+            return one and other
+
+
+def told(facts: Facts) -> tuple[Status, int | None]:
+    """Return what a service is told of her answer: its status, and the notice it was to.
+
+    Of a merged person the answer that refuses most plainly; of several that do not refuse, the oldest notice.
+    """
+    stands = [side.standing for side in facts.sides]
+    answers = [(Status.UNKNOWN, 0) if each is None else (each.status_at(facts.now), each.notice) for each in stands]
+    status, notice = max(answers, key=lambda each: (ANSWERS.index(each[0]), -each[1]))
+    return status, notice or None
+
+
 def situate(
     catalogue: Catalogue, asked: Asked, attribute: AttributeId, facts: Facts, fact: SealedFact | None = None
 ) -> Situation:
     """Reduce stored facts to the situation in which one fact of an attribute is asked for.
 
-    Without a fact nothing is fresh.
+    Without a fact nothing is fresh. A merged person has several sides, and is allowed what each of them allows.
     """
+    return darkest(_situated(catalogue, asked, attribute, side, facts.now, fact) for side in facts.sides)
+
+
+def _situated(
+    catalogue: Catalogue, asked: Asked, attribute: AttributeId, side: Side, now: datetime, fact: SealedFact | None
+) -> Situation:
     use = catalogue.services[asked.service].uses.get(asked.purpose)
-    standing, limits = _standing(asked, facts), facts.restrictions or Restrictions()
+    standing, limits = _standing(asked, side), side.restrictions or Restrictions()
     return Situation(
         granted=_granted(use, asked.channel, attribute),
         channel_allowed=asked.channel in catalogue.purposes[asked.purpose].channels,
-        consent=Status.UNKNOWN if standing is None else standing.status_at(facts.now),
+        consent=Status.UNKNOWN if standing is None else standing.status_at(now),
         notice_current=standing is not None
         and catalogue.covers(asked.purpose, standing.notice, asked.service, attribute),
-        verified=facts.restrictions is not None,
+        verified=side.restrictions is not None,
         may_process=limits.may_process,
-        not_paused=facts.restrictions is not None and not_paused(limits, facts.now),
+        not_paused=side.restrictions is not None and not_paused(limits, now),
         may_market=limits.may_market,
         may_profile=limits.may_profile,
         may_share=limits.may_share and not asked.gpc,
-        unopposed=facts.restrictions is not None and asked.purpose not in limits.objections,
+        unopposed=side.restrictions is not None and asked.purpose not in limits.objections,
         age_band=limits.age_band,
         explicit=standing is not None and standing.explicit,
         observed_allowed=limits.more_than_told and limits.observed_allowed,
         acquired_allowed=limits.more_than_told and limits.acquired_allowed,
         inferred_allowed=limits.more_than_told and limits.inferred_allowed,
         demographic_allowed=limits.demographic_allowed,
-        fresh=fact is not None and catalogue.attributes[attribute].fresh(fact.as_of, facts.now),
-        awake=facts.restrictions is not None and awake(limits.quiet_hours, asked.channel, facts.now),
+        fresh=fact is not None and catalogue.attributes[attribute].fresh(fact.as_of, now),
+        awake=side.restrictions is not None and awake(limits.quiet_hours, asked.channel, now),
     )
 
 
-def _standing(asked: Asked, facts: Facts) -> Standing | None:
+def _standing(asked: Asked, side: Side) -> Standing | None:
     """Return what she answered to this very question; an answer to another one is no answer."""
-    standing = facts.standing
+    standing = side.standing
     if standing is None or (standing.purpose, standing.channel) != (asked.purpose, asked.channel):
         return None
     return standing

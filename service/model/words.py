@@ -73,6 +73,11 @@ class Status(StrEnum):
         return self in (Status.GIVEN, Status.RENEWED)
 
     @property
+    def no(self) -> bool:
+        """Whether somebody said no: she, or the controller for her. That a yes ran out is nobody's word."""
+        return not (self.valid or self.open or self is Status.EXPIRED)
+
+    @property
     def open(self) -> bool:
         """Whether she has said neither yes nor no: never asked, asked, or put off."""
         return self in (Status.UNKNOWN, Status.REQUESTED, Status.DEFERRED)
@@ -117,3 +122,5 @@ class IdentifierKind(StrEnum):
     EMAIL = "email"
     PHONE = "phone"
     LOYALTY = "loyalty"
+    DEVICE = "device"
+    """A browser or an app, whoever sits before it: it never says who a person is."""

@@ -15,7 +15,7 @@ KNOWN = re.compile(
     r"""
       [a-z][a-z0-9-]*\.cedar
     | schema\.cedarschema
-    | (purposes|attributes|services|canaries)\.toml
+    | (purposes|attributes|services|canaries|company)\.toml
     | notices/[^/]+/[^/]+\.md
     """,
     re.VERBOSE,

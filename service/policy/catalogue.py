@@ -8,18 +8,19 @@ from typing import TypeVar
 import msgspec
 
 from service.errors import PolicyError
-from service.model.catalogue import Attribute, Catalogue, Notice, Purpose, Service
+from service.model.catalogue import Attribute, Catalogue, Company, Notice, Purpose, Service
 from service.model.words import AttributeId, PurposeId, ServiceId
 from service.policy.bundle import Bundle
 from service.policy.faults import fault
 from service.policy.notices import notices_in
 from service.policy.references import broken_references
 
+COMPANY = "company.toml"
 Item = TypeVar("Item", Purpose, Attribute, Service)
 
 
 def parse_catalogue(bundle: Bundle) -> Catalogue:
-    """Read purposes, attributes, services and notices; raises PolicyError with all their faults."""
+    """Read purposes, attributes, services, notices and the company; raises PolicyError with all their faults."""
     faults: list[str] = []
     purposes = _items(bundle, "purposes.toml", Purpose, faults)
     attributes = _items(bundle, "attributes.toml", Attribute, faults)
@@ -30,6 +31,7 @@ def parse_catalogue(bundle: Bundle) -> Catalogue:
         attributes={AttributeId(a.id): a for a in attributes},
         services={ServiceId(s.id): s for s in services},
         notices={(n.purpose, n.version, n.language): n for n in notices},
+        company=_company(bundle, faults),
     )
     # An item that could not be read would be missed by everything that names it: first things first.
     if not faults:
@@ -77,6 +79,17 @@ def _tables(bundle: Bundle, file: str, name: str, faults: list[str]) -> list[obj
         faults.append(f"{file}: has no [[{name}]]")
         return []
     return tables
+
+
+def _company(bundle: Bundle, faults: list[str]) -> Company | None:
+    """Read who the company is, where the bundle says it: what was published before it could goes on as it was."""
+    if COMPANY not in bundle.files:
+        return None
+    try:
+        return msgspec.convert(tomllib.loads(bundle.files[COMPANY]), Company, strict=True)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        faults.append(f"{COMPANY}: {error}")
+        return None
 
 
 def _notices(bundle: Bundle, faults: list[str]) -> list[Notice]:

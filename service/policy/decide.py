@@ -65,7 +65,7 @@ def _rule(
         situation = situate(policies.catalogue, asked, attribute, facts, fact)
         answer = policies.answer(_question(asked, attribute, fact.provenance, situation))
         if answer.permit:
-            return Permit(facts.customer, fact, answer.policies), answer.obligations
+            return Permit(fact.owner or facts.customer, fact, answer.policies), answer.obligations
         answers.append(answer)
     return _no(attribute, answers[0])
 

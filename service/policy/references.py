@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 
 from service.model.catalogue import Attribute, Catalogue, Notice, Purpose, Service, ValueKind
-from service.model.words import Basis, Provenance, PurposeId
+from service.model.words import Basis, IdentifierKind, Provenance, PurposeId
 from service.policy.faults import fault
 from service.policy.notices import path_of
 
@@ -220,13 +220,26 @@ def _records_consents(catalogue: Catalogue, service: Service) -> Iterator[str]:
             yield f"records: {id_} does not rest on consent"
 
 
+def _identifies_people(_: Catalogue, service: Service) -> Iterator[str]:
+    if IdentifierKind.DEVICE in service.identifies:
+        yield "identifies: a device is nobody in particular"
+    if _repeats(service.identifies):
+        yield "identifies: names a kind twice"
+
+
 def _is_nobody_else(_: Catalogue, service: Service) -> Iterator[str]:
     # What she says herself has this source.
     if service.id == "customer":
         yield "has the name of the customer herself"
 
 
-SERVICE_RULES = (_is_nobody_else, _uses_within_purposes, _contributes_known_facts, _records_consents)
+SERVICE_RULES = (
+    _is_nobody_else,
+    _uses_within_purposes,
+    _contributes_known_facts,
+    _records_consents,
+    _identifies_people,
+)
 
 
 def _repeats(words: tuple[str, ...]) -> bool:

@@ -25,7 +25,7 @@ def wording_faults(catalogue: Catalogue) -> list[str]:
         faults += [fault("purposes.toml", purpose.id, what) for what in _of_purpose(catalogue, purpose)]
     for notice in catalogue.notices.values():
         faults += [f"{path_of(notice)}: {what}" for what in _long(notice.text)]
-    return faults
+    return faults + [f"company.toml: {what}" for what in _of_company(catalogue)]
 
 
 def average_sentence(text: str) -> float:
@@ -54,6 +54,16 @@ def _missing(catalogue: Catalogue, purpose: Purpose) -> Iterator[str]:
     written = {notice.language for notice in catalogue.notices_of(id_) if notice.version == newest}
     offered = {notice.language for notice in catalogue.notices.values()}
     yield from (f"its notice {newest} is missing in {language}" for language in sorted(offered - written))
+
+
+def _of_company(catalogue: Catalogue) -> Iterator[str]:
+    """A receipt says who the company is and how to withdraw, so a bundle that is to be published says it."""
+    if catalogue.company is None:
+        yield "is missing"
+        return
+    said = catalogue.company.withdraw
+    yield from (f"withdraw is missing in {language}" for language in catalogue.languages if language not in said)
+    yield from (f"withdraw.{language}: {what}" for language, text in said.items() for what in _long(text))
 
 
 def _long(text: str) -> Iterator[str]:

@@ -9,9 +9,10 @@ from msgspec import Struct, structs
 
 from service.crypto.keyring import Keyring, OpenKey, standing_parts
 from service.database import Connection
-from service.model.consent import Answer, Evidence, Shown, Spot, standing_after
+from service.model.consent import Answer, Evidence, Shown, Spot, latest, standing_after
 from service.model.facts import CustomerKey, Sealed, Standing
 from service.model.words import Channel, CustomerId, PurposeId, Status
+from service.storage import links
 from service.storage.statements import statements
 
 SQL = statements(__file__)
@@ -43,6 +44,9 @@ async def take_in(connection: Connection, keyring: Keyring, said: Iterable[tuple
     changed = [(place[0], stands) for place, stands in after.items() if stands != before.get(place)]
     await connection.executemany(SQL["record"], [_event_row(customer, answer) for customer, answer in answers])
     await connection.executemany(SQL["put_standing"], [_standing_row(keyring, *each) for each in changed])
+    for customer, answer in answers:
+        if answer.status.no:
+            await links.forget_yes(connection, customer, answer.purpose, answer.channel)
 
 
 async def standing(
@@ -74,9 +78,15 @@ async def standing_of_many(
 async def all_standing(
     connection: Connection, customer: CustomerId, purposes: Iterable[PurposeId]
 ) -> list[tuple[Standing, Status]]:
-    """Return what stands for each purpose and channel, with its status at this moment."""
+    """Return what stands for each purpose and channel, with its status at this moment.
+
+    A yes that came by a link counts where it is later than her own answer.
+    """
+    found: dict[tuple[PurposeId, Channel], Standing] = {}
     rows = await connection.fetch(SQL["all_standing"], customer, list(purposes))
-    return [(_standing(row), _standing(row).status_at(row["now"])) for row in rows]
+    for each in map(_standing, rows):
+        found[each.purpose, each.channel] = latest(found.get((each.purpose, each.channel)), [each]) or each
+    return [(found[spot], found[spot].status_at(rows[0]["now"])) for spot in sorted(found)]
 
 
 async def given_to(connection: Connection, purpose: PurposeId, notice: int, most: int) -> list[CustomerId]:

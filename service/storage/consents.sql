@@ -17,15 +17,23 @@ SELECT customer, purpose, channel, status, notice, explicit, decided_at, expires
  WHERE customer = ANY($1::uuid[]);
 
 -- name: spots_of
--- For which purposes and channels this customer ever answered.
-SELECT purpose, channel FROM consent WHERE customer = $1 ORDER BY purpose, channel;
+-- For which purposes and channels this customer ever answered, or a yes came to her by a link.
+SELECT purpose, channel FROM consent WHERE customer = $1
+ UNION
+SELECT purpose, channel FROM linked_consent WHERE customer = $1
+ ORDER BY purpose, channel;
 
 -- name: all_standing
 -- What this customer answered last, for each of these purposes on each channel.
-SELECT purpose, channel, status, notice, explicit, decided_at, expires_at, clock_timestamp() AS now
+-- Her own answers come first, then what came from other sides of a merged person.
+SELECT purpose, channel, status, notice, explicit, decided_at, expires_at, clock_timestamp() AS now, 1 AS place
   FROM consent
  WHERE customer = $1 AND purpose = ANY($2::text[])
- ORDER BY purpose, channel;
+ UNION ALL
+SELECT purpose, channel, status, notice, explicit, decided_at, expires_at, clock_timestamp(), 2
+  FROM linked_consent
+ WHERE customer = $1 AND purpose = ANY($2::text[])
+ ORDER BY place, purpose, channel;
 
 -- name: given_to
 -- Customers whose consent to a purpose rests on one version of its notice.

@@ -9,13 +9,21 @@ from msgspec import Struct
 
 from service.crypto.envelope import seal
 from service.crypto.framing import Part
-from service.crypto.keyring import Keyring, Mac, OpenKey, claim_parts, pairwise_parts, restriction_parts
+from service.crypto.keyring import (
+    Keyring,
+    Mac,
+    OpenKey,
+    claim_parts,
+    identifier_labels,
+    pairwise_parts,
+    restriction_parts,
+)
 from service.crypto.random import random_number, random_word
 from service.database import Connection, Record
 from service.errors import IntegrityError, UnknownCustomerError
 from service.model.choices import less
 from service.model.facts import CustomerKey, Restrictions, Sealed, restrictions_from
-from service.model.identifiers import NORMALISATION, Identifier
+from service.model.identifiers import Identifier
 from service.model.words import CustomerId, IdentifierKind, PairwiseId, ServiceId
 from service.storage.statements import statements
 
@@ -31,6 +39,26 @@ class Change(Struct, frozen=True):
 
     version: int
     now: datetime
+    others: tuple[CustomerId, ...] = ()
+    """Who is the same person and changed with her, as the database has it: enough to record a no."""
+
+
+class Claim(Struct, frozen=True):
+    """That an identifier is a customer's, or, once she disowned it, that it is not."""
+
+    customer: CustomerId
+    kind: IdentifierKind
+    digest: bytes
+    key: str
+    sealed: Sealed
+    since: datetime
+    verified_at: datetime | None
+    disowned_at: datetime | None
+
+    @property
+    def found(self) -> tuple[IdentifierKind, bytes]:
+        """By what it is found."""
+        return self.kind, self.digest
 
 
 async def by_pairwise(
@@ -55,7 +83,8 @@ async def by_identifier(
     if len(rows) != 1:
         return None
     customer: CustomerId = rows[0]["customer"]
-    return customer if _ours(keyring, rows[0], claim_parts(customer, kind, digest)) else None
+    parts = claim_parts(customer, kind, digest, rows[0]["verified_at"])
+    return customer if _ours(keyring, rows[0], parts) else None
 
 
 async def hold(connection: Connection, digests: Iterable[bytes]) -> None:
@@ -76,7 +105,7 @@ def _claims(keyring: Keyring, rows: Iterable[Record]) -> dict[tuple[IdentifierKi
     found: dict[tuple[IdentifierKind, bytes], set[CustomerId]] = {}
     for row in rows:
         kind, digest, customer = IdentifierKind(row["kind"]), row["digest"], row["customer"]
-        if _ours(keyring, row, claim_parts(customer, kind, digest)):
+        if _ours(keyring, row, claim_parts(customer, kind, digest, row["verified_at"])):
             found.setdefault((kind, digest), set()).add(customer)
     return found
 
@@ -97,11 +126,24 @@ async def clock(connection: Connection) -> datetime:
 
 
 async def bump(connection: Connection, customer: CustomerId) -> Change:
-    """Begin a change of a customer: nothing else about her changes until this transaction ends."""
-    row = await connection.fetchrow(SQL["bump"], customer)
-    if row is None:
+    """Begin a change of a customer and of whoever is linked to her: until this transaction ends nobody else does."""
+    changed, others = await _bumped(connection, {customer})
+    if customer not in changed:
         raise UnknownCustomerError
-    return Change(row["version"], row["now"])
+    mine = changed[customer]
+    return Change(mine["version"], mine["now"], tuple(sorted(others - {customer})))
+
+
+async def _bumped(connection: Connection, asked: set[CustomerId]) -> tuple[dict[CustomerId, Record], set[CustomerId]]:
+    """Bump customers and whoever is linked to them; returns what became of each, and who that is."""
+    wanted = asked
+    while True:
+        changed = {row["id"]: row for row in await connection.fetch(SQL["bump"], list(wanted))}
+        others = await linked(connection, asked)
+        if others <= changed.keys() | wanted:
+            return changed, others
+        # A merge that was committed while we waited for it joined more to them than we saw: once more, with all.
+        wanted = asked | others
 
 
 async def create(connection: Connection, keyring: Keyring, customer: CustomerId) -> OpenKey:
@@ -133,9 +175,22 @@ async def put_identifier(
     customer: CustomerId,
     key: OpenKey,
     found_by: Identifier,
+    verified_at: datetime | None = None,
 ) -> None:
-    """Let a customer be found by an identifier, which is kept sealed."""
-    await connection.execute(SQL["put_identifier"], *_identifier_row(keyring, customer, key, found_by))
+    """Let a customer be found by an identifier, which is kept sealed; one that she disowned stays as it is."""
+    await connection.execute(SQL["put_identifier"], *_identifier_row(keyring, customer, key, found_by, verified_at))
+    if verified_at is not None:
+        digest = keyring.index_of(found_by)
+        mac = keyring.mac(claim_parts(customer, found_by.kind, digest, verified_at))
+        await connection.execute(
+            SQL["verify_identifier"], customer, found_by.kind, digest, verified_at, mac.version, mac.digest
+        )
+
+
+async def disown(connection: Connection, keyring: Keyring, claim: Claim, now: datetime) -> None:
+    """Put an identifier out of use for a customer, and keep that she did."""
+    mac = keyring.mac(claim_parts(claim.customer, *claim.found, claim.verified_at, now))
+    await connection.execute(SQL["disown"], claim.customer, *claim.found, now, mac.version, mac.digest)
 
 
 async def pairwise_id(connection: Connection, keyring: Keyring, customer: CustomerId, service: ServiceId) -> PairwiseId:
@@ -163,9 +218,23 @@ def own_id(keyring: Keyring, customer: CustomerId, service: ServiceId, row: Sequ
 # --- many customers at once: the same statements, sent together ---
 
 
-async def line_up(connection: Connection, customers: Iterable[CustomerId]) -> None:
-    """Until this transaction ends, nothing about these customers changes and no release of them is entered."""
-    await connection.execute(SQL["line_up"], list(customers))
+async def line_up(connection: Connection, customers: Iterable[CustomerId]) -> set[CustomerId]:
+    """Until this transaction ends, nothing about these customers changes and no release of them is entered.
+
+    Returns them and whoever is linked to them.
+    """
+    held: set[CustomerId] = set()
+    wanted = set(customers)
+    while wanted:
+        held |= {row["id"] for row in await connection.fetch(SQL["line_up"], list(wanted))} | wanted
+        # A merge that was committed while we waited for it joined more to them than we saw.
+        wanted = await linked(connection, held) - held
+    return held
+
+
+async def linked(connection: Connection, customers: Iterable[CustomerId]) -> set[CustomerId]:
+    """Return who is linked to these customers, as the database has it: to hold them off, never to permit."""
+    return {row["id"] for row in await connection.fetch(SQL["linked"], list(customers))}
 
 
 async def open_keys(
@@ -182,18 +251,21 @@ async def open_keys(
     return opened
 
 
-async def identifiers_of(
-    connection: Connection, customers: Iterable[CustomerId]
-) -> set[tuple[CustomerId, IdentifierKind, bytes]]:
-    """Return by what these customers are found, or would be if nobody else were."""
-    rows = await connection.fetch(SQL["identifiers_of"], list(customers))
-    return {(row["customer"], IdentifierKind(row["kind"]), row["digest"]) for row in rows}
+async def identifiers_of(connection: Connection, customers: Iterable[CustomerId]) -> list[Claim]:
+    """Return every identifier that these customers ever had, as the database has it, the disowned ones too."""
+    return [_claim(row) for row in await connection.fetch(SQL["identifiers_of"], list(customers))]
+
+
+async def proven_identifiers(connection: Connection, keyring: Keyring, customer: CustomerId) -> list[Claim]:
+    """Return the identifiers that a customer has, as far as they carry our MAC."""
+    claims = [(row, _claim(row)) for row in await connection.fetch(SQL["identifiers_of"], [customer])]
+    return [each for row, each in claims if each.disowned_at is None and _ours(keyring, row, _claim_parts(each))]
 
 
 async def bump_all(connection: Connection, customers: Iterable[CustomerId]) -> dict[CustomerId, Change]:
-    """Begin a change of customers who were lined up; returns their new versions, and when they came to be."""
-    rows = await connection.fetch(SQL["bump_all"], list(customers))
-    return {row["id"]: Change(row["version"], row["now"]) for row in rows}
+    """Begin a change of customers and of whoever is linked to them; returns what became of each of them."""
+    changed, _ = await _bumped(connection, set(customers))
+    return {customer: Change(row["version"], row["now"]) for customer, row in changed.items()}
 
 
 async def create_all(
@@ -245,14 +317,30 @@ def _restrictions_row(keyring: Keyring, customer: CustomerId, limits: Restrictio
     return [customer, *(getattr(limits, name) for name in limits.__struct_fields__), mac.version, mac.digest]
 
 
-def _identifier_row(keyring: Keyring, customer: CustomerId, key: OpenKey, found_by: Identifier) -> list[object]:
-    digest = keyring.index_of(found_by)
-    labels: list[Part] = ["identifier", customer, found_by.kind, digest, NORMALISATION, key.id]
-    sealed, mac = (
-        seal(key.key, found_by.value.encode(), labels),
-        keyring.mac(claim_parts(customer, found_by.kind, digest)),
+def _identifier_row(
+    keyring: Keyring, customer: CustomerId, key: OpenKey, found_by: Identifier, verified_at: datetime | None = None
+) -> list[object]:
+    kind, digest = found_by.kind, keyring.index_of(found_by)
+    sealed = seal(key.key, found_by.value.encode(), identifier_labels(customer, kind, digest, key.id))
+    mac = keyring.mac(claim_parts(customer, kind, digest, verified_at))
+    return [customer, kind, digest, key.id, sealed.data, verified_at, mac.version, mac.digest]
+
+
+def _claim(row: Record) -> Claim:
+    return Claim(
+        row["customer"],
+        IdentifierKind(row["kind"]),
+        row["digest"],
+        row["key"],
+        Sealed(row["sealed"]),
+        row["since"],
+        row["verified_at"],
+        row["disowned_at"],
     )
-    return [customer, found_by.kind, digest, key.id, sealed.data, mac.version, mac.digest]
+
+
+def _claim_parts(claim: Claim) -> list[Part]:
+    return claim_parts(claim.customer, *claim.found, claim.verified_at, claim.disowned_at)
 
 
 def _ours(keyring: Keyring, row: Record, parts: list[Part]) -> bool:

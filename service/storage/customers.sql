@@ -2,27 +2,33 @@
 SELECT customer, mac_version, mac FROM pairwise WHERE service = $1 AND id = $2;
 
 -- name: by_identifier
--- Whom an identifier finds: claimed by two customers it is shared, and finds nobody.
-SELECT customer, mac_version, mac FROM identifier WHERE kind = $1 AND digest = $2 LIMIT 2;
+-- Whom an identifier finds: claimed by two customers it is shared, and finds nobody. Disowned it is nobody's claim.
+SELECT customer, verified_at, mac_version, mac
+  FROM identifier
+ WHERE kind = $1 AND digest = $2 AND disowned_at IS NULL
+ LIMIT 2;
 
 -- name: claims
 -- Who claims any of these identifiers: of many who share one, two.
-SELECT asked.kind, asked.digest, claimed.customer, claimed.mac_version, claimed.mac
+SELECT asked.kind, asked.digest, claimed.customer, claimed.verified_at, claimed.mac_version, claimed.mac
   FROM unnest($1::text[], $2::bytea[]) AS asked (kind, digest)
  CROSS JOIN LATERAL (
-       SELECT i.customer, i.mac_version, i.mac
+       SELECT i.customer, i.verified_at, i.mac_version, i.mac
          FROM identifier i
-        WHERE i.kind = asked.kind AND i.digest = asked.digest
+        WHERE i.kind = asked.kind AND i.digest = asked.digest AND i.disowned_at IS NULL
         LIMIT 2) AS claimed;
 
 -- name: claimants
 -- Everybody who claims any of these identifiers.
-SELECT i.kind, i.digest, i.customer, i.mac_version, i.mac
+SELECT i.kind, i.digest, i.customer, i.verified_at, i.mac_version, i.mac
   FROM unnest($1::text[], $2::bytea[]) AS asked (kind, digest)
-  JOIN identifier i ON i.kind = asked.kind AND i.digest = asked.digest;
+  JOIN identifier i ON i.kind = asked.kind AND i.digest = asked.digest AND i.disowned_at IS NULL;
 
 -- name: identifiers_of
-SELECT customer, kind, digest FROM identifier WHERE customer = ANY($1::uuid[]);
+SELECT customer, kind, digest, key, sealed, since, verified_at, disowned_at, mac_version, mac
+  FROM identifier
+ WHERE customer = ANY($1::uuid[])
+ ORDER BY customer, since, kind, digest;
 
 -- name: hold
 -- Whoever claims or looks for identifiers in order to claim them goes one after the other, in 256 lanes so that a
@@ -34,23 +40,41 @@ SELECT clock_timestamp();
 
 -- name: bump
 -- Every change of what a decision rests on goes through here: it waits for the releases being entered and makes
--- the ones that were decided before it decide again.
--- Her instants only grow, so that what held at any of them can be said.
-UPDATE customer
-   SET version = version + 1, changed_at = greatest(clock_timestamp(), changed_at + interval '1 microsecond')
- WHERE id = $1
-RETURNING version, changed_at AS now;
+-- the ones that were decided before it decide again. Whoever is linked to a customer changes with her, for each of
+-- them is decided on all of them. In the order of their ids, so that two changes never wait for each other in a circle.
+-- Their instants only grow, so that what held at any of them can be said.
+WITH held AS (
+    SELECT c.id, c.changed_at
+      FROM customer c
+     WHERE c.id IN (SELECT unnest($1::uuid[])
+                     UNION
+                    SELECT unnest(r.linked) FROM restrictions r WHERE r.customer = ANY($1::uuid[]))
+     ORDER BY c.id
+       FOR NO KEY UPDATE
+), moment AS (
+    SELECT greatest(clock_timestamp(), max(changed_at) + interval '1 microsecond') AS now FROM held
+)
+UPDATE customer c
+   SET version = c.version + 1, changed_at = moment.now
+  FROM held, moment
+ WHERE c.id = held.id
+RETURNING c.id, c.version, moment.now;
+
+-- name: linked
+-- Who is linked to these customers, as the database has it.
+SELECT unnest(linked) AS id FROM restrictions WHERE customer = ANY($1::uuid[]) AND linked <> '{}';
 
 -- name: line_up
--- Holds off releases and changes of several customers. In the order of their ids, so that two who want the same
--- customers never wait for each other in a circle. It only locks: what is read after it is as the last change left it.
-SELECT FROM customer WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE;
-
--- name: bump_all
-UPDATE customer
-   SET version = version + 1, changed_at = greatest(clock_timestamp(), changed_at + interval '1 microsecond')
- WHERE id = ANY($1::uuid[])
-RETURNING id, version, changed_at AS now;
+-- Holds off releases and changes of several customers, and of whoever is linked to them. In the order of their ids, so
+-- that two who want the same customers never wait for each other in a circle. It only locks: what is read after it is
+-- as the last change left it.
+SELECT c.id
+  FROM customer c
+ WHERE c.id IN (SELECT unnest($1::uuid[])
+                 UNION
+                SELECT unnest(r.linked) FROM restrictions r WHERE r.customer = ANY($1::uuid[]))
+ ORDER BY c.id
+   FOR NO KEY UPDATE;
 
 -- name: keys
 SELECT customer, id, epoch, wrapped FROM customer_key WHERE customer = ANY($1::uuid[]);
@@ -88,8 +112,20 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $
        said_no = '{}', mac_version = excluded.mac_version, mac = excluded.mac;
 
 -- name: put_identifier
-INSERT INTO identifier (customer, kind, digest, key, sealed, mac_version, mac) VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO identifier (customer, kind, digest, key, sealed, verified_at, mac_version, mac)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
     ON CONFLICT (customer, kind, digest) DO NOTHING;
+
+-- name: verify_identifier
+UPDATE identifier
+   SET verified_at = $4, mac_version = $5, mac = $6
+ WHERE customer = $1 AND kind = $2 AND digest = $3 AND verified_at IS NULL AND disowned_at IS NULL;
+
+-- name: disown
+-- What is not hers is not kept where she can be read; that she said so is.
+UPDATE identifier
+   SET disowned_at = $4, sealed = '', mac_version = $5, mac = $6
+ WHERE customer = $1 AND kind = $2 AND digest = $3 AND disowned_at IS NULL;
 
 -- name: put_pairwise
 INSERT INTO pairwise (customer, service, id, mac_version, mac) VALUES ($1, $2, $3, $4, $5)

@@ -9,10 +9,20 @@ import structlog
 from msgspec import Struct
 
 from service.crypto.envelope import seal
-from service.crypto.keyring import Keyring, Mac, OpenKey, fact_labels, restriction_parts, standing_parts
-from service.database import Connection
+from service.crypto.framing import Part
+from service.crypto.keyring import (
+    Keyring,
+    Mac,
+    OpenKey,
+    fact_labels,
+    linked_standing_parts,
+    restriction_parts,
+    standing_parts,
+)
+from service.database import Connection, Record
 from service.errors import UnknownCustomerError
 from service.model.choices import less
+from service.model.consent import latest
 from service.model.facts import (
     CERTAIN,
     CustomerKey,
@@ -21,6 +31,7 @@ from service.model.facts import (
     Restrictions,
     Sealed,
     SealedFact,
+    Side,
     Standing,
     fact_name,
     restrictions_from,
@@ -49,7 +60,8 @@ class Snapshot(Struct, frozen=True):
     facts: Facts
     publication: Publication
     pairwise: PairwiseId | None
-    key: CustomerKey | None
+    keys: Mapping[CustomerId, CustomerKey]
+    """Hers, and those of the other sides of a merged person, whose facts they open."""
 
 
 class Profile(Struct, frozen=True):
@@ -60,14 +72,29 @@ class Profile(Struct, frozen=True):
     now: datetime
     publication: Publication
     key: CustomerKey | None
-    restrictions: Restrictions | None
-    standing: Mapping[tuple[PurposeId, Channel], Standing]
+    sides: tuple["ProfileSide", ...]
+    """What she answered and forbade, then each other side of a merged person."""
     facts: Mapping[AttributeId, tuple[SealedFact, ...]]
+    """Hers alone: what the other sides know is shown to whoever speaks for them."""
+
+    @property
+    def restrictions(self) -> Restrictions | None:
+        """What she herself forbade."""
+        return self.sides[0].restrictions
 
     def facts_for(self, asked: Asked) -> Facts:
         """Return what a decision on this question rests on."""
-        standing = self.standing.get((asked.purpose, asked.channel))
-        return Facts(self.customer, self.version, self.now, standing, self.restrictions, self.facts)
+        mine, *others = (
+            Side(each.standing.get((asked.purpose, asked.channel)), each.restrictions) for each in self.sides
+        )
+        return Facts(self.customer, self.version, self.now, mine.standing, mine.restrictions, self.facts, tuple(others))
+
+
+class ProfileSide(Struct, frozen=True):
+    """All that one side of a person answered, and what it forbade."""
+
+    standing: Mapping[tuple[PurposeId, Channel], Standing]
+    restrictions: Restrictions | None
 
 
 class NewFact(Struct, frozen=True):
@@ -98,19 +125,22 @@ async def read(
     )
     assert row is not None  # noqa: S101  one row stands in the statement itself
     found = row["customer"]
+    mine, *others = _sides(keyring, found, row)
+    spot = asked.purpose, asked.channel
     facts = Facts(
         customer=found,
         version=row["version"],
         now=row["now"],
-        standing=_standing(keyring, found, row["standing"]),
-        restrictions=_restrictions(keyring, found, row["restrictions"]),
+        standing=mine.standing.get(spot),
+        restrictions=mine.restrictions,
         facts=_by_attribute(row["facts"]),
+        others=tuple(Side(each.standing.get(spot), each.restrictions) for each in others),
     )
     return Snapshot(
         facts=facts,
         publication=authentic_publication(keyring, row["publication"]),
         pairwise=None if found is None else own_id(keyring, found, asked.service, row["pairwise"]),
-        key=_key(row["customer_key"]),
+        keys=_keys(row["keys"]),
     )
 
 
@@ -119,15 +149,13 @@ async def read_profile(connection: Connection, keyring: Keyring, customer: Custo
     row = await connection.fetchrow(SQL["profile"], customer)
     if row is None:
         raise UnknownCustomerError
-    standing = [_standing(keyring, customer, each) for each in row["standing"]]
     return Profile(
         customer=customer,
         version=row["version"],
         now=row["now"],
         publication=authentic_publication(keyring, row["publication"]),
-        key=_key(row["customer_key"]),
-        restrictions=_restrictions(keyring, customer, row["restrictions"]),
-        standing={(each.purpose, each.channel): each for each in standing if each is not None},
+        key=_keys(row["keys"]).get(customer),
+        sides=_sides(keyring, customer, row),
         facts=_by_attribute(row["facts"]),
     )
 
@@ -205,34 +233,76 @@ def _row(customer: CustomerId, key: OpenKey, fact: NewFact, revision: int) -> li
     ]
 
 
-def _key(row: Sequence[Any] | None) -> CustomerKey | None:
-    return None if row is None else CustomerKey(row[0], row[1], Sealed(row[2]))
+def _keys(rows: Iterable[Sequence[Any]]) -> dict[CustomerId, CustomerKey]:
+    return {customer: CustomerKey(id_, epoch, Sealed(wrapped)) for customer, id_, epoch, wrapped in rows}
 
 
-def _standing(keyring: Keyring, customer: CustomerId, row: Sequence[Any] | None) -> Standing | None:
-    if row is None:
-        return None
-    version, digest, purpose, channel, status, notice, explicit, decided_at, expires_at = row
-    standing = Standing(PurposeId(purpose), Channel(channel), Status(status), notice, explicit, decided_at, expires_at)
-    # Only a yes needs proof: whoever writes a no into the database takes nothing from her.
-    if standing.status.valid and not _proven(keyring, version, digest, standing_parts(customer, standing)):
-        log.error("alarm: a standing yes does not carry our MAC", purpose=purpose, channel=channel)
-        return None
-    return standing
+def _sides(keyring: Keyring, customer: CustomerId | None, row: Record) -> tuple[ProfileSide, ...]:
+    """Return what she answered and forbade, then each other side of the same person.
+
+    Who that is, her own restrictions say. If the row of any of them is missing, is not ours or does not say the same,
+    then what she forbids is not known, and that refuses.
+    """
+    if customer is None:
+        return (ProfileSide({}, None),)
+    limits = _restrictions(keyring, row["restrictions"])
+    hers = limits.get(customer)
+    person = (customer, *hers.linked) if hers is not None else (customer,)
+    if any(each not in limits or {each, *limits[each].linked} != set(person) for each in person):
+        if len(person) > 1:
+            log.error("alarm: two customers are not both said to be one person", customer=str(customer))
+        return (ProfileSide(_standing(keyring, {customer}, row)[customer], None),)
+    stands = _standing(keyring, set(person), row)
+    return tuple(ProfileSide(stands[each], limits[each]) for each in person)
 
 
-def _restrictions(keyring: Keyring, customer: CustomerId, row: Sequence[Any] | None) -> Restrictions | None:
-    if row is None:
-        return None
-    version, digest, said_no, age_band, *flags = row
-    limits = restrictions_from(age_band, *flags)
-    if not _proven(keyring, version, digest, restriction_parts(customer, limits)):
-        log.error("alarm: a restrictions row does not carry our MAC")
-        return None
-    left = less(limits, said_no)
-    if left is None:
-        log.error("alarm: a restrictions row says no to something that there is not")
-    return left
+def _standing(
+    keyring: Keyring, person: set[CustomerId], row: Record
+) -> dict[CustomerId, dict[tuple[PurposeId, Channel], Standing]]:
+    """Return what stands on each side of a person, as far as it is proven."""
+    stands: dict[CustomerId, dict[tuple[PurposeId, Channel], Standing]] = {each: {} for each in person}
+    for customer, version, digest, *values in row["standing"]:
+        own = _standing_of(values)
+        # Only a yes needs proof: whoever writes a no into the database takes nothing from her.
+        if customer in person and _holds(keyring, version, digest, own, standing_parts(customer, own)):
+            stands[customer][own.purpose, own.channel] = own
+    for customer, link, origin, version, digest, *values in row["linked"] or ():
+        yes = _standing_of(values)
+        parts = linked_standing_parts(customer, link, origin, yes)
+        # Every yes that came by a link needs proof, and the link.
+        if {customer, origin} <= person and yes.status.valid and _holds(keyring, version, digest, yes, parts):
+            spot = yes.purpose, yes.channel
+            stands[customer][spot] = latest(stands[customer].get(spot), [yes]) or yes
+    return stands
+
+
+def _standing_of(values: Sequence[Any]) -> Standing:
+    purpose, channel, status, notice, explicit, decided_at, expires_at = values
+    return Standing(PurposeId(purpose), Channel(channel), Status(status), notice, explicit, decided_at, expires_at)
+
+
+def _holds(keyring: Keyring, version: int | None, digest: bytes | None, standing: Standing, parts: list[Part]) -> bool:
+    """Whether what stands is to be believed: any no, and a yes under our MAC."""
+    if standing.status.valid and not _proven(keyring, version, digest, parts):
+        log.error("alarm: a standing yes does not carry our MAC", purpose=standing.purpose, channel=standing.channel)
+        return False
+    return True
+
+
+def _restrictions(keyring: Keyring, rows: Iterable[Sequence[Any]]) -> dict[CustomerId, Restrictions]:
+    """Return what customers forbid, as far as it carries our MAC."""
+    found: dict[CustomerId, Restrictions] = {}
+    for customer, version, digest, said_no, age_band, *flags in rows:
+        limits = restrictions_from(age_band, *flags)
+        if not _proven(keyring, version, digest, restriction_parts(customer, limits)):
+            log.error("alarm: a restrictions row does not carry our MAC")
+            continue
+        left = less(limits, said_no)
+        if left is None:
+            log.error("alarm: a restrictions row says no to something that there is not")
+        else:
+            found[customer] = left
+    return found
 
 
 def _proven(keyring: Keyring, version: int | None, digest: bytes | None, parts: list[Any]) -> bool:
@@ -242,7 +312,7 @@ def _proven(keyring: Keyring, version: int | None, digest: bytes | None, parts: 
 
 def _by_attribute(rows: Iterable[Sequence[Any]]) -> dict[AttributeId, tuple[SealedFact, ...]]:
     found: defaultdict[AttributeId, list[SealedFact]] = defaultdict(list)
-    for attribute, provenance, source, as_of, revision, key, sealed, confidence, derived_from in rows:
+    for owner, attribute, provenance, source, as_of, revision, key, sealed, confidence, derived_from in rows:
         found[AttributeId(attribute)].append(
             SealedFact(
                 AttributeId(attribute),
@@ -254,6 +324,7 @@ def _by_attribute(rows: Iterable[Sequence[Any]]) -> dict[AttributeId, tuple[Seal
                 Sealed(sealed),
                 confidence,
                 tuple(derived_from),
+                owner,
             )
         )
     return {attribute: tuple(facts) for attribute, facts in found.items()}

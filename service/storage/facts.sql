@@ -1,6 +1,6 @@
 -- name: snapshot
--- Everything a decision about one customer rests on, in one read and so of one instant.
--- Inside a row there are no arrays of uuids: a connection that has not met any yet could not read them.
+-- Everything a decision about one customer rests on, in one read and so of one instant: hers, and that of whoever her
+-- restrictions say is the same person.
 SELECT clock_timestamp() AS now,
        c.id AS customer,
        coalesce(c.version, 0) AS version,
@@ -8,30 +8,39 @@ SELECT clock_timestamp() AS now,
           FROM publication p
          ORDER BY p.sequence DESC
          LIMIT 1) AS publication,
-       (SELECT row(k.id, k.epoch, k.wrapped)
-          FROM customer_key k
-         WHERE k.customer = c.id) AS customer_key,
+       ARRAY(SELECT row(k.customer, k.id, k.epoch, k.wrapped)
+               FROM customer_key k
+              WHERE k.customer = ANY(person.ids)) AS keys,
        (SELECT row(w.id, w.mac_version, w.mac)
           FROM pairwise w
          WHERE w.customer = c.id AND w.service = $2) AS pairwise,
-       (SELECT row(r.mac_version, r.mac, r.said_no, r.age_band, r.may_process, r.may_market, r.may_profile, r.may_share,
-                   r.observed_allowed, r.acquired_allowed, r.inferred_allowed, r.demographic_allowed, r.more_than_told,
-                   r.objections, r.paused_until, r.quiet_hours, r.linked::text[])
-          FROM restrictions r
-         WHERE r.customer = c.id) AS restrictions,
-       (SELECT row(s.mac_version, s.mac, s.purpose, s.channel, s.status, s.notice, s.explicit, s.decided_at,
-                   s.expires_at)
-          FROM consent s
-         WHERE s.customer = c.id AND s.purpose = $3 AND s.channel = $4) AS standing,
+       -- Ids within a row are read as text: a connection that never met an array of them would have to ask first.
+       ARRAY(SELECT row(r.customer, r.mac_version, r.mac, r.said_no, r.age_band, r.may_process, r.may_market,
+                        r.may_profile, r.may_share, r.observed_allowed, r.acquired_allowed, r.inferred_allowed,
+                        r.demographic_allowed, r.more_than_told, r.objections, r.paused_until, r.quiet_hours,
+                        r.linked::text[])
+               FROM restrictions r
+              WHERE r.customer = ANY(person.ids)) AS restrictions,
+       ARRAY(SELECT row(s.customer, s.mac_version, s.mac, s.purpose, s.channel, s.status, s.notice, s.explicit,
+                        s.decided_at, s.expires_at)
+               FROM consent s
+              WHERE s.customer = ANY(person.ids) AND s.purpose = $3 AND s.channel = $4) AS standing,
+       CASE WHEN cardinality(person.ids) > 1 THEN
+       ARRAY(SELECT row(y.customer, y.link, y.origin, y.mac_version, y.mac, y.purpose, y.channel, y.status, y.notice,
+                        y.explicit, y.decided_at, y.expires_at)
+               FROM linked_consent y
+              WHERE y.customer = ANY(person.ids) AND y.purpose = $3 AND y.channel = $4) END AS linked,
        -- Of each attribute and provenance the newest: nothing but its date tells one from another in a decision.
        ARRAY(SELECT DISTINCT ON (f.attribute, f.provenance)
-                    row(f.attribute, f.provenance, f.source, f.as_of, f.revision, f.key, f.sealed,
+                    row(f.customer, f.attribute, f.provenance, f.source, f.as_of, f.revision, f.key, f.sealed,
                         f.confidence, f.derived_from)
                FROM fact f
-              WHERE f.customer = c.id AND f.attribute = ANY($5::text[])
+              WHERE f.customer = ANY(person.ids) AND f.attribute = ANY($5::text[])
               ORDER BY f.attribute, f.provenance, f.as_of DESC, f.source) AS facts
   FROM (SELECT $1::uuid AS id) AS asked
-  LEFT JOIN customer c ON c.id = asked.id;
+  LEFT JOIN customer c ON c.id = asked.id
+ CROSS JOIN LATERAL (
+       SELECT c.id || coalesce((SELECT o.linked FROM restrictions o WHERE o.customer = c.id), '{}') AS ids) AS person;
 
 -- name: put
 -- A fact replaces the one before of the same attribute, provenance and source, unless it is older.
@@ -68,7 +77,8 @@ RETURNING f.attribute, f.provenance;
 DELETE FROM fact WHERE customer = $1 AND attribute = ANY($2::text[]) AND provenance = 'volunteered';
 
 -- name: profile
--- Everything that is stored about one customer and bears on any decision about her.
+-- Everything that is stored about one customer and bears on any decision about her, and what whoever is the same
+-- person answered and forbade.
 SELECT clock_timestamp() AS now,
        c.id AS customer,
        c.version,
@@ -76,19 +86,27 @@ SELECT clock_timestamp() AS now,
           FROM publication p
          ORDER BY p.sequence DESC
          LIMIT 1) AS publication,
-       (SELECT row(k.id, k.epoch, k.wrapped) FROM customer_key k WHERE k.customer = c.id) AS customer_key,
-       (SELECT row(r.mac_version, r.mac, r.said_no, r.age_band, r.may_process, r.may_market, r.may_profile, r.may_share,
-                   r.observed_allowed, r.acquired_allowed, r.inferred_allowed, r.demographic_allowed, r.more_than_told,
-                   r.objections, r.paused_until, r.quiet_hours, r.linked::text[])
-          FROM restrictions r
-         WHERE r.customer = c.id) AS restrictions,
-       ARRAY(SELECT row(s.mac_version, s.mac, s.purpose, s.channel, s.status, s.notice, s.explicit, s.decided_at,
-                        s.expires_at)
+       ARRAY(SELECT row(k.customer, k.id, k.epoch, k.wrapped) FROM customer_key k WHERE k.customer = c.id) AS keys,
+       ARRAY(SELECT row(r.customer, r.mac_version, r.mac, r.said_no, r.age_band, r.may_process, r.may_market,
+                        r.may_profile, r.may_share, r.observed_allowed, r.acquired_allowed, r.inferred_allowed,
+                        r.demographic_allowed, r.more_than_told, r.objections, r.paused_until, r.quiet_hours,
+                        r.linked::text[])
+               FROM restrictions r
+              WHERE r.customer = ANY(person.ids)) AS restrictions,
+       ARRAY(SELECT row(s.customer, s.mac_version, s.mac, s.purpose, s.channel, s.status, s.notice, s.explicit,
+                        s.decided_at, s.expires_at)
                FROM consent s
-              WHERE s.customer = c.id) AS standing,
-       ARRAY(SELECT row(f.attribute, f.provenance, f.source, f.as_of, f.revision, f.key, f.sealed, f.confidence,
-                        f.derived_from)
+              WHERE s.customer = ANY(person.ids)) AS standing,
+       CASE WHEN cardinality(person.ids) > 1 THEN
+       ARRAY(SELECT row(y.customer, y.link, y.origin, y.mac_version, y.mac, y.purpose, y.channel, y.status, y.notice,
+                        y.explicit, y.decided_at, y.expires_at)
+               FROM linked_consent y
+              WHERE y.customer = ANY(person.ids)) END AS linked,
+       ARRAY(SELECT row(f.customer, f.attribute, f.provenance, f.source, f.as_of, f.revision, f.key, f.sealed,
+                        f.confidence, f.derived_from)
                FROM fact f
               WHERE f.customer = c.id) AS facts
   FROM customer c
+ CROSS JOIN LATERAL (
+       SELECT c.id || coalesce((SELECT o.linked FROM restrictions o WHERE o.customer = c.id), '{}') AS ids) AS person
  WHERE c.id = $1;

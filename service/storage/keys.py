@@ -1,5 +1,7 @@
 """Service-wide keys, wrapped by the root key."""
 
+from datetime import timedelta
+
 from service.crypto.keyring import WrappedKey
 from service.database import Connection
 from service.model.facts import Sealed
@@ -19,6 +21,6 @@ async def lock(connection: Connection) -> None:
     await connection.execute(SQL["lock"])
 
 
-async def put(connection: Connection, key: WrappedKey) -> None:
-    """Store a wrapped key."""
-    await connection.execute(SQL["put"], key.role, key.version, key.root, key.wrapped.data, key.proof)
+async def put(connection: Connection, key: WrappedKey, ahead: timedelta) -> None:
+    """Store a wrapped key; what is decided by a key's date is decided for it from then on."""
+    await connection.execute(SQL["put"], key.role, key.version, key.root, key.wrapped.data, key.proof, ahead)

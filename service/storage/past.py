@@ -53,6 +53,11 @@ async def answers(
     return found
 
 
+async def linked(connection: Connection, customer: CustomerId, at: datetime) -> list[CustomerId]:
+    """Return who else was the same person at an instant."""
+    return [row["id"] for row in await connection.fetch(SQL["linked"], customer, at)]
+
+
 async def choices(
     connection: Connection, customers: Iterable[CustomerId], at: datetime
 ) -> dict[CustomerId, list[Choice]]:

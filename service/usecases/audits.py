@@ -64,7 +64,8 @@ async def _differences(connection: Connection, keyring: Keyring, batch: Sequence
 
 
 def _of_answers(answers: list[Answer], stood: list[Stood]) -> Iterator[str]:
-    said = replay(answers)
+    # What came by a link stands beside her own answers, and goes with the link.
+    said = replay(each for each in answers if each.link is None)
     stands = {Spot(each.standing.purpose, each.standing.channel): each for each in stood}
     for spot in sorted(said.keys() | stands.keys(), key=lambda each: (each.purpose, each.channel)):
         where = f"{spot.purpose} on {spot.channel}"

@@ -93,7 +93,9 @@ async def choose(database: Database, keyring: Keyring | None, policies: Policies
         customer = await _find(connection, keyring, caller, said.customer)
         change = await customers.bump(connection, customer)
         await _refuse_misfits(connection, policies.catalogue, customer, said.choice, change.now)
-        return await _record(connection, keyring, policies.catalogue, caller, _Recording(customer, change, said))
+        taken = await _record(connection, keyring, policies.catalogue, caller, _Recording(customer, change, said))
+        await _spread(connection, keyring, policies.catalogue, caller, _Recording(customer, change, said))
+        return taken
 
 
 async def heed(
@@ -108,7 +110,9 @@ async def heed(
         if held is not None and not held.may_share:
             return None
         change = await customers.bump(connection, customer)
-        return await _record(connection, keyring, policies.catalogue, caller, _Recording(customer, change, said))
+        taken = await _record(connection, keyring, policies.catalogue, caller, _Recording(customer, change, said))
+        await _spread(connection, keyring, policies.catalogue, caller, _Recording(customer, change, said))
+        return taken
 
 
 async def read(database: Database, keyring: Keyring, policies: Policies, caller: CustomerCaller) -> Choices:
@@ -151,6 +155,22 @@ async def _record(
     await ledger.append(connection, entry(id_, customer, caller, change.now, _act(chosen)))
     conflicts = await _conflicts(connection, catalogue, customer, limits) if said.choice == NO_SHARING else []
     return Taken(version=change.version, entry=id_, conflicts=conflicts)
+
+
+async def _spread(
+    connection: Connection, keyring: Keyring | None, catalogue: Catalogue, caller: Caller, what: _Recording
+) -> None:
+    """Let what takes away hold on the other sides of a merged person too, unless more is closed there already.
+
+    What opens is hers on the side she said it on: the other must open it itself.
+    """
+    if not takes_away(what.said.choice):
+        return
+    for other in what.change.others:
+        held = await choices.held(connection, other)
+        after = None if held is None else restrictions_after(held, what.said.choice)
+        if held is None or after is None or narrows(held, after):
+            await _record(connection, keyring, catalogue, caller, _Recording(other, what.change, what.said))
 
 
 async def _hold(

@@ -30,7 +30,7 @@ from service.errors import (
 from service.model.callers import Caller, CustomerCaller, OperatorCaller, ServiceCaller, actor
 from service.model.catalogue import Catalogue, Purpose
 from service.model.clocks import CLOCKS_DIFFER
-from service.model.consent import Answer, Evidence, Reach, Shown, Spot, standing_after
+from service.model.consent import Answer, Evidence, Reach, Shown, Spot, latest, standing_after
 from service.model.facts import Standing
 from service.model.identifiers import Identifier
 from service.model.ledger import Act, Answered, AnsweredWidely, entry
@@ -48,7 +48,7 @@ from service.model.words import (
     Status,
 )
 from service.policy.engine import Policies
-from service.storage import access, consents, customers, ledger, publications
+from service.storage import access, consents, customers, ledger, links, publications
 
 PAGE = 100
 RENEWABLE = (Status.GIVEN, Status.RENEWED, Status.EXPIRED)
@@ -230,10 +230,15 @@ async def _record(
         if seen is not None:
             said = structs.replace(said, notice=seen.notice)
         proof = _Proof(None if seen is None else seen.shown, await _sealed(connection, keyring, customer, said, id_))
-        standing = [
-            await _stand(connection, keyring, customer, _answer(said, spot, made, policies, proof)) for spot in spots
-        ]
-        await ledger.append(connection, entry(id_, customer, caller, change.now, _act(said, standing, change.now)))
+        answers = [_answer(said, spot, made, policies, proof) for spot in spots]
+        standing = [await _stand(connection, keyring, customer, each) for each in answers]
+        await ledger.append(connection, entry(id_, customer, caller, change.now, _act(said, answers, change.now)))
+        for other in change.others if answers else ():
+            heard = await _heard(connection, keyring, policies, said, answers, (customer, other))
+            if heard:
+                await _spread(connection, keyring, customer, other, heard)
+                line = entry(heard[0].entry, other, caller, change.now, _act(said, heard, change.now))
+                await ledger.append(connection, line)
     stands = [Stands(each.purpose, each.channel, each.status_at(change.now)) for each in standing]
     return Acknowledged(stands, change.version, id_)
 
@@ -312,12 +317,69 @@ def _reached(catalogue: Catalogue | None, reach: Reach, stands: Sequence[Spot]) 
     return [spot for spot in every if reach.reaches(catalogue.purposes.get(spot.purpose))]
 
 
+async def _heard(
+    connection: Connection,
+    keyring: Keyring | None,
+    policies: Policies | None,
+    said: Said,
+    answers: Sequence[Answer],
+    sides: tuple[CustomerId, CustomerId],
+) -> list[Answer]:
+    """Return what the other side of a merged person hears of it: every no, and a yes by the link that it came by.
+
+    Asked or put off, or run out of its time, is a matter of one side.
+    """
+    here, other = sides
+    link, spots = None, [Spot(each.purpose, each.channel) for each in answers]
+    if said.status.valid and keyring is not None:
+        link = (await links.ways(connection, keyring, here, [other])).get(other)
+    elif said.status.no and said.channel is None:
+        stands = await consents.spots_of(connection, other)
+        spots = list(dict.fromkeys([*spots, *_meant(policies, said.purpose, stands)]))
+    if link is None and not said.status.no:
+        return []
+    told = structs.replace(
+        answers[0],
+        entry=ledger.new_entry_id(answers[0].recorded_at),
+        evidence=None,
+        link=None if link is None else link.id,
+    )
+    return [structs.replace(told, purpose=spot.purpose, channel=spot.channel) for spot in spots]
+
+
+def _meant(policies: Policies | None, purpose: PurposeId | Reach, stands: Sequence[Spot]) -> Sequence[Spot]:
+    """Return which of what stands a no on every channel means."""
+    if not isinstance(purpose, Reach):
+        return [spot for spot in stands if spot.purpose == purpose]
+    if policies is None:
+        return stands
+    return [spot for spot in stands if purpose.reaches(policies.catalogue.purposes.get(spot.purpose))]
+
+
+async def _spread(
+    connection: Connection, keyring: Keyring | None, here: CustomerId, other: CustomerId, heard: Sequence[Answer]
+) -> None:
+    """Record what the other side hears: a no stands there as her own, a yes as long as the link."""
+    for answer in heard:
+        if answer.link is None or keyring is None:
+            await _stand(connection, keyring, other, answer)
+            continue
+        await consents.record(connection, other, answer)
+        own = await consents.standing(connection, other, answer.purpose, answer.channel)
+        yes = standing_after(None, answer)
+        # One that is older than what stands there is kept in the history, and changes nothing.
+        if latest(own, [yes]) is yes:
+            await links.put_yes(connection, keyring, other, answer.link, here, yes)
+
+
 async def _stand(connection: Connection, keyring: Keyring | None, customer: CustomerId, answer: Answer) -> Standing:
     """Keep an answer, and let it stand if it is the one that counts."""
     before = await consents.standing(connection, customer, answer.purpose, answer.channel)
     if answer.status is Status.RENEWED and (before is None or before.status not in RENEWABLE):
         raise NothingToRenewError(pointer="/answer")
     await consents.record(connection, customer, answer)
+    if answer.status.no:
+        await links.forget_yes(connection, customer, answer.purpose, answer.channel)
     after = standing_after(before, answer)
     if after == before:
         return after
@@ -389,12 +451,12 @@ def _expiry(policies: Policies | None, purpose: PurposeId, given_at: datetime) -
     return None if found is None else found.consent_ends(given_at)
 
 
-def _act(said: Said, standing: list[Standing], now: datetime) -> Act:
+def _act(said: Said, answers: Sequence[Answer], now: datetime) -> Act:
     given_at = min(said.given_at or now, now).isoformat()
     if isinstance(said.purpose, Reach):
         return AnsweredWidely(
             reach=said.purpose,
-            spots=[f"{each.purpose}/{each.channel}" for each in standing],
+            spots=[f"{each.purpose}/{each.channel}" for each in answers],
             answer=said.status,
             method=said.method,
             given_at=given_at,
@@ -402,7 +464,7 @@ def _act(said: Said, standing: list[Standing], now: datetime) -> Act:
         )
     return Answered(
         purpose=said.purpose,
-        channels=[each.channel for each in standing],
+        channels=[each.channel for each in answers],
         answer=said.status,
         notice=said.notice or 0,
         explicit=said.explicit,

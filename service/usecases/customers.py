@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from service.crypto.keyring import Keyring, OpenKey
 from service.crypto.random import random_bytes
@@ -21,6 +21,7 @@ from service.errors import (
     WrongKindError,
 )
 from service.model.callers import ServiceCaller, actor
+from service.model.catalogue import Service
 from service.model.choices import Age, Chosen
 from service.model.clocks import CLOCKS_DIFFER
 from service.model.facts import CERTAIN, fact_name, restrictions_at_enrolment, with_age_band
@@ -40,6 +41,9 @@ from service.model.words import (
 )
 from service.policy.engine import Policies
 from service.storage import access, choices, consents, customers, facts, ledger, suppressions
+
+DIFFERENT = "the identifiers belong to different customers"
+"""Also what is said of one that she disowned, so that nobody learns that she did."""
 
 
 class Changed(Struct, frozen=True):
@@ -79,49 +83,76 @@ class Claim(Struct, frozen=True):
         return f"Claim({self.attribute!r}, {self.provenance!r})"
 
 
+class Newcomer(Struct, frozen=True):
+    """Who is to be enrolled. ``verified``: kinds of identifiers of which the service has verified whose they are."""
+
+    found_by: Sequence[Identifier]
+    age_band: AgeBand = AgeBand.UNKNOWN
+    verified: Sequence[IdentifierKind] = ()
+
+    def __repr__(self) -> str:
+        return "Newcomer()"
+
+    @property
+    def kinds(self) -> set[IdentifierKind]:
+        """Of which kinds her identifiers are."""
+        return {each.kind for each in self.found_by}
+
+
 async def enrol(
-    database: Database,
-    keyring: Keyring,
-    policies: Policies,
-    caller: ServiceCaller,
-    found_by: Sequence[Identifier],
-    age_band: AgeBand,
+    database: Database, keyring: Keyring, policies: Policies, caller: ServiceCaller, who: Newcomer
 ) -> Changed:
     """Enrol a customer, or recognise her by her identifiers; answers the same in both cases.
 
-    Of one who is known, a ``minor`` tightens what holds and an ``adult`` hardly ever opens it: see ``with_age_band``.
-    One who said no before she was anybody here is refused what she refused. Raises IdentifierTakenError when the
-    identifiers lead to several customers: two people are never merged silently; SuppressedError for one who asked to
-    be forgotten.
+    To one who is known only a service that verifies identifiers of a kind adds one; any other is not told that nothing
+    was added, for that would tell it that she is known. Of one who is known, a ``minor`` tightens what holds and an
+    ``adult`` hardly ever opens it: see ``with_age_band``. One who said no before she was anybody here is refused what
+    she refused. Raises IdentifierTakenError when the identifiers lead to several customers, or one of them was
+    disowned: two people are never merged silently; SuppressedError for one who asked to be forgotten.
     """
     service = policies.catalogue.services.get(caller.service)
     if service is None:
         raise NotGrantedError("this service is no longer in the catalogue")
-    asked = {(each.kind, keyring.index_of(each)) for each in found_by}
+    _refuse_unverifiable(service, who)
+    asked = {(each.kind, keyring.index_of(each)): each for each in who.found_by}
     async with database.transaction() as connection:
         await access.refuse_ended(connection, caller)
         await customers.hold(connection, [digest for _, digest in asked])
-        customer = await _recognised(connection, keyring, asked)
-        left_alone = await _left_alone(connection, asked, customer)
+        customer = await _recognised(connection, keyring, asked.keys())
+        left_alone = await _left_alone(connection, asked.keys(), customer)
         new = customer is None
-        customer, key = await _customer(connection, keyring, customer, age_band)
+        customer, key = await _customer(connection, keyring, customer, who.age_band)
         change = await customers.bump(connection, customer)
         id_ = ledger.new_entry_id(change.now)
-        changed = not new and await _aged(connection, keyring, customer, age_band, may_open=service.may_open)
-        if changed or (new and age_band is not AgeBand.UNKNOWN):
-            await choices.record(connection, customer, _age(caller, age_band, change.now, id_))
-        for each in found_by:
-            await customers.put_identifier(connection, keyring, customer, key, each)
+        aged = [] if new else await _aged(connection, keyring, (customer, *change.others), who.age_band, service)
+        if customer in aged or (new and who.age_band is not AgeBand.UNKNOWN):
+            await choices.record(connection, customer, _age(caller, who.age_band, change.now, id_))
+        hers = await _hers(connection, customer, asked)
+        mine = [each for found, each in asked.items() if new or found in hers or each.kind in service.identifies]
+        for each in mine:
+            verified_at = change.now if each.kind in who.verified else None
+            await customers.put_identifier(connection, keyring, customer, key, each, verified_at)
         pairwise = await customers.pairwise_id(connection, keyring, customer, caller.service)
         recording = Recording(actor(caller), change.now, policies.version, id_)
         refused = await _refused(connection, keyring, policies, customer, left_alone, recording)
         act = Enrolled(
-            identifiers=sorted({each.kind for each in found_by}),
+            identifiers=sorted({each.kind for each in mine}),
             new=new,
-            restrictions=["age_band"] if changed else [],
+            restrictions=["age_band"] if customer in aged else [],
             refused=refused,
+            verified=sorted(set(who.verified)),
         )
         await ledger.append(connection, entry(id_, customer, caller, change.now, act))
+        for other in change.others:
+            too = ledger.new_entry_id(change.now)
+            recording = structs.replace(recording, entry=too)
+            refused = await _refused(connection, keyring, policies, other, left_alone, recording)
+            if other in aged:
+                await choices.record(connection, other, _age(caller, who.age_band, change.now, too))
+            if refused or other in aged:
+                limits = ["age_band"] if other in aged else []
+                act = Enrolled(identifiers=[], new=False, restrictions=limits, refused=refused)
+                await ledger.append(connection, entry(too, other, caller, change.now, act))
     return Changed(pairwise, change.version, id_)
 
 
@@ -190,7 +221,7 @@ async def _left_alone(
 ) -> list[Suppression]:
     """Return what was refused by whoever surely has these identifiers; raises SuppressedError."""
     hers = await customers.identifiers_of(connection, [customer] if customer else [])
-    shown = {*asked, *((kind, digest) for _, kind, digest in hers)}
+    shown = {*asked, *(each.found for each in hers if each.disowned_at is None)}
     found = await suppressions.among(connection, shown)
     if forgotten(each for these in found.values() for each in these):
         raise SuppressedError
@@ -215,17 +246,34 @@ async def _refused(
     return [str(spot) for spot in wanted]
 
 
-async def _recognised(
-    connection: Connection, keyring: Keyring, asked: set[tuple[IdentifierKind, bytes]]
-) -> CustomerId | None:
+def _refuse_unverifiable(service: Service, who: Newcomer) -> None:
+    if IdentifierKind.DEVICE in who.kinds and len(who.found_by) > 1:
+        raise WrongKindError("a device stands alone: it says of nobody who she is", pointer="/identifiers/device")
+    for index, kind in enumerate(who.verified):
+        if kind not in service.identifies:
+            raise NotGrantedError("this service does not verify identifiers of this kind", pointer=f"/verified/{index}")
+        if kind not in who.kinds:
+            raise WrongKindError("none of the identifiers is of this kind", pointer=f"/verified/{index}")
+
+
+async def _hers(connection: Connection, customer: CustomerId, asked: Collection[Found]) -> set[Found]:
+    """Return which of these identifiers she has; raises IdentifierTakenError if she disowned one of them."""
+    claims = [each for each in await customers.identifiers_of(connection, [customer]) if each.found in asked]
+    if any(each.disowned_at is not None for each in claims):
+        raise IdentifierTakenError(DIFFERENT)
+    return {each.found for each in claims}
+
+
+async def _recognised(connection: Connection, keyring: Keyring, asked: Collection[Found]) -> CustomerId | None:
     """Return the one customer whom the identifiers find, None for a new one."""
     claims = await customers.claims(connection, keyring, asked)
     sole = {next(iter(who)) for who in claims.values() if len(who) == 1}
     if len(sole) > 1:
-        raise IdentifierTakenError("the identifiers belong to different customers")
+        raise IdentifierTakenError(DIFFERENT)
     if not sole and len(claims) == len(asked):
         raise IdentifierTakenError("the identifiers are shared by several customers; send one that is hers alone")
-    owned = await customers.identifiers_of(connection, sole)
+    claimed = await customers.identifiers_of(connection, sole)
+    owned = {(each.customer, *each.found) for each in claimed if each.disowned_at is None}
     return recognised({each: claims.get(each, set()) for each in asked}, owned)
 
 
@@ -241,18 +289,22 @@ async def _customer(
 
 
 async def _aged(
-    connection: Connection, keyring: Keyring, customer: CustomerId, said: AgeBand, *, may_open: bool
-) -> bool:
-    """Let somebody's word on a customer's age have its effect; returns whether it had one."""
+    connection: Connection, keyring: Keyring, person: Sequence[CustomerId], said: AgeBand, service: Service
+) -> list[CustomerId]:
+    """Let somebody's word on a customer's age have its effect; returns on whom it had one.
+
+    ``person``: the customer, then whoever is linked to her. What tightens holds for all of them.
+    """
     if said is AgeBand.UNKNOWN:
-        return False
-    held = (await customers.restrictions_of(connection, keyring, [customer])).get(customer)
-    if held is None:
+        return []
+    concerned = person if said is AgeBand.MINOR else person[:1]
+    held = await customers.restrictions_of(connection, keyring, concerned)
+    if held.keys() != set(concerned):
         raise IntegrityError("a customer's restrictions are gone or do not carry our MAC")
-    limits = with_age_band(held, said, may_open=may_open)
-    if limits != held:
-        await customers.put_restrictions(connection, keyring, customer, limits)
-    return limits != held
+    told = {each: with_age_band(limits, said, may_open=service.may_open) for each, limits in held.items()}
+    changed = {each: limits for each, limits in told.items() if limits != held[each]}
+    await customers.put_all_restrictions(connection, keyring, changed)
+    return list(changed)
 
 
 def _age(caller: ServiceCaller, band: AgeBand, now: datetime, id_: EntryId) -> Chosen:

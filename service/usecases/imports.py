@@ -63,6 +63,7 @@ BATCH = 100
 FORGOTTEN = "asked to be forgotten"
 NOBODY = "without an identifier nobody can be found by this row, and her no could not be kept"
 KEYLESS = "this customer's key is gone, as after erasure, or does not open"
+NOT_HERS = "this customer said that this {} is not hers; the rest of the row is in"
 UNPROVEN = "what this customer forbids is gone or does not carry our MAC, so her age band cannot be kept"
 
 Outcome = Literal["created", "updated", "linked", "suppressed", "unchanged", "rejected"]
@@ -153,10 +154,10 @@ class _Hearing(Struct, frozen=True):
 
     answers: tuple[Heard, ...] = ()
     """Hers."""
-    refusals: Mapping[Spot, datetime] = {}
-    """What is refused for her, and since when, because she said no before she was anybody here."""
+    refusals: Mapping[CustomerId, Mapping[Spot, datetime]] = {}
+    """What is refused for her, on every side, and since when: she said no before she was anybody here."""
     others: Mapping[CustomerId, tuple[Heard, ...]] = {}
-    """Her no, for everybody who shares her address."""
+    """Her no, for everybody who is the same person or shares her address."""
     suppressions: tuple[Suppression, ...] = ()
 
     @property
@@ -184,6 +185,8 @@ class _Landing(Struct, frozen=True):
     hearing: _Hearing = NOTHING
     remembered: bool = True
     """Whether the row is known again from now on; an older one that came late leaves the newer one in its place."""
+    linked: Mapping[CustomerId, Restrictions] = {}
+    """What holds from now on for whoever is the same person, where the row changes it."""
     shared: int = 0
     refused: str = ""
 
@@ -224,8 +227,8 @@ class _Run(Struct, frozen=True):
             self.counts["shared"] += each.shared
             for heard in each.hearing.answers:
                 self.counts["given" if heard.status.valid else "refused" if heard.no else "unknown"] += 1
-            self.counts["refused"] += len(each.hearing.refusals)
-            self.counts["refused"] += sum(map(len, each.hearing.others.values()))
+            for spread in (*each.hearing.refusals.values(), *each.hearing.others.values()):
+                self.counts["refused"] += len(spread)
             if each.refused:
                 self.reject(Reject(each.arrival.line, "", each.refused))
 
@@ -326,6 +329,8 @@ class _Ground(Struct, frozen=True):
     """Of many who share an identifier, two: that it is shared is all there is to know."""
     recorded: set[CustomerId]
     hers: set[tuple[CustomerId, IdentifierKind, bytes]]
+    disowned: set[tuple[CustomerId, IdentifierKind, bytes]]
+    """What they said is not theirs."""
     keys: dict[CustomerId, OpenKey]
     limits: dict[CustomerId, Restrictions]
     """What holds for them, as far as it carries our MAC."""
@@ -336,9 +341,10 @@ class _Ground(Struct, frozen=True):
     stood: Stood
     now: datetime
 
-    def beside(self, arrival: _Arrival) -> set[CustomerId]:
-        """Return everybody who shares the address of a row."""
-        return {customer for found in arrival.address for customer in self.sharing.get(found, ())}
+    def concerned(self, arrival: _Arrival, customer: CustomerId | None) -> set[CustomerId]:
+        """Return a customer, if any, everybody who shares the address of a row, and all who are linked to them."""
+        sharing = [each for found in arrival.address for each in self.sharing.get(found, ())]
+        return {each for who in (*sharing, *((customer,) if customer else ())) for each in self.person(who)}
 
     def left_alone(self, shown: Iterable[Found]) -> list[Suppression]:
         """Return why whoever shows these identifiers is to be left alone."""
@@ -347,6 +353,10 @@ class _Ground(Struct, frozen=True):
     def found_by(self, arrival: _Arrival) -> CustomerId | None:
         """Return whom the identifiers of a row find; one that is shared finds nobody."""
         return recognised({each: self.claims.get(each, set()) for each in arrival.found_by}, self.hers)
+
+    def person(self, customer: CustomerId) -> set[CustomerId]:
+        """Return a customer, and whoever is linked to her."""
+        return {customer, *(self.limits[customer].linked if customer in self.limits else ())}
 
 
 async def _ground(connection: Connection, run: _Run, group: list[_Arrival]) -> _Ground:
@@ -359,17 +369,19 @@ async def _ground(connection: Connection, run: _Run, group: list[_Arrival]) -> _
     asked = {found for each in group if each.draft.answers for found in each.address if found in claims}
     sharing = await customers.claimants(connection, keyring, asked) if asked else {}
     concerned = {each.customer for each in known.values()}.union(*claims.values(), *sharing.values())
-    await customers.line_up(connection, concerned)
-    hers = await customers.identifiers_of(connection, concerned)
+    concerned = await customers.line_up(connection, concerned)
+    claimed = await customers.identifiers_of(connection, concerned)
+    in_use = {each.found for each in claimed if each.disowned_at is None}
     return _Ground(
         known=known,
         claims=claims,
         recorded=await sources.recorded(connection, source, concerned),
-        hers=hers,
+        hers={(each.customer, *each.found) for each in claimed if each.disowned_at is None},
+        disowned={(each.customer, *each.found) for each in claimed if each.disowned_at is not None},
         keys=await customers.open_keys(connection, keyring, concerned),
         limits=await customers.restrictions_of(connection, keyring, concerned),
         dates=await facts.dates(connection, concerned, source),
-        suppressed=await suppressions.among(connection, wanted | {(kind, digest) for _, kind, digest in hers}),
+        suppressed=await suppressions.among(connection, wanted | in_use),
         sharing=sharing,
         stood=await hearsay.stood(connection, concerned, source),
         now=await customers.clock(connection),
@@ -377,14 +389,14 @@ async def _ground(connection: Connection, run: _Run, group: list[_Arrival]) -> _
 
 
 def _resolved(ground: _Ground, group: list[_Arrival]) -> Iterator[tuple[_Arrival, CustomerId | None, Outcome]]:
-    """Say as whom each row comes in, until one concerns a customer or an address that a row before it does.
+    """Say as whom each row comes in, until one concerns a customer, or one linked to her, whom a row before it does.
 
     What that earlier row does to her is not in the ground yet: the later one waits for the next transaction.
     """
     here: set[CustomerId] = set()
     for arrival in group:
         customer, outcome = _whom(ground, arrival)
-        concerned = ground.beside(arrival) | ({customer} if customer else set())
+        concerned = ground.concerned(arrival, customer)
         if here & concerned:
             return
         here |= concerned
@@ -434,17 +446,41 @@ def _profiled(run: _Run, ground: _Ground, landing: _Landing) -> _Landing:
         return _Landing(arrival, customer, "rejected", refused=UNPROVEN)
     held = ground.limits.get(customer)
     limits = restrictions_at_enrolment(age_band) if outcome == "created" else _aged(run, held, age_band)
-    news = _news(run.columns.origin, ground, arrival, customer)
-    new = {found: each for found, each in arrival.found_by.items() if (customer, *found) not in ground.hers}
+    linked = _aged_too(ground, customer) if age_band is AgeBand.MINOR else {}
+    if linked is None:
+        return _Landing(arrival, customer, "rejected", refused=UNPROVEN)
+    had = ground.hers | ground.disowned
+    new = {found: each for found, each in arrival.found_by.items() if (customer, *found) not in had}
     profiled = structs.replace(
-        landing, identifiers=new, news=news, limits=limits, shared=len(new.keys() & ground.claims.keys())
+        landing,
+        identifiers=new,
+        news=_news(run.columns.origin, ground, arrival, customer),
+        limits=limits,
+        linked=linked,
+        shared=len(new.keys() & ground.claims.keys()),
+        refused=_passed_over(ground, arrival, customer),
     )
     return structs.replace(profiled, outcome=_changed(profiled)) if arrival.digest in ground.known else profiled
 
 
+def _passed_over(ground: _Ground, arrival: _Arrival, customer: CustomerId) -> str:
+    """Say which identifiers of a row are not hers, as she said."""
+    kinds = sorted({kind for kind, digest in arrival.found_by if (customer, kind, digest) in ground.disowned})
+    return NOT_HERS.format(" and ".join(kinds)) if kinds else ""
+
+
+def _aged_too(ground: _Ground, customer: CustomerId) -> dict[CustomerId, Restrictions] | None:
+    """Return what holds for whoever is linked to a minor, as far as it changes; None when it is not proven."""
+    others = ground.person(customer) - {customer}
+    if not others <= ground.limits.keys():
+        return None
+    told = {each: with_age_band(ground.limits[each], AgeBand.MINOR, may_open=False) for each in others}
+    return {each: limits for each, limits in told.items() if limits != ground.limits[each]}
+
+
 def _changed(landing: _Landing) -> Outcome:
     """Return what became of a row that was here before."""
-    adds = landing.news or landing.identifiers or landing.limits or landing.hearing.adds
+    adds = landing.news or landing.identifiers or landing.limits or landing.linked or landing.hearing.adds
     return "updated" if adds else "unchanged"
 
 
@@ -452,11 +488,12 @@ def _hearing(run: _Run, ground: _Ground, arrival: _Arrival, customer: CustomerId
     """Say what a row adds to what is known of a customer's answers, and of everybody's who shares her address."""
     shown = {(kind, digest) for whose, kind, digest in ground.hers if whose == customer} | arrival.found_by.keys()
     suppressed = bearing(ground.left_alone(shown), shown)
-    beside = ground.beside(arrival) - {customer}
-    standing = ground.stood.standing.get(customer, {})
+    beside = ground.concerned(arrival, customer) - {customer}
+    standing, catalogue = ground.stood.standing, run.means.policies.catalogue
+    refused = {each: refusals(suppressed, standing.get(each, {}), catalogue) for each in ground.person(customer)}
     return _Hearing(
         answers=ground.stood.news(customer, arrival.draft.answers, beside=beside, suppressed=suppressed),
-        refusals=refusals(suppressed, standing, run.means.policies.catalogue),
+        refusals={each: spots for each, spots in refused.items() if spots},
         others=_others(ground, arrival, beside),
     )
 
@@ -475,7 +512,7 @@ def _as_nobody(ground: _Ground, arrival: _Arrival) -> _Landing:
             for each in ground.suppressed.get((kind, digest), ())
         )
     )
-    hearing = _Hearing(others=_others(ground, arrival, ground.beside(arrival)), suppressions=new)
+    hearing = _Hearing(others=_others(ground, arrival, ground.concerned(arrival, None)), suppressions=new)
     return _Landing(arrival, None, "suppressed" if hearing.adds else "unchanged", hearing=hearing)
 
 
@@ -526,6 +563,7 @@ async def _write(connection: Connection, run: _Run, ground: _Ground, landings: l
     await suppressions.put_all(connection, new)
     entries = [entry(each.entry, each.customer, run.means.caller, ground.now, each.act) for each in touched]
     bands = {customer: to.limits.age_band for customer, to in mine if to.limits}
+    bands |= dict.fromkeys((other for to in landings for other in to.linked), AgeBand.MINOR)
     await choices.record_all(
         connection,
         [
@@ -546,6 +584,8 @@ async def _write_profiles(
     limits = {customer: to.limits for customer, to in mine if to.limits}
     born = {customer: each for customer, each in limits.items() if customer not in known}
     changed = {customer: each for customer, each in limits.items() if customer in known}
+    for _, to in mine:
+        changed |= to.linked
     changes = await customers.bump_all(connection, known.keys() | speaking - born.keys())
     await customers.put_all_restrictions(connection, keyring, changed)
     keys = known | await customers.create_all(connection, keyring, born)
@@ -626,13 +666,21 @@ def _touched(now: datetime, landing: _Landing) -> Iterator[_Touched]:
             new=landing.outcome == "created",
             restrictions=["age_band"] if landing.key and landing.limits else [],
             answers=[said(each) for each in hearing.answers],
-            refused=[str(spot) for spot in hearing.refusals],
+            refused=[str(spot) for spot in hearing.refusals.get(landing.customer, ())],
         )
-        id_ = ledger.new_entry_id(now)
-        yield _Touched(landing.customer, id_, act, hearing.answers, hearing.refusals)
-    for customer, heard in hearing.others.items():
-        act = Imported(identifiers=[], facts=[], new=False, answers=[said(each) for each in heard])
-        yield _Touched(customer, ledger.new_entry_id(now), act, heard)
+        refused = hearing.refusals.get(landing.customer, {})
+        yield _Touched(landing.customer, ledger.new_entry_id(now), act, hearing.answers, refused)
+    for other in sorted({*hearing.others, *hearing.refusals, *landing.linked} - {landing.customer}):
+        heard, refused = hearing.others.get(other, ()), hearing.refusals.get(other, {})
+        act = Imported(
+            identifiers=[],
+            facts=[],
+            new=False,
+            restrictions=["age_band"] if other in landing.linked else [],
+            answers=[said(each) for each in heard],
+            refused=[str(spot) for spot in refused],
+        )
+        yield _Touched(other, ledger.new_entry_id(now), act, heard, refused)
 
 
 def _speaks(touched: _Touched) -> bool:

@@ -1,11 +1,28 @@
 """Making the service-wide keys, and opening them."""
 
-from service.crypto.keyring import Keyring, RootKey, WrappedKey, make_keys, open_key, open_keyring
-from service.database import Database
+from collections.abc import Sequence
+from datetime import timedelta
+
+from service.crypto.keyring import (
+    ROLES,
+    Keyring,
+    Role,
+    RootKey,
+    WrappedKey,
+    make_key,
+    make_keys,
+    open_key,
+    open_keyring,
+)
+from service.database import Connection, Database
 from service.errors import WrongKeysError
 from service.model.callers import Caller
 from service.model.ledger import KeysMade, entry
 from service.storage import customers, keys, ledger
+
+AHEAD = timedelta(minutes=10)
+"""How long a new receipt key is published before it signs: longer than anybody keeps the key set, and longer than two
+processes differ about what time it is."""
 
 
 async def open_keys(database: Database, root: RootKey) -> Keyring:
@@ -15,18 +32,29 @@ async def open_keys(database: Database, root: RootKey) -> Keyring:
 
 
 async def make(database: Database, root: RootKey, caller: Caller) -> list[WrappedKey]:
-    """Make the keys that a new database lacks; returns those that were made."""
+    """Make the keys that a database lacks; returns those that were made.
+
+    One that everything stored rests on is made only with the first: a new one in the place of one that was lost would
+    hide the loss.
+    """
     async with database.transaction() as connection:
         await keys.lock(connection)
-        if there := await keys.wrapped_keys(connection):
+        there = await keys.wrapped_keys(connection)
+        if there:
             open_keyring(root, there)
-            return []
-        made = make_keys(root)
-        for key in made:
-            await keys.put(connection, key)
-        now = await customers.clock(connection)
-        act = KeysMade(keys=[f"{key.role}.{key.version}" for key in made])
-        await ledger.append(connection, entry(ledger.new_entry_id(now), None, caller, now, act))
+        made = make_keys(root, tuple(role for role in ROLES if role not in {key.role for key in there}))
+        await _keep(connection, caller, made)
+    return made
+
+
+async def rotate(database: Database, root: RootKey, caller: Caller, role: Role) -> WrappedKey:
+    """Make the next version of a key, which is used some minutes later; the versions before it stay."""
+    async with database.transaction() as connection:
+        await keys.lock(connection)
+        there = await keys.wrapped_keys(connection)
+        versions = open_keyring(root, there).versions(role)
+        made = make_key(root, role, max(versions, default=0) + 1)
+        await _keep(connection, caller, [made], AHEAD if versions else timedelta())
     return made
 
 
@@ -42,3 +70,15 @@ def _opens(root: RootKey, key: WrappedKey) -> bool:
     except WrongKeysError:
         return False
     return True
+
+
+async def _keep(
+    connection: Connection, caller: Caller, made: Sequence[WrappedKey], ahead: timedelta = timedelta()
+) -> None:
+    if not made:
+        return
+    for key in made:
+        await keys.put(connection, key, ahead)
+    now = await customers.clock(connection)
+    act = KeysMade(keys=[f"{key.role}.{key.version}" for key in made])
+    await ledger.append(connection, entry(ledger.new_entry_id(now), None, caller, now, act))

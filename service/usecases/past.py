@@ -1,6 +1,6 @@
 """What was allowed at an instant, and why: from the events, by the policies that were in force then."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from msgspec import Struct
@@ -10,9 +10,9 @@ from service.database import Connection, Database
 from service.errors import UnknownCustomerError, WrongKindError
 from service.model.callers import CustomerCaller, OperatorCaller
 from service.model.choices import replay as replay_choices
-from service.model.consent import Answer, Ground, Spot, grounds
+from service.model.consent import Ground, Spot, grounds
 from service.model.decision import Decision
-from service.model.facts import Facts, Restrictions, Sealed, SealedFact
+from service.model.facts import Facts, Restrictions, Sealed, SealedFact, Side
 from service.model.identifiers import Identifier
 from service.model.ledger import LookedUp, entry
 from service.model.situation import Asked, everybody
@@ -87,19 +87,32 @@ async def allowed(
     return then
 
 
+class _Side(Struct, frozen=True):
+    """What one side of a person had answered and chosen."""
+
+    stands: Mapping[Spot, Ground]
+    limits: Restrictions
+
+    def side(self, spot: Spot) -> Side:
+        """Return what bears on decisions at one spot."""
+        ground = self.stands.get(spot)
+        return Side(None if ground is None else ground.standing, self.limits)
+
+
 async def _then(connection: Connection, policies_at: PoliciesAt, customer: CustomerId, question: Question) -> Then:
     now = await past.now(connection)
     at = question.at or now
     if at > now:
         raise WrongKindError("what will be allowed is not known", pointer="/at")
-    answers = (await past.answers(connection, [customer], at)).get(customer, [])
-    choices = (await past.choices(connection, [customer], at)).get(customer, [])
-    limits, version = replay_choices(choices), await past.policies(connection, at)
+    person = [customer, *await past.linked(connection, customer, at)]
+    answers, choices = await past.answers(connection, person, at), await past.choices(connection, person, at)
+    sides = [_Side(grounds(answers.get(each, [])), replay_choices(choices.get(each, []))) for each in person]
+    limits, version = sides[0].limits, await past.policies(connection, at)
     enrolled = await past.enrolled_at(connection, customer)
     if version is None or enrolled is None or enrolled > at:
         return Then(at=at, policies=version, limits=limits, allowed=[])
     policies = await policies_at(version)
-    found = list(_allowed(policies, customer, at, limits, answers, question.purpose))
+    found = list(_allowed(policies, customer, at, sides, question.purpose))
     return Then(at=at, policies=version, limits=limits, allowed=found)
 
 
@@ -107,18 +120,17 @@ def _allowed(
     policies: Policies,
     customer: CustomerId,
     at: datetime,
-    limits: Restrictions,
-    answers: list[Answer],
+    sides: Sequence[_Side],
     purpose: PurposeId | None,
 ) -> Iterator[Allowed]:
-    stands = grounds(answers)
     for asked in everybody(policies.catalogue):
         if purpose is not None and asked.purpose != purpose:
             continue
-        ground = stands.get(Spot(asked.purpose, asked.channel))
+        ground = sides[0].stands.get(Spot(asked.purpose, asked.channel))
         use = policies.catalogue.services[asked.service].uses[asked.purpose]
         known = {each: _as_if_known(policies, each, at) for each in map(AttributeId, use.attributes)}
-        facts = Facts(customer, 0, at, None if ground is None else ground.standing, limits, known)
+        mine, *others = [each.side(Spot(asked.purpose, asked.channel)) for each in sides]
+        facts = Facts(customer, 0, at, mine.standing, mine.restrictions, known, tuple(others))
         consented = policies.catalogue.purposes[asked.purpose].basis is Basis.CONSENT
         decision = decide(policies, asked, list(known), facts)
         yield Allowed(asked, decision, _answered(ground, at) if consented else None)

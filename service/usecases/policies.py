@@ -1,7 +1,9 @@
 """Publishing policies, and having the published ones at hand."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import structlog
 
@@ -9,6 +11,7 @@ from service.crypto.keyring import Keyring
 from service.database import Connection, Database
 from service.errors import PoliciesUnavailableError, PolicyError
 from service.model.callers import Caller
+from service.model.catalogue import Catalogue
 from service.model.facts import Publication
 from service.model.ledger import Published, entry
 from service.model.words import PolicyVersion
@@ -19,6 +22,8 @@ from service.policy.materiality import immaterial_changes
 from service.storage import customers, ledger, publications
 
 KEPT = 4
+CATALOGUES_KEPT = 32
+Read = TypeVar("Read", Policies, Catalogue)
 log = structlog.get_logger()
 
 
@@ -28,15 +33,26 @@ class Library:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._shelf: dict[PolicyVersion, Policies] = {}
+        self._catalogues: dict[PolicyVersion, Catalogue] = {}
         self._one_at_a_time = asyncio.Lock()
 
     async def at(self, version: PolicyVersion) -> Policies:
         """Return the policies of a version, or raise PoliciesUnavailableError."""
         async with self._one_at_a_time:
             if version not in self._shelf:
-                compiled = await self._load(version)
+                compiled = await self._load(version, _compiled)
                 self._shelf = dict([*self._shelf.items()][1 - KEPT :]) | {version: compiled}
             return self._shelf[version]
+
+    async def catalogue(self, version: PolicyVersion) -> Catalogue:
+        """Return what a version said, also one whose policies are used no more: a receipt speaks of its own day.
+
+        On a shelf of its own, so that who reads old receipts does not push out what releases are decided by.
+        """
+        if version not in self._catalogues:
+            read = await self._load(version, _catalogue)
+            self._catalogues = dict([*self._catalogues.items()][1 - CATALOGUES_KEPT :]) | {version: read}
+        return self._catalogues[version]
 
     async def current(self) -> Policies:
         """Return the policies that the database says are in force."""
@@ -44,11 +60,11 @@ class Library:
             version = await publications.current_version(connection)
         return await self.at(version)
 
-    async def _load(self, version: PolicyVersion) -> Policies:
+    async def _load(self, version: PolicyVersion, read: Callable[[bytes, PolicyVersion], Read]) -> Read:
         async with self._database.connection() as connection:
             data = await publications.bundle(connection, version)
         try:
-            return await asyncio.to_thread(_compiled, data, version)
+            return await asyncio.to_thread(read, data, version)
         except PolicyError as error:
             log.error("alarm: published policies cannot be used", version=version, faults=error.faults)  # noqa: TRY400  no traceback
             raise PoliciesUnavailableError("the published policies cannot be used") from None
@@ -56,6 +72,10 @@ class Library:
 
 def _compiled(data: bytes, version: PolicyVersion) -> Policies:
     return compile_policies(_authentic(data, version))
+
+
+def _catalogue(data: bytes, version: PolicyVersion) -> Catalogue:
+    return parse_catalogue(_authentic(data, version))
 
 
 def _authentic(data: bytes, version: PolicyVersion) -> Bundle:

@@ -25,10 +25,10 @@ from service.errors import (
 )
 from service.model.callers import ServiceCaller
 from service.model.decision import Decision, Permit, nothing_but
-from service.model.facts import Facts, SealedFact, Standing
+from service.model.facts import Facts, SealedFact
 from service.model.identifiers import Identifier
 from service.model.ledger import Aborted, Checked, Entry, Released, entry
-from service.model.situation import Asked
+from service.model.situation import Asked, told
 from service.model.words import (
     AttributeId,
     Basis,
@@ -184,9 +184,20 @@ async def _enter(
             return line, None
         ground = ledger.Ground(about.version, decided.snapshot.publication.sequence, caller.key)
         await ledger.append_if_unchanged(connection, line, ground)
+        # She may have disowned the identifier between being found by it and being read; from here on she cannot.
+        if isinstance(wanted.customer, Identifier):
+            await _refuse_moved(connection, gate.keyring, caller, wanted.customer, about.customer)
         if decided.snapshot.pairwise is None and decided.decision.permits:
             return line, await customers.pairwise_id(connection, gate.keyring, about.customer, caller.service)
     return line, decided.snapshot.pairwise
+
+
+async def _refuse_moved(
+    connection: Connection, keyring: Keyring, caller: ServiceCaller, who: Identifier, customer: CustomerId
+) -> None:
+    """Raise FactsChangedError if an identifier no longer finds the customer who was decided on."""
+    if await _find(connection, keyring, caller, who) != customer:
+        raise FactsChangedError
 
 
 def _act(wanted: Wanted, decided: Decided) -> Released:
@@ -225,13 +236,12 @@ def _refuse_stale(gate: Gate, decided: Decided) -> None:
 
 
 def _opened(keyring: Keyring, decided: Decided) -> dict[AttributeId, Handed]:
-    permits, snapshot = decided.decision.permits, decided.snapshot
-    if not permits:
-        return {}
-    if snapshot.key is None:
+    permits, wrapped = decided.decision.permits, decided.snapshot.keys
+    owners = {permit.customer for permit in permits}
+    if not owners <= wrapped.keys():
         raise KeysUnavailableError("the customer's key is gone")
-    key = keyring.open_customer_key(permits[0].customer, snapshot.key)
-    return {permit.fact.attribute: _handed(key, permit) for permit in permits}
+    keys = {owner: keyring.open_customer_key(owner, wrapped[owner]) for owner in owners}
+    return {permit.fact.attribute: _handed(keys[permit.customer], permit) for permit in permits}
 
 
 def _handed(key: OpenKey, permit: Permit) -> Handed:
@@ -284,7 +294,4 @@ def _tells_nothing(wanted: Wanted, about: Facts, decision: Decision) -> bool:
 def _consent(policies: Policies, wanted: Wanted, about: Facts) -> tuple[Status | None, int | None]:
     if policies.catalogue.purposes[wanted.purpose].basis is not Basis.CONSENT:
         return None, None
-    standing: Standing | None = about.standing
-    if standing is None:
-        return Status.UNKNOWN, None
-    return standing.status_at(about.now), standing.notice or None
+    return told(about)

@@ -130,8 +130,8 @@ async def _land(
     already = {each.found for these in there.values() for each in these if each.purpose == wanted.purpose}
     new = [Suppression(kind, digest, Why.OPTED_OUT, wanted.purpose, now) for kind, digest in sorted(asked - already)]
     claims = await customers.claimants(connection, keyring, [each.found for each in new])
-    reached = sorted({customer for claimants in claims.values() for customer in claimants})
-    await customers.line_up(connection, reached)
+    sharing = {customer for claimants in claims.values() for customer in claimants}
+    reached = sorted(await customers.line_up(connection, sharing))
     entries = await _refuse(connection, keyring, policies, caller, new[:1], reached)
     await suppressions.put_all(connection, new)
     if new:
@@ -156,10 +156,12 @@ async def _refuse(
     changes = await customers.bump_all(connection, [customer for customer, spots in open_.items() if spots])
     answers: list[tuple[CustomerId, Answer]] = []
     entries: list[Entry] = []
-    for customer, change in changes.items():
+    for customer, spots in open_.items():
+        if not spots:
+            continue
+        change = changes[customer]
         id_ = ledger.new_entry_id(change.now)
         recording = Recording(actor(caller), change.now, policies.version, id_)
-        spots = open_[customer]
         answers += [(customer, refusal(spot, since, recording)) for spot, since in spots.items()]
         act = SuppressedHer([str(spot) for spot in spots], caller.reason)
         entries.append(entry(id_, customer, caller, change.now, act))

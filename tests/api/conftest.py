@@ -14,7 +14,8 @@ from service.api.door import ROUTES
 from service.app import House, assemble
 from service.database import Database, opened
 from service.model.identifiers import identifier
-from service.model.words import IdentifierKind
+from service.model.words import IdentifierKind, PairwiseId, ServiceId
+from service.storage import customers
 from service.usecases import access
 from tests.conftest import OPERATOR, Api, Person, Template, allow, enrol, own_database
 
@@ -29,7 +30,10 @@ ASKED = {
     "attributes": ["first_name", "favourite_genres", "last_destination"],
 }
 NOBODY = "byc_" + "a" * 26
-WHOS: list[Json] = [{"email": EMAIL}, {"phone": PHONE}, {"loyalty": LOYALTY}, {"id": NOBODY}]
+SOME_REFERENCE = "idn_" + "a" * 26
+"""Stands for an identifier of hers that is in use; each can be disowned but once."""
+DEVICE = "0b7c2f5e-3d1a-4c7e-9f60-6a5d2c1b8e9f"
+WHOS: list[Json] = [{"email": EMAIL}, {"phone": PHONE}, {"loyalty": LOYALTY}, {"device": DEVICE}, {"id": NOBODY}]
 HER_ANSWER = {
     "purpose": "personalise.recommendations",
     "answer": "given",
@@ -61,7 +65,14 @@ QUIET = "22:00-07:00 Europe/Berlin"
 SAMPLES: dict[str, list[Json]] = {
     "release": [{"customer": who, **ASKED, "signals": {"gpc": False}} for who in WHOS],
     "decision": [{"customer": who, **ASKED, "signals": {"gpc": False}} for who in WHOS],
-    "enrol": [{"identifiers": {"email": EMAIL, "phone": PHONE, "loyalty": LOYALTY}, "age_band": "adult"}],
+    "enrol": [
+        {
+            "identifiers": {"email": EMAIL, "phone": PHONE, "loyalty": LOYALTY},
+            "age_band": "adult",
+            "verified": ["email", "phone"],
+        },
+        {"identifiers": {"device": DEVICE}},
+    ],
     "contribute": [{"facts": [FACT, {**FACT, "attribute": "last_name", "value": "Harbour"}]}],
     "record": [
         {**HER_ANSWER, "method": "counter", "acting": "staff", "actor": "till-4", "given_at": "2026-01-02T03:04:05Z"}
@@ -85,6 +96,8 @@ SAMPLES: dict[str, list[Json]] = {
         {"preferences": [], "quiet_hours": None},
     ],
     "answer_as_customer": [HER_ANSWER, {"purpose": "market.newsletter", "answer": "withdrawn"}],
+    "verify_receipt": [{"receipt": "e30.e30.e30"}],
+    "disown": [{"reference": SOME_REFERENCE}],
     "withdraw": [{"purpose": "market.newsletter", "channel": "email"}, {"all": "marketing"}],
     "withdraw_as_customer": [{"purpose": "market.newsletter", "channel": "email"}, {"all": "everything"}],
     "serve": [{**SHOWN, "customer": None}],
@@ -127,10 +140,13 @@ def _with(described: Described, path: str, operation: Json) -> tuple[str, Descri
 
 
 WALK = list(_routes())
-MUTATING = [route for route in WALK if route.method != "GET"]
+WITH_BODY = [route for route in WALK if route.method != "GET"]
+MUTATING = [route for route in WITH_BODY if route.name != "verify_receipt"]
+"""A receipt is sent in a body because of its size; looking at it changes nothing."""
 CLOSED = [route for route in WALK if route.described.caller != "anyone"]
 every_route = pytest.mark.parametrize("route", WALK, ids=lambda route: route.name)
 every_closed_route = pytest.mark.parametrize("route", CLOSED, ids=lambda route: route.name)
+every_body = pytest.mark.parametrize("route", WITH_BODY, ids=lambda route: route.name)
 every_write = pytest.mark.parametrize("route", MUTATING, ids=lambda route: route.name)
 
 
@@ -177,18 +193,32 @@ def put(body: Any, path: Path, value: Any) -> Any:
     return copy
 
 
+class Hers(Struct, frozen=True):
+    """What some addresses and bodies name: an entry with a receipt, an anonymous device, identifiers to disown."""
+
+    entry: str
+    device: str
+    references: list[str]
+
+
 class Walker:
     """Asks each route as one who may, and looks at the database."""
 
-    def __init__(self, api: Api, database: Database, person: Person, token: str) -> None:
+    def __init__(self, api: Api, database: Database, person: Person, token: str, hers: Hers) -> None:
         self.api = api
         self.database = database
         self.person = person
         self.token = token
+        self.hers = hers
 
     def address(self, route: Route, **parts: str) -> str:
         """Return an address of a route that exists."""
-        whole = {"customer": self.person.at_shop, "purpose": "personalise.recommendations", "version": "2"}
+        whole = {
+            "customer": self.person.at_shop,
+            "entry": self.hers.entry,
+            "purpose": "personalise.recommendations",
+            "version": "2",
+        }
         return route.path.format(**(whole | parts)) + QUERIES.get(route.name, "")
 
     def caller(self, route: Route) -> str:
@@ -202,10 +232,14 @@ class Walker:
         seen = {"if-match": "*"} if route.described.conditional else {}
         headers = {"content-type": "application/json"} | seen | changes.pop("headers", {})
         address = changes.pop("address", self.address(route))
+        if content is not None and SOME_REFERENCE.encode() in content:
+            content = content.replace(SOME_REFERENCE.encode(), self.hers.references[-1].encode())
         response = await self.api.call(
             route.method, address, caller, content=content, headers={k: v for k, v in headers.items() if v is not None}
         )
         _is_documented(route, response)
+        if route.name == "disown" and response.status_code == 200:
+            self.hers.references.pop()
         return response
 
     async def contents(self) -> dict[str, str | None]:
@@ -250,7 +284,20 @@ async def walker(server: str, template: Template) -> AsyncIterator[Walker]:
             api = Api(client, template.api_keys)
             person = await enrol(api, EMAIL, {})
             await api.post("/v1/customers", "shop", SAMPLES["enrol"][0])
-            await allow(api, person)
+            entry = await allow(api, person)
             found_by = identifier(IdentifierKind.EMAIL, EMAIL)
             token = await access.make_customer_token(database, await house.keys(), OPERATOR, found_by, 60)
-            yield Walker(api, database, person, token.text)
+            device = (await api.post("/v1/customers", "shop", SAMPLES["enrol"][1]))["customer"]
+            yield Walker(api, database, person, token.text, Hers(entry, device, await _spare_references(house, person)))
+
+
+async def _spare_references(house: House, person: Person) -> list[str]:
+    """Give her loyalty numbers to disown, and return how each is referred to."""
+    keyring = await house.keys()
+    cards = [identifier(IdentifierKind.LOYALTY, f"SPARE{number}") for number in range(20)]
+    async with house.database.transaction() as connection:
+        her = await customers.by_pairwise(connection, keyring, ServiceId("shop"), PairwiseId(person.at_shop))
+        assert her is not None
+        key = await customers.open_key(connection, keyring, her)
+        await customers.put_identifiers(connection, keyring, [(her, key, each) for each in cards])
+    return [keyring.reference_of(her, each.kind, keyring.index_of(each)) for each in cards]

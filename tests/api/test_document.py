@@ -21,8 +21,8 @@ from tests.api.conftest import (
     Json,
     Route,
     Walker,
+    every_body,
     every_route,
-    every_write,
     options,
     places,
 )
@@ -135,7 +135,7 @@ def test_its_examples_are_what_the_operation_takes_and_gives(route: Route) -> No
         msgspec.json.decode(json.dumps(content["example"]), type=route.described.body, strict=True)
 
 
-@every_write
+@every_body
 def test_a_body_has_only_fields_that_the_document_knows(route: Route) -> None:
     objects = [each for each in reachable(route.schema) if each.get("type") == "object"]
     assert objects
@@ -144,7 +144,7 @@ def test_a_body_has_only_fields_that_the_document_knows(route: Route) -> None:
         assert set(each["required"]) <= each["properties"].keys() if "required" in each else True
 
 
-@every_write
+@every_body
 def test_between_them_the_samples_have_every_field(route: Route) -> None:
     every = [place for body in SAMPLES[route.name] for place in places(body, route.schema)]
     fields = {
@@ -153,7 +153,7 @@ def test_between_them_the_samples_have_every_field(route: Route) -> None:
     assert fields <= {place.path for place in every}
 
 
-@every_write
+@every_body
 async def test_the_example_of_a_body_is_taken_by_the_api_itself(walker: Walker, route: Route) -> None:
     content = route.operation["requestBody"]["content"]["application/json"]["example"]
     response = await walker.send(route, json.dumps(content).encode())
@@ -194,7 +194,7 @@ async def test_a_process_that_cannot_decide_says_so_as_documented(
 ) -> None:
     transport = httpx.ASGITransport(assemble(House(database, tmp_path / "no.key")))  # type: ignore[arg-type]  # see tests/conftest.py
     async with httpx.AsyncClient(transport=transport, base_url="http://byleave.test") as client:
-        keyless = Walker(Api(client, walker.api.api_keys), database, walker.person, walker.token)
+        keyless = Walker(Api(client, walker.api.api_keys), database, walker.person, walker.token, walker.hers)
         for name, status in (("live", 200), ("ready", 503), ("release", 503), ("enrol", 503)):
             (route,) = (route for route in WALK if route.name == name)
             body = json.dumps(SAMPLES[name][0]).encode() if name in SAMPLES else None

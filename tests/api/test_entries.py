@@ -5,6 +5,7 @@ from itertools import chain
 from typing import Any
 
 from tests.api.conftest import (
+    DEVICE,
     EMAIL,
     LOYALTY,
     MUTATING,
@@ -25,6 +26,7 @@ KINDS = {
     "contribute": "contribute",
     "record": "consent",
     "answer_as_customer": "consent",
+    "disown": "disown",
     "withdraw": "consent",
     "serve": "served",
     "serve_as_customer": "served",
@@ -40,6 +42,7 @@ TOUCHED: dict[str, set[str]] = {
     "contribute": {"customer", "fact"},
     "record": {"customer", "consent_event"},
     "answer_as_customer": {"customer", "consent_event", "consent"},
+    "disown": {"customer", "identifier"},
     "withdraw": {"customer", "consent_event", "consent"},
     "serve": set(),
     "serve_as_customer": {"customer", "consent_event"},
@@ -53,6 +56,7 @@ PERSONAL = [
     EMAIL,
     PHONE,
     LOYALTY,
+    DEVICE,
     NOBODY,
     "Abbie",
     "Abigail",
@@ -77,7 +81,7 @@ def test_every_route_that_writes_is_here() -> None:
 
 @every_write
 async def test_a_write_leaves_exactly_one_entry_and_no_value_in_it(walker: Walker, route: Route) -> None:
-    abbie = await walker.customer_of(walker.person.at_shop)
+    abbie, device = [await walker.customer_of(each) for each in (walker.person.at_shop, walker.hers.device)]
     who = "customer" if route.described.caller == "customer" else "service:shop"
     for body in SAMPLES[route.name]:
         before, tables = await walker.entries(), await walker.contents()
@@ -87,7 +91,8 @@ async def test_a_write_leaves_exactly_one_entry_and_no_value_in_it(walker: Walke
         nobody = body.get("customer") == {"id": NOBODY} or route.name == "serve"
         wide = "-wide" if "all" in body else ""
         assert (left["kind"], left["actor"]) == (KINDS[route.name] + wide, who)
-        assert left["customer"] == (None if nobody else abbie)
+        named: Any = body.get("customer") or body.get("identifiers") or {}
+        assert left["customer"] == (None if nobody else device if "device" in named else abbie)
         assert left["id"] == response.json()["entry"]
         assert changed(tables, await walker.contents()) == TOUCHED[route.name] | {"entry"}
         assert not any(word in left["body"].decode() for word in [*PERSONAL, walker.person.at_shop])
@@ -140,7 +145,14 @@ async def test_a_read_changes_nothing(walker: Walker, route: Route) -> None:
 REFUSED: dict[str, list[tuple[dict[str, Any], int]]] = {
     "release": [({"purpose": "comply.tax"}, 403), ({"purpose": "no.such"}, 404), ({"attributes": ["no_such"]}, 404)],
     "decision": [({"purpose": "comply.tax"}, 403), ({"purpose": "no.such"}, 404), ({"attributes": ["no_such"]}, 404)],
-    "enrol": [({"identifiers": {"email": "x"}}, 422), ({"age_band": "old"}, 422)],
+    "enrol": [
+        ({"identifiers": {"email": "x"}}, 422),
+        ({"age_band": "old"}, 422),
+        ({"identifiers": {"device": DEVICE, "email": EMAIL}}, 422),
+        ({"verified": ["device"]}, 403),
+        ({"identifiers": {"email": EMAIL}, "verified": ["phone"]}, 422),
+    ],
+    "disown": [({"reference": "idn_" + "b" * 26}, 404), ({"reference": "abbie@example.com"}, 422)],
     "contribute": [
         ({"facts": [*SAMPLES["contribute"][0]["facts"], {"attribute": a, "provenance": p, "value": v}]}, status)
         for a, p, v, status in [

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 import service
 from service.api.customers import Contribution, Enrolment, Fact
+from service.api.identifiers import HerIdentifier as Shown
 from service.api.releases import Question
 from service.api.wire import Identifiers, Who
 from service.crypto.credentials import Credential
@@ -36,7 +37,8 @@ from service.model.words import (
 )
 from service.settings import Settings, read_settings
 from service.storage.facts import NewFact
-from service.usecases.customers import Claim
+from service.usecases.customers import Claim, Newcomer
+from service.usecases.identifiers import HerIdentifier
 from service.usecases.releases import Answer, Handed, Wanted
 
 SECRET = "s3cret-Zephyrine"
@@ -50,7 +52,7 @@ PERMIT = Permit(CustomerId(UUID(int=1)), SEALED_FACT, ())
 DECISION = Decision((PERMIT,), (), (Obligation("delete-after"),), PolicyVersion("sha256:0"))
 HANDED = Handed(SEALED_FACT, msgspec.Raw(BYTES))
 FACT = Fact(attribute=NAME, value=msgspec.Raw(BYTES), provenance=SAID)
-IDENTIFIERS = {"email": SECRET, "phone": SECRET, "loyalty": SECRET}
+IDENTIFIERS = {"email": SECRET, "phone": SECRET, "loyalty": SECRET, "device": SECRET}
 
 THINGS = [
     Settings(database_url=f"postgresql://byleave:{SECRET}@localhost/byleave"),
@@ -76,6 +78,9 @@ THINGS = [
     Who(**IDENTIFIERS, id="byc"),
     Identifiers(**IDENTIFIERS),
     Enrolment(identifiers=Identifiers(**IDENTIFIERS)),
+    Newcomer([HERS]),
+    HerIdentifier(reference="idn", kind=IdentifierKind.EMAIL, value=SECRET, since=AT, verified=False),
+    Shown(reference="idn", kind=IdentifierKind.EMAIL, value=SECRET, since=AT, verified=False),
     FACT,
     Contribution(facts=[FACT]),
     Question(customer=Who(**IDENTIFIERS), purpose="p", channel=Channel.WEB, attributes=["first_name"]),
@@ -107,6 +112,7 @@ TELLING = {
     "email",
     "phone",
     "loyalty",
+    "device",
     "secret",
     "token",
     "api_keys",

@@ -31,8 +31,11 @@ def calls(name: str) -> Iterator[str]:
     [
         ("Permit", {"policy/decide.py"}),
         ("open_sealed", {"usecases/releases.py"}),
-        ("open_customer_key", {"storage/customers.py", "usecases/releases.py", "usecases/hers.py"}),
-        ("open_own", {"usecases/hers.py"}),
+        (
+            "open_customer_key",
+            {"storage/customers.py", "usecases/releases.py", "usecases/hers.py", "usecases/preferences.py"},
+        ),
+        ("open_own", {"usecases/hers.py", "usecases/preferences.py"}),
         ("unseal", {"crypto/keyring.py"}),
     ],
 )

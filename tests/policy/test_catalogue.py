@@ -97,6 +97,8 @@ SERVICES = [
         "uses market.newsletter: since = 2 is no",
     ),
     ('"favourite_genres", "postcode_area"]', '"favourite_genres"]\nsince = 0', "newsletter: Expected `int` >= 1"),
+    ('identifies = ["phone"]', 'identifies = ["device"]', "call-centre: identifies: a device is nobody in particular"),
+    ('identifies = ["phone"]', 'identifies = ["phone", "phone"]', "call-centre: identifies: names a kind twice"),
     ('team = "finance"', 'team = "finance"\nthird_party = true', "finance: uses comply.tax: which no third party"),
     ('id = "finance"', 'id = "shop"', "shop: stands twice"),
 ]
@@ -107,7 +109,17 @@ NOTICES = [
     ("material = true", "material = false", "personalise.recommendations: its first notice must be material"),
     ("+++\ntitle", "title", "1.en.md: must begin with a title"),
 ]
+COMPANY = [
+    ('name = "Harbour Books & Travel"\n', "", "company.toml: Object missing required field `name`"),
+    ("gdpr = true", 'gdpr = "yes"', "company.toml: Expected `bool`, got `str` - at `$.gdpr`"),
+    ("gdpr = true", "gdpr = true\nslogan = 'x'", "company.toml: Object contains unknown field `slogan`"),
+    ('storage = ["IE"]', "storage = []", "company.toml: Expected `array` of length >= 1"),
+    ('storage = ["IE"]', 'storage = ["Ireland"]', "company.toml: Expected `str` matching regex"),
+    ("de =", "german =", "company.toml: Expected `str` matching regex"),
+    ("[authority]", "[authority", "company.toml: "),
+]
 TABLE = [
+    *(("company.toml", *row) for row in COMPANY),
     *(("purposes.toml", *row) for row in PURPOSES),
     *(("attributes.toml", *row) for row in ATTRIBUTES),
     *(("services.toml", *row) for row in SERVICES),

@@ -79,3 +79,19 @@ def test_what_was_published_before_words_were_checked_goes_on_working(bundle: Bu
 )
 def test_a_sentence_is_as_long_as_it_has_words(text: str, words: float) -> None:
     assert average_sentence(text) == words
+
+
+def test_who_the_company_is_must_be_said_before_anything_is_published(bundle: Bundle, faults: Faults) -> None:
+    before = Bundle({path: text for path, text in bundle.files.items() if path != "company.toml"})
+    assert faults(before) == ["company.toml: is missing"]
+    assert compile_policies(before).catalogue.company is None
+
+
+def test_how_to_withdraw_is_said_in_every_language_and_shortly(changed: Change, faults: Faults) -> None:
+    assert faults(changed("company.toml", "de =", "fr =")) == ["company.toml: withdraw is missing in de"]
+    (fault,) = faults(changed("company.toml", "Press No on any page", LONG))
+    assert fault.startswith("company.toml: withdraw.en: its sentences have")
+
+
+def test_the_company_is_part_of_the_version(changed: Change, bundle: Bundle) -> None:
+    assert changed("company.toml", "Howth", "Cork").version != bundle.version

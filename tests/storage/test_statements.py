@@ -24,6 +24,9 @@ HOT = [
     ("customers", "by_identifier", ("email", bytes(32))),
     ("access", "credential", ("x",)),
     ("notices", "asked", (UUID(int=1), "web", ["p"], [1])),
+    ("receipts", "answers", (UUID(int=1), "ent_x")),
+    ("receipts", "choices", (UUID(int=1), "ent_x")),
+    ("receipts", "lines", (UUID(int=1), None, 50)),
     ("ledger", "append_if_unchanged", ("e", UUID(int=1), "k", "a", None, b"", 1, 1, "x")),
 ]
 

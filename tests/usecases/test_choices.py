@@ -71,7 +71,7 @@ async def test_what_holds_is_the_replay_of_her_choices(
     ready: Database, keyring: Keyring, policies: Policies, band: AgeBand, steps: list[Step]
 ) -> None:
     found_by = [Identifier(IdentifierKind.EMAIL, f"customer-{next(NUMBERS)}@example.com")]
-    enrolled = await customers.enrol(ready, keyring, policies, SHOP, found_by, band)
+    enrolled = await customers.enrol(ready, keyring, policies, SHOP, customers.Newcomer(found_by, band))
     async with ready.connection() as connection:
         hers: CustomerId = await connection.fetchval("SELECT customer FROM pairwise WHERE id = $1", enrolled.customer)
         assert await holds(connection, keyring, hers) == restrictions_at_enrolment(band)
@@ -79,7 +79,7 @@ async def test_what_holds_is_the_replay_of_her_choices(
         caller: Caller = CustomerCaller(hers, proven=True) if step.herself else SHOP
         said = Said(choice=step.choice, method=Method.PORTAL, customer=enrolled.customer)
         if step.enrols is not None:
-            await customers.enrol(ready, keyring, policies, SHOP, found_by, step.enrols)
+            await customers.enrol(ready, keyring, policies, SHOP, customers.Newcomer(found_by, step.enrols))
         try:
             await choices.choose(ready, keyring if step.keys else None, policies, caller, said)
         except NotGrantedError:
@@ -106,7 +106,7 @@ async def test_a_credential_that_is_not_ours_records_nothing(
     ready: Database, keyring: Keyring, policies: Policies
 ) -> None:
     found_by = [Identifier(IdentifierKind.EMAIL, "ann@example.com")]
-    enrolled = await customers.enrol(ready, keyring, policies, SHOP, found_by, AgeBand.ADULT)
+    enrolled = await customers.enrol(ready, keyring, policies, SHOP, customers.Newcomer(found_by, AgeBand.ADULT))
     said = Said(choice=Allowed(Kind.MARKETING, allowed=False), method=Method.API, customer=enrolled.customer)
     stolen = ServiceCaller(ServiceId("shop"), "key", proven=False)
     with pytest.raises(UnauthenticatedError):
@@ -120,7 +120,7 @@ async def test_a_credential_that_is_not_ours_records_nothing(
 
 async def test_two_signals_at_once_are_recorded_once(ready: Database, keyring: Keyring, policies: Policies) -> None:
     found_by = [Identifier(IdentifierKind.EMAIL, "ann@example.com")]
-    await customers.enrol(ready, keyring, policies, SHOP, found_by, AgeBand.ADULT)
+    await customers.enrol(ready, keyring, policies, SHOP, customers.Newcomer(found_by, AgeBand.ADULT))
     async with ready.connection() as connection:
         hers: CustomerId = await connection.fetchval("SELECT id FROM customer")
     async with ready.transaction() as connection:

@@ -44,6 +44,7 @@ from service.model.words import (
 from service.policy.engine import Policies
 from service.usecases import consents, customers
 from service.usecases.consents import Acknowledged, Said
+from service.usecases.customers import Newcomer
 
 RECOMMENDATIONS = PurposeId("personalise.recommendations")
 CHANNELS = (Channel.WEB, Channel.APP, Channel.EMAIL)
@@ -125,7 +126,7 @@ async def newcomer(database: Database, keyring: Keyring, policies: Policies) -> 
     async with database.connection() as connection:
         await connection.execute(LIVE)
     found_by = [Identifier(IdentifierKind.EMAIL, f"customer-{next(NUMBERS)}@example.com")]
-    enrolled = await customers.enrol(database, keyring, policies, SHOP, found_by, AgeBand.ADULT)
+    enrolled = await customers.enrol(database, keyring, policies, SHOP, Newcomer(found_by, AgeBand.ADULT))
     async with database.connection() as connection:
         customer: UUID = await connection.fetchval("SELECT customer FROM pairwise WHERE id = $1", enrolled.customer)
     return Desk(database, keyring, policies, CustomerId(customer), enrolled.customer)

@@ -26,7 +26,7 @@ from service.errors import (
 )
 from service.importing import lines, rejects_into
 from service.model import jsonlines
-from service.model.callers import OperatorCaller, ServiceCaller
+from service.model.callers import CustomerCaller, OperatorCaller, ServiceCaller
 from service.model.choices import replay
 from service.model.columns import Columns, Format, read_columns
 from service.model.facts import Restrictions
@@ -35,8 +35,9 @@ from service.model.sheet import Reject, Row, rows
 from service.model.words import AgeBand, AttributeId, CustomerId, IdentifierKind, Provenance, ServiceId
 from service.policy.engine import Policies
 from service.storage import choices, customers
-from service.usecases.customers import Claim, contribute, enrol
-from service.usecases.imports import Means, Summary, import_customers
+from service.usecases import identifiers, merges
+from service.usecases.customers import Claim, Newcomer, contribute, enrol
+from service.usecases.imports import NOT_HERS, Means, Summary, import_customers
 from tests import opening
 from tests.conftest import Api, Template, own_database
 from tests.conftest import Person as Enrolled
@@ -349,7 +350,7 @@ async def test_a_fact_older_than_what_the_same_service_said_does_not_replace_it(
 ) -> None:
     shop = await let_in(database, "shop")
     her = identifier(IdentifierKind.EMAIL, "a@example.com")
-    known = await enrol(database, keyring, policies, shop, [her], AgeBand.ADULT)
+    known = await enrol(database, keyring, policies, shop, Newcomer([her], AgeBand.ADULT))
     said = Claim(AttributeId("first_name"), Provenance.VOLUNTEERED, b'"Now"', None)
     await contribute(database, keyring, policies, shop, known.customer, [said])
     row = {
@@ -368,6 +369,43 @@ async def test_a_fact_older_than_what_the_same_service_said_does_not_replace_it(
     before = await everything(means)
     assert (await bring(means, sheet(row | {"E-Mail": "", "Orders": ""}), DATED))[0].unchanged == 1
     assert await everything(means) == before
+
+
+async def test_an_import_passes_over_what_she_disowned_and_says_so(
+    means: Means, database: Database, keyring: Keyring
+) -> None:
+    row = {"Customer no": "1", "E-Mail": "a@example.com", "Phone": "+44 7700 900123", "First name": "Abbie"}
+    await bring(means, sheet(row))
+    id_ = await whom(means, IdentifierKind.EMAIL, "a@example.com")
+    assert id_ is not None
+    me = CustomerCaller(id_, proven=True)
+    (phone,) = [e for e in await identifiers.identifiers(database, keyring, me) if e.kind is IdentifierKind.PHONE]
+    await identifiers.disown(database, keyring, me, phone.reference)
+    summary, rejects = await bring(means, sheet(row | {"First name": "Abigail"}))
+    assert summary == Summary(read=1, updated=1)
+    assert [each.reason for each in rejects] == [NOT_HERS.format("phone")]
+    assert await whom(means, IdentifierKind.PHONE, "+447700900123") is None
+    assert await value(means, id_, "first_name") == b'"Abigail"'
+    # Somebody else's row with that number is somebody else.
+    other = {"Customer no": "2", "E-Mail": "b@example.com", "Phone": "+44 7700 900123"}
+    assert (await bring(means, sheet(other)))[0] == Summary(read=1, created=1)
+    assert await whom(means, IdentifierKind.PHONE, "+447700900123") == await whom(
+        means, IdentifierKind.EMAIL, "b@example.com"
+    )
+
+
+async def test_a_minor_of_one_side_is_a_minor_of_both_and_a_batch_may_hold_both_sides(
+    means: Means, database: Database, keyring: Keyring
+) -> None:
+    people = [{"Customer no": str(n), "E-Mail": f"{n}@example.com"} for n in (1, 2)]
+    await bring(means, sheet(*people))
+    hers = [identifier(IdentifierKind.EMAIL, each["E-Mail"]) for each in people]
+    await merges.merge(database, keyring, OperatorCaller("tests", "a test"), (hers[0], hers[1]))
+    summary, _ = await bring(means, sheet(people[0] | {"Adult": "N"}, people[1] | {"First name": "Bo"}))
+    assert summary == Summary(read=2, updated=2)
+    async with database.connection() as connection:
+        bands = await connection.fetchval("SELECT array_agg(age_band) FROM restrictions")
+    assert bands == ["minor", "minor"]
 
 
 async def test_an_import_replaces_only_its_own_facts(means: Means) -> None:
@@ -393,7 +431,7 @@ async def test_one_whom_the_api_knows_is_linked_and_keeps_her_restrictions(
 ) -> None:
     her = [identifier(IdentifierKind.EMAIL, "a@example.com")]
     newsletter = await let_in(database, "newsletter")
-    await enrol(database, keyring, policies, newsletter, her, AgeBand.MINOR)
+    await enrol(database, keyring, policies, newsletter, Newcomer(her, AgeBand.MINOR))
     row = {"Customer no": "1", "E-Mail": "A@example.com", "Phone": "07700 900001", "First name": "Ann", "Adult": "Y"}
     summary, _ = await bring(means, sheet(row))
     assert summary == Summary(read=1, linked=1)
@@ -421,7 +459,7 @@ async def test_a_row_that_finds_two_customers_is_a_third(
 ) -> None:
     shop = await let_in(database, "shop")
     for each in (Identifier(IdentifierKind.EMAIL, "a@example.com"), Identifier(IdentifierKind.LOYALTY, "CARD1")):
-        await enrol(database, keyring, policies, shop, [each], AgeBand.ADULT)
+        await enrol(database, keyring, policies, shop, Newcomer([each], AgeBand.ADULT))
     summary, _ = await bring(means, sheet({"Customer no": "1", "E-Mail": "a@example.com", "Card": "CARD1"}))
     assert summary == Summary(read=1, created=1, shared=2)
     assert await whom(means, IdentifierKind.EMAIL, "a@example.com") is None
@@ -433,7 +471,7 @@ async def test_what_two_share_says_nothing_beside_what_is_hers_alone(
     shop = await let_in(database, "shop")
     her = identifier(IdentifierKind.EMAIL, "a@example.com")
     await bring(means, sheet({"Customer no": "1", "Card": "CARD1"}, {"Customer no": "2", "Card": "CARD1"}))
-    await enrol(database, keyring, policies, shop, [her], AgeBand.ADULT)
+    await enrol(database, keyring, policies, shop, Newcomer([her], AgeBand.ADULT))
     summary, _ = await bring(means, sheet({"Customer no": "3", "Card": "CARD1", "E-Mail": "a@example.com"}))
     assert summary == Summary(read=1, linked=1, shared=1)
 
@@ -443,7 +481,7 @@ async def test_two_rows_that_find_one_customer_are_two_people(
 ) -> None:
     shop = await let_in(database, "shop")
     hers = [identifier(IdentifierKind.EMAIL, f"{name}@example.com") for name in "ab"]
-    await enrol(database, keyring, policies, shop, hers, AgeBand.ADULT)
+    await enrol(database, keyring, policies, shop, Newcomer(hers, AgeBand.ADULT))
     # Nothing that stands in one of the rows stands in the other: only the database knows that they meet.
     rows_ = [{"Customer no": n, "E-Mail": f"{name}@example.com"} for n, name in (("1", "a"), ("2", "b"))]
     summary, _ = await bring(means, sheet(*rows_))

@@ -5,8 +5,8 @@ Safe while the previous release runs: a new table, which the old code neither re
 
 from alembic import op
 
-revision = "0004"
-down_revision = "0003"
+revision = "0006"
+down_revision = "0005"
 
 STATEMENTS = (
     """

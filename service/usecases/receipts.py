@@ -1,0 +1,189 @@
+"""Receipts: making them, listing them, publishing the keys that prove them, and checking them."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+from msgspec import Struct
+
+from service.crypto.cursors import cursor, position_of
+from service.crypto.framing import EPOCH, Part, microseconds
+from service.crypto.keyring import Keyring
+from service.crypto.signing import PublicKey, public_key, sign, verified
+from service.database import Connection, Database
+from service.errors import KeysUnavailableError, PoliciesUnavailableError, UnknownCustomerError, UnknownReceiptError
+from service.model.callers import CustomerCaller, ServiceCaller
+from service.model.catalogue import Catalogue, Company
+from service.model.receipt import ENGLISH, Act, Flaw, Holder, Standings, Wording
+from service.model.receipt_document import written
+from service.model.receipt_text import text
+from service.model.words import CustomerId, EntryId, PairwiseId, PolicyVersion
+from service.storage import consents, customers, receipts
+
+
+class Desk(Struct, frozen=True):
+    """What receipts are made with: the database, the keys, the catalogue of any day, and that of today."""
+
+    database: Database
+    keyring: Keyring
+    catalogue_at: Callable[[PolicyVersion], Awaitable[Catalogue]]
+    today: Catalogue
+    """What a service may see is a matter of its rights of today."""
+
+
+class Wanted(Struct, frozen=True, kw_only=True):
+    """Which receipt: of which customer, None for the caller herself, and in which language it is told."""
+
+    entry: EntryId
+    customer: PairwiseId | None = None
+    language: str | None = None
+
+
+class Receipt(Struct, frozen=True):
+    """The proof of an act: signed, as the document that was signed, and as a text."""
+
+    entry: EntryId
+    signed: str
+    document: bytes
+    text: str
+
+    def __repr__(self) -> str:  # what she said is hers
+        return f"Receipt({self.entry!r})"
+
+
+class Page(Struct, frozen=True):
+    """A page of a list of receipts, newest first, and the cursor of the next."""
+
+    lines: list[receipts.Line]
+    next: str | None
+
+
+class Verdict(Struct, frozen=True):
+    """Whether a receipt is one that these keys signed; if so by which, and what it says."""
+
+    flaw: Flaw | None
+    key: str | None = None
+    document: bytes | None = None
+
+    def __repr__(self) -> str:  # what she said is hers
+        return f"Verdict({self.flaw!r})"
+
+
+class Found(Struct, frozen=True):
+    """What the database has for one receipt."""
+
+    act: Act
+    holder: Holder
+    signers: Sequence[receipts.Signer]
+    versions: Sequence[PolicyVersion]
+    """The catalogue of the act, and those published after it."""
+    now: Standings
+
+
+class Marked(Struct, frozen=True):
+    """What every receipt says of itself."""
+
+    types: list[str] = msgspec.field(name="@type")
+
+
+async def receipt_of(desk: Desk, caller: ServiceCaller | CustomerCaller, wanted: Wanted) -> Receipt:
+    """Return the receipt of an act, the same to the byte whenever it is asked for.
+
+    Raises UnknownReceiptError for an entry of somebody else, or of something else, as for none at all.
+    """
+    async with desk.database.connection() as connection:
+        found = await _find(connection, desk, caller, wanted)
+    # With the connection given back: a catalogue may have to be fetched with one.
+    catalogue = await desk.catalogue_at(found.versions[0])
+    company = await _company(desk, found.versions)
+    document = written(found.act, found.holder, catalogue, company)
+    signed, key = _signed(desk.keyring, found.signers, found.act.recorded_at, document)
+    language = found.act.language or wanted.language or ENGLISH
+    said = text(found.act, catalogue, Wording(language, company, found.now, key))
+    return Receipt(wanted.entry, signed, document, said)
+
+
+async def listed(database: Database, keyring: Keyring, caller: CustomerCaller, after: str | None, most: int) -> Page:
+    """Return of which acts there are receipts, newest first."""
+    about: list[Part] = ["receipts", caller.customer]
+    before = None if after is None else EPOCH + timedelta(microseconds=position_of(keyring, after, about))
+    async with database.connection() as connection:
+        lines = await receipts.lines(connection, caller.customer, before, most + 1)
+    page = lines[:most]
+    more = cursor(keyring, microseconds(page[-1].recorded_at), about) if len(lines) > most else None
+    return Page(page, more)
+
+
+async def public_keys(database: Database, keyring: Keyring) -> list[PublicKey]:
+    """Return every key that proves receipts, newest first; raises KeysUnavailableError when this process lacks one."""
+    async with database.connection() as connection:
+        signers = await receipts.signers(connection)
+    if not signers:
+        raise KeysUnavailableError("there is no receipt key; run: byleave keys init")
+    return [public_key(keyring.key("receipt", each.version)) for each in reversed(signers)]
+
+
+async def verify(database: Database, keyring: Keyring, presented: str) -> Verdict:
+    """Say whether a receipt is ours."""
+    return check(presented, {key.id: key for key in await public_keys(database, keyring)})
+
+
+def check(presented: str, keys: Mapping[str, PublicKey]) -> Verdict:
+    """Say whether one of these keys signed a receipt; reads nothing else."""
+    signed = verified(presented, keys)
+    if isinstance(signed, Flaw):
+        return Verdict(signed)
+    try:
+        kinds = msgspec.json.decode(signed.payload, type=Marked).types
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return Verdict(Flaw.NOT_A_RECEIPT)
+    if "dpv:ConsentReceipt" not in kinds:
+        return Verdict(Flaw.NOT_A_RECEIPT)
+    return Verdict(None, signed.key, signed.payload)
+
+
+async def _find(connection: Connection, desk: Desk, caller: ServiceCaller | CustomerCaller, wanted: Wanted) -> Found:
+    customer, holder = await _whose(connection, desk.keyring, caller, wanted)
+    act = await receipts.act(connection, customer, wanted.entry)
+    if act is not None and isinstance(caller, ServiceCaller):
+        act = act.seen_by(caller.service, desk.today.consents_of(caller.service))
+    if act is None:
+        raise UnknownReceiptError
+    version = act.policy_version or await receipts.version_at(connection, act.recorded_at)
+    versions = [] if version is None else await receipts.versions_after(connection, version)
+    if not versions:
+        raise PoliciesUnavailableError("the catalogue of this act is not in the database")
+    signers = await receipts.signers(connection)
+    standing = await consents.all_standing(connection, customer, act.purposes)
+    return Found(act, holder, signers, versions, Standings(await customers.clock(connection), standing))
+
+
+async def _whose(
+    connection: Connection, keyring: Keyring, caller: ServiceCaller | CustomerCaller, wanted: Wanted
+) -> tuple[CustomerId, Holder]:
+    match caller:
+        case CustomerCaller():
+            return caller.customer, Holder(keyring.holder(caller.customer))
+        case ServiceCaller() if wanted.customer is not None:
+            customer = await customers.by_pairwise(connection, keyring, caller.service, wanted.customer)
+            if customer is not None:
+                return customer, Holder(wanted.customer, caller.service)
+    raise UnknownCustomerError
+
+
+async def _company(desk: Desk, versions: Sequence[PolicyVersion]) -> Company:
+    """Return who the company is: as the catalogue of the act says, else the first one after it that does."""
+    for version in versions:
+        company = (await desk.catalogue_at(version)).company
+        if company is not None:
+            return company
+    raise PoliciesUnavailableError("no catalogue says who the company is; publish one with company.toml")
+
+
+def _signed(keyring: Keyring, signers: Sequence[receipts.Signer], at: datetime, document: bytes) -> tuple[str, str]:
+    """Sign with the newest key of that day; the first one also signs what was recorded before there was any."""
+    if not signers:
+        raise KeysUnavailableError("there is no receipt key; run: byleave keys init")
+    then = [each for each in signers if each.since <= at] or signers[:1]
+    seed = keyring.key("receipt", then[-1].version)
+    return sign(seed, document), public_key(seed).id
