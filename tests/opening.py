@@ -46,7 +46,7 @@ async def person(connection: Connection, keyring: Keyring, id_: CustomerId) -> P
 
 
 async def opened_identifiers(connection: Connection, key: OpenKey, id_: CustomerId) -> Any:
-    for row in await connection.fetch("SELECT * FROM identifier WHERE customer = $1", id_):
+    for row in await connection.fetch("SELECT * FROM identifier WHERE customer = $1 AND disowned_at IS NULL", id_):
         labels = ["identifier", id_, row["kind"], row["digest"], NORMALISATION, key.id]
         yield row["kind"], unseal(key.key, Sealed(row["sealed"]), labels).decode()
 

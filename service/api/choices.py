@@ -69,6 +69,9 @@ class HerChoice(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, o
     value: Value
     purpose: PurposeWord | None = None
 
+    def __repr__(self) -> str:  # what she chose is hers
+        return f"{type(self).__name__}({self.choice!r})"
+
 
 class ChoiceElsewhere(HerChoice, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """A choice captured elsewhere: also how, by which member of staff, and when."""
@@ -97,6 +100,9 @@ class ChoiceRecorded(Struct, frozen=True, omit_defaults=True):
     conflicts: list[Overruled] = []
     receipt: Receipt | None = None
 
+    def __repr__(self) -> str:  # what she chose is hers
+        return f"{type(self).__name__}({self.choice!r})"
+
 
 class Holds(Struct, frozen=True, omit_defaults=True):
     """What holds for one kind of choice."""
@@ -104,6 +110,9 @@ class Holds(Struct, frozen=True, omit_defaults=True):
     choice: Kind
     value: str
     purpose: str | None = None
+
+    def __repr__(self) -> str:  # what she chose is hers
+        return f"{type(self).__name__}({self.choice!r})"
 
 
 class ChoiceMade(Struct, frozen=True, omit_defaults=True):
@@ -117,6 +126,9 @@ class ChoiceMade(Struct, frozen=True, omit_defaults=True):
     recorded_at: Instant
     entry: str
     purpose: str | None = None
+
+    def __repr__(self) -> str:  # what she chose is hers
+        return f"{type(self).__name__}({self.choice!r})"
 
 
 class HerChoices(Struct, frozen=True, omit_defaults=True):

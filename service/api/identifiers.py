@@ -41,7 +41,7 @@ class HerIdentifier(Struct, frozen=True, kw_only=True):
         return f"HerIdentifier({self.kind!r})"
 
 
-class Identifiers(Struct, frozen=True):
+class HerIdentifiers(Struct, frozen=True):
     """Everything by which she is found."""
 
     identifiers: list[HerIdentifier]
@@ -60,7 +60,7 @@ class Disowned(Struct, frozen=True):
     entry: str
 
 
-EXAMPLE = Identifiers(
+EXAMPLE = HerIdentifiers(
     [
         HerIdentifier(
             reference=A_REFERENCE,
@@ -73,10 +73,10 @@ EXAMPLE = Identifiers(
 )
 
 
-@get("/v1/me/identifiers", opt=described(caller="customer", answer=Identifiers, example=EXAMPLE))
-async def identifiers(actions: NamedDependency[Actions], me: NamedDependency[CustomerCaller]) -> Identifiers:
+@get("/v1/me/identifiers", opt=described(caller="customer", answer=HerIdentifiers, example=EXAMPLE))
+async def identifiers(actions: NamedDependency[Actions], me: NamedDependency[CustomerCaller]) -> HerIdentifiers:
     """Return by what she is found, since when, and whether it was verified."""
-    return Identifiers(
+    return HerIdentifiers(
         [
             HerIdentifier(
                 reference=each.reference, kind=each.kind, value=each.value, since=each.since, verified=each.verified

@@ -54,8 +54,9 @@ class Fact(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Consent(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What she answered here. A no without a channel means all.
 
-    A yes names the channel, the notice she read, by which ``method`` it was captured and where the proof lies
-    (``evidence``). ``actor``: which member of staff or till; ``given_at``: when, if not now.
+    A yes names the channel and the notice she read, with the ``snapshot`` that came with it when it was shown, or by
+    which ``method`` it was captured and where the proof lies (``evidence``). ``actor``: which member of staff or till;
+    ``given_at``: when, if not now.
     """
 
     purpose: str
@@ -63,6 +64,7 @@ class Consent(Struct, frozen=True, kw_only=True, omit_defaults=True):
     channel: Channel | None = None
     notice: int | None = None
     explicit: bool = False
+    snapshot: str | None = None
     evidence: str | None = None
     method: Method | None = None
     acting: Literal["herself", "staff"] = "herself"

@@ -50,7 +50,7 @@ class Format(StrEnum):
 
 
 class IdentifierColumns(Struct, frozen=True, forbid_unknown_fields=True):
-    """In which columns the identifiers are."""
+    """In which columns the identifiers are. A device is nobody in particular, so no column brings one."""
 
     email: Heading | None = None
     phone: Heading | None = None
@@ -58,10 +58,10 @@ class IdentifierColumns(Struct, frozen=True, forbid_unknown_fields=True):
 
     def items(self) -> Iterator[tuple[IdentifierKind, str]]:
         """Return the kinds that have a column."""
-        for kind in IdentifierKind:
-            column = getattr(self, kind.value)
+        for name in self.__struct_fields__:
+            column = getattr(self, name)
             if column is not None:
-                yield kind, column
+                yield IdentifierKind(name), column
 
 
 class AttributeColumn(Struct, frozen=True, forbid_unknown_fields=True):

@@ -99,6 +99,9 @@ class Chosen(Act, frozen=True, omit_defaults=True, tag="choice"):
     method: str
     given_at: str
 
+    def __repr__(self) -> str:  # what she chose is hers
+        return f"Chosen({self.choice!r})"
+
 
 class Preferred(Act, frozen=True, omit_defaults=True, tag="preferences"):
     """She changed what she likes: which attributes, and whether her quiet hours are others now."""

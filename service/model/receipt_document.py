@@ -372,8 +372,15 @@ class Author(Struct, frozen=True):
         bases = sorted({_basis(answer) for answer in answers})
         if purpose is None:  # a no to what is asked no more
             return Process(types=["dpv:Process"], purposes=[name], bases=bases)
-        attributes = [self.catalogue.attributes[AttributeId(each)] for each in purpose.attributes]
-        services = [service.id for service in self.catalogue.services.values() if id_ in service.uses]
+        # A yes to an older notice covers what that one asked for, and nothing that was added since.
+        notice = answers[0].notice if answers[0].status.valid else self.catalogue.notice_in_force(id_)
+        needed = [AttributeId(each) for each, why in purpose.attributes.items() if why.since <= notice]
+        attributes = [self.catalogue.attributes[each] for each in needed]
+        services = [
+            service.id
+            for service in self.catalogue.services.values()
+            if id_ in service.uses and service.uses[id_].since <= notice
+        ]
         return Process(
             types=["dpv:Process"],
             purposes=[structs.replace(name, label=purpose.title, definition=purpose.text, broader=[purpose.dpv])],
@@ -382,7 +389,7 @@ class Author(Struct, frozen=True):
             processing=_processing(purpose),
             sources=sorted({SOURCE[provenance] for each in attributes for provenance in each.provenances}),
             recipients=[CONTROLLER, *sorted(map(_service, services))],
-            storage=[_location(self.company), _retention(purpose)],
+            storage=[_location(self.company), _retention(purpose.kept_days(notice))],
         )
 
     def _status(self, alike: Sequence[Answer], language: str) -> Said:
@@ -459,9 +466,9 @@ def _location(company: Company) -> Storage:
     return Storage(types=["dpv:StorageLocation"], locations=_places(company.storage, "dpv:Location"))
 
 
-def _retention(purpose: CataloguedPurpose) -> Storage:
-    days = Duration(types=["dpv:TemporalDuration"], value=f"P{purpose.retention_days}D")
-    return Storage(types=["dpv:StorageDuration"], durations=[days])
+def _retention(days: int) -> Storage:
+    duration = Duration(types=["dpv:TemporalDuration"], value=f"P{days}D")
+    return Storage(types=["dpv:StorageDuration"], durations=[duration])
 
 
 def _duration(answer: Answer, language: str) -> Duration:

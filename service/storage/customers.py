@@ -55,6 +55,9 @@ class Claim(Struct, frozen=True):
     verified_at: datetime | None
     disowned_at: datetime | None
 
+    def __repr__(self) -> str:
+        return f"Claim({self.kind!r})"
+
     @property
     def found(self) -> tuple[IdentifierKind, bytes]:
         """By what it is found."""

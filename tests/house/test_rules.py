@@ -36,6 +36,7 @@ def calls(name: str) -> Iterator[str]:
             {"storage/customers.py", "usecases/releases.py", "usecases/hers.py", "usecases/preferences.py"},
         ),
         ("open_own", {"usecases/hers.py", "usecases/preferences.py"}),
+        ("open_own_identifier", {"usecases/identifiers.py"}),
         ("unseal", {"crypto/keyring.py"}),
     ],
 )
