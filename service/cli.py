@@ -27,7 +27,7 @@ from service.demo.run import reset as reset_demo
 from service.errors import PolicyError, ReceiptRefusedError, ServiceError
 from service.importing import Delivery, Outcome, import_file, leave_alone_file
 from service.model.callers import OperatorCaller
-from service.model.columns import Format
+from service.model.columns import EXPECTED, Format
 from service.model.identifiers import Identifier, identifier
 from service.model.suppression import EVERYTHING
 from service.model.words import Acting, AttributeId, Channel, IdentifierKind, Method, PurposeId, ServiceId, Status
@@ -171,7 +171,7 @@ def suppressions_() -> None:
 
 @suppressions_.command("import")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--kind", type=click.Choice([each.value for each in IdentifierKind]), required=True)
+@click.option("--kind", type=click.Choice([each.value for each in EXPECTED]), required=True)
 @click.option("--purpose", help="What they refused.")
 @click.option("--all", "everything", is_flag=True, help="They refused everything that rests on consent.")
 @click.option("--region", help="Where phone numbers without a country code are from, such as GB.")

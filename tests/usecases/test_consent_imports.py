@@ -30,6 +30,7 @@ from service.model.suppression import EVERYTHING
 from service.model.words import Channel, CustomerId, IdentifierKind, PurposeId, Status
 from service.policy.engine import Policies
 from service.storage import consents, customers, suppressions
+from service.usecases import merges
 from service.usecases.imports import Means, Summary, import_customers
 from service.usecases.suppressions import Wanted, leave_alone
 from tests.conftest import PROOF, Api, enrol
@@ -324,6 +325,30 @@ async def test_a_yes_is_none_where_another_who_shares_her_address_said_no(means:
     await bring(means, person("ann", news="no"))
     summary, _ = await bring(means, person("bo", news="yes", **PROVEN) | {"mail": "ann@example.com"})
     assert summary == Summary(read=1, created=1, shared=1, unknown=1)
+
+
+async def test_a_no_reaches_every_side_of_a_merged_person_and_a_yes_waits_for_all(means: Means) -> None:
+    await bring(means, person("ann", news="yes", **PROVEN), person("bo", news="yes", calls="no", **PROVEN))
+    sides = [identifier(IdentifierKind.EMAIL, f"{each}@example.com") for each in ("ann", "bo")]
+    await merges.merge(means.database, means.keyring, OperatorCaller("tests", "a test"), (sides[0], sides[1]))
+    summary, _ = await bring(means, person("ann", news="no", calls="yes", **(PROVEN | {"at": "2026-02-01"})))
+    assert summary == Summary(read=1, updated=1, refused=2, unknown=1)
+    for mail in ("ann@example.com", "bo@example.com"):
+        assert await status(means, mail) is Status.REFUSED
+    assert await status(means, "ann@example.com", CALLS) is Status.UNKNOWN
+    async with means.database.connection() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM linked_consent") == 0
+
+
+async def test_who_said_no_before_is_refused_on_every_side(means: Means, api: Api) -> None:
+    for mail in ("ann@example.com", "bo@example.com"):
+        await her_own_yes(api, mail)
+    sides = [identifier(IdentifierKind.EMAIL, f"{each}@example.com") for each in ("ann", "bo")]
+    await merges.merge(means.database, means.keyring, OperatorCaller("tests", "a test"), (sides[0], sides[1]))
+    made, _ = await left_alone(means, "bo@example.com", NEWS.purpose)
+    assert (made.new, made.customers) == (1, 2)
+    for mail in ("ann@example.com", "bo@example.com"):
+        assert await status(means, mail) is Status.REFUSED
 
 
 async def test_an_older_row_brings_its_no_and_nothing_else(means: Means) -> None:
