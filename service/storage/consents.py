@@ -44,9 +44,8 @@ async def take_in(connection: Connection, keyring: Keyring, said: Iterable[tuple
     changed = [(place[0], stands) for place, stands in after.items() if stands != before.get(place)]
     await connection.executemany(SQL["record"], [_event_row(customer, answer) for customer, answer in answers])
     await connection.executemany(SQL["put_standing"], [_standing_row(keyring, *each) for each in changed])
-    for customer, answer in answers:
-        if answer.status.no:
-            await links.forget_yes(connection, customer, answer.purpose, answer.channel)
+    noes = [(customer, answer.purpose, answer.channel) for customer, answer in answers if answer.status.no]
+    await links.forget_yeses(connection, noes)
 
 
 async def standing(
