@@ -327,17 +327,18 @@ async def test_a_yes_is_none_where_another_who_shares_her_address_said_no(means:
     assert summary == Summary(read=1, created=1, shared=1, unknown=1)
 
 
-async def test_a_no_reaches_every_side_of_a_merged_person_and_a_yes_waits_for_all(means: Means) -> None:
+async def test_a_no_reaches_every_side_of_a_merged_person_and_a_yes_waits_for_all(means: Means, api: Api) -> None:
     await bring(means, person("ann", news="yes", **PROVEN), person("bo", news="yes", calls="no", **PROVEN))
     sides = [identifier(IdentifierKind.EMAIL, f"{each}@example.com") for each in ("ann", "bo")]
     await merges.merge(means.database, means.keyring, OperatorCaller("tests", "a test"), (sides[0], sides[1]))
+    await her_own_yes(api, "bo@example.com")
+    assert await rows_of(means, "linked_consent") == 1
     summary, _ = await bring(means, person("ann", news="no", calls="yes", **(PROVEN | {"at": "2026-02-01"})))
     assert summary == Summary(read=1, updated=1, refused=2, unknown=1)
     for mail in ("ann@example.com", "bo@example.com"):
         assert await status(means, mail) is Status.REFUSED
     assert await status(means, "ann@example.com", CALLS) is Status.UNKNOWN
-    async with means.database.connection() as connection:
-        assert await connection.fetchval("SELECT count(*) FROM linked_consent") == 0
+    assert await rows_of(means, "linked_consent") == 0
 
 
 async def test_who_said_no_before_is_refused_on_every_side(means: Means, api: Api) -> None:
