@@ -44,6 +44,7 @@ from service.usecases import (
     past,
     preferences,
     receipts,
+    records,
     releases,
 )
 from service.usecases.keys import open_keys
@@ -219,8 +220,8 @@ class House:
         proven = await self._proven_policies(keyring)
         return lambda database: consents.record_yes(database, keyring, proven, caller, said)
 
-    async def _read_consents(self, caller: Caller, customer: PairwiseId | None) -> consents.Record:
-        return await consents.read(
+    async def _read_consents(self, caller: Caller, customer: PairwiseId | None) -> records.Record:
+        return await records.read(
             self.database, await self.keys.or_none(), await self.library.current(), caller, customer
         )
 
@@ -295,9 +296,9 @@ class House:
 
     async def _consent_history(
         self, caller: ServiceCaller | CustomerCaller, customer: PairwiseId | None, after: str | None, most: int
-    ) -> consents.History:
+    ) -> records.History:
         keyring, policies = await self._keys_for(caller), await self.library.current()
-        return await consents.history(self.database, keyring, policies, caller, customer, after=after, most=most)
+        return await records.history(self.database, keyring, policies, caller, customer, after=after, most=most)
 
     async def _announced(self, caller: ServiceCaller, after: str | None, most: int) -> announcements.Announced:
         keyring, policies = await self._keys_for(caller), await self.library.current()

@@ -28,7 +28,7 @@ from service.model.words import (
 from service.policy.decide import decide
 from service.policy.engine import Policies
 from service.storage import facts
-from service.usecases import consents, customers, merges
+from service.usecases import consents, customers, merges, records
 from tests.conftest import OPERATOR
 from tests.security.test_monotone import VALUES
 
@@ -143,7 +143,7 @@ class Side(Struct, frozen=True):
     async def stands(self) -> dict[tuple[PurposeId, Channel], Status]:
         """Return what she is shown."""
         world, me = self.world, CustomerCaller(self.id, proven=True)
-        record = await consents.read(world.database, None, world.policies, me, None)
+        record = await records.read(world.database, None, world.policies, me, None)
         return {(each.purpose, each.channel): status for each, status in record.standing}
 
     async def rows(self, *without: str) -> dict[str, list[str]]:

@@ -16,7 +16,7 @@ from service.model.words import Channel, EntryId, PairwiseId
 from service.usecases import choices
 from service.usecases.announcements import Announced
 from service.usecases.choices import Choices, Taken
-from service.usecases.consents import Acknowledged, History, Record, Said
+from service.usecases.consents import Acknowledged, Said
 from service.usecases.customers import Changed, Claim, Newcomer
 from service.usecases.hers import Filter, Known, Uses
 from service.usecases.identifiers import Done, HerIdentifier
@@ -25,6 +25,7 @@ from service.usecases.past import Question, Then
 from service.usecases.preferences import Kept, Preferences, Wished
 from service.usecases.receipts import Page, Receipt, Verdict
 from service.usecases.receipts import Wanted as WantedReceipt
+from service.usecases.records import History, Record
 from service.usecases.releases import Answer, Wanted
 
 

@@ -41,8 +41,9 @@ from service.errors import (
 from service.model.callers import CustomerCaller, ServiceCaller
 from service.model.consent import Answer
 from service.model.words import Acting, Channel, Method, PurposeId, Status
-from service.usecases import consents as usecases
-from service.usecases.consents import Acknowledged, Record, Said
+from service.usecases import records
+from service.usecases.consents import Acknowledged, Said
+from service.usecases.records import Record
 
 Where = Annotated[
     str,
@@ -329,7 +330,7 @@ def _consents(record: Record) -> Consents:
     return Consents(standing, [_event(answer) for answer in record.history])
 
 
-def _history(page: usecases.History) -> History:
+def _history(page: records.History) -> History:
     return History([_event(past.answer, past.evidence) for past in page.answers], page.next)
 
 

@@ -53,7 +53,7 @@ async def standing(
 ) -> Standing | None:
     """Return what stands, without asking for proof: to be replaced by a new answer, never to permit."""
     row = await connection.fetchrow(SQL["standing"], customer, purpose, channel)
-    return None if row is None else _standing(row)
+    return None if row is None else standing_from(row)
 
 
 async def spots_of(connection: Connection, customer: CustomerId) -> list[Spot]:
@@ -83,7 +83,7 @@ async def all_standing(
     """
     found: dict[tuple[PurposeId, Channel], Standing] = {}
     rows = await connection.fetch(SQL["all_standing"], customer, list(purposes))
-    for each in map(_standing, rows):
+    for each in map(standing_from, rows):
         found[each.purpose, each.channel] = latest(found.get((each.purpose, each.channel)), [each]) or each
     return [(found[spot], found[spot].status_at(rows[0]["now"])) for spot in sorted(found)]
 
@@ -108,7 +108,7 @@ async def expired(connection: Connection, most: int) -> list[CustomerId]:
 
 async def expired_of(connection: Connection, customer: CustomerId) -> list[Standing]:
     """Return a customer's consents that have run their time."""
-    return [_standing(row) for row in await connection.fetch(SQL["expired_of"], customer)]
+    return [standing_from(row) for row in await connection.fetch(SQL["expired_of"], customer)]
 
 
 async def put_no(connection: Connection, customer: CustomerId, no: Standing) -> None:
@@ -172,7 +172,8 @@ def _shown_values(shown: Shown | None) -> tuple[object, ...]:
     return ("", "", "", None) if shown is None else (shown.language, shown.layout, shown.digest, shown.at)
 
 
-def _standing(row: Record) -> Standing:
+def standing_from(row: Record) -> Standing:
+    """Return what stands from its row."""
     return Standing(
         PurposeId(row["purpose"]),
         Channel(row["channel"]),

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import structlog
 from msgspec import Struct
@@ -21,6 +22,7 @@ from service.crypto.keyring import (
 from service.crypto.random import random_number, random_word
 from service.database import Connection, Record
 from service.errors import IntegrityError, UnknownCustomerError
+from service.model.callers import Caller, CustomerCaller, OperatorCaller, ServiceCaller
 from service.model.choices import less
 from service.model.facts import CustomerKey, Restrictions, Sealed, restrictions_from
 from service.model.identifiers import Identifier
@@ -88,6 +90,31 @@ async def by_identifier(
     customer: CustomerId = rows[0]["customer"]
     parts = claim_parts(customer, kind, digest, rows[0]["verified_at"])
     return customer if _ours(keyring, rows[0], parts) else None
+
+
+async def whom(
+    connection: Connection,
+    keyring: Keyring | None,
+    caller: Caller,
+    customer: PairwiseId | Identifier | CustomerId | None,
+) -> CustomerId:
+    """Return the customer whom a caller means: herself, or whom a service or an operator names.
+
+    Raises UnknownCustomerError. Without a keyring links are taken as the database has them; see ``by_pairwise``.
+    """
+    found: CustomerId | None = None
+    match caller, customer:
+        case CustomerCaller(), _:
+            return caller.customer
+        case OperatorCaller(), UUID():
+            return CustomerId(customer)
+        case OperatorCaller(), Identifier() if keyring is not None:
+            found = await by_identifier(connection, keyring, customer.kind, keyring.index_of(customer))
+        case ServiceCaller(), str():
+            found = await by_pairwise(connection, keyring, caller.service, customer)
+    if found is None:
+        raise UnknownCustomerError
+    return found
 
 
 async def hold(connection: Connection, digests: Iterable[bytes]) -> None:

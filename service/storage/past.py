@@ -11,8 +11,8 @@ from service.database import Connection
 from service.model.choices import Choice, choice_from
 from service.model.consent import Answer
 from service.model.facts import Standing
-from service.model.words import Channel, CustomerId, PolicyVersion, PurposeId, Status
-from service.storage.consents import answer_from
+from service.model.words import CustomerId, PolicyVersion
+from service.storage.consents import answer_from, standing_from
 from service.storage.statements import statements
 
 SQL = statements(__file__)
@@ -79,15 +79,7 @@ async def standing(
     """Return what stands for customers now, row by row."""
     found: dict[CustomerId, list[Stood]] = {}
     for row in await connection.fetch(SQL["standing"], list(customers)):
-        stands = Standing(
-            PurposeId(row["purpose"]),
-            Channel(row["channel"]),
-            Status(row["status"]),
-            row["notice"],
-            row["explicit"],
-            row["decided_at"],
-            row["expires_at"],
-        )
+        stands = standing_from(row)
         mac = None if row["mac"] is None else Mac(row["mac_version"], row["mac"])
         # Only a yes needs proof.
         proven = not stands.status.valid or keyring.authentic(mac, standing_parts(row["customer"], stands))

@@ -13,7 +13,6 @@ from service.errors import (
     NotGrantedError,
     NotInterestBasedError,
     UnauthenticatedError,
-    UnknownCustomerError,
     UnknownPurposeError,
     WrongKindError,
 )
@@ -90,7 +89,7 @@ async def choose(database: Database, keyring: Keyring | None, policies: Policies
     async with database.transaction() as connection:
         if not takes_away(said.choice):
             await access.refuse_ended(connection, caller)
-        customer = await _find(connection, keyring, caller, said.customer)
+        customer = await customers.whom(connection, keyring, caller, said.customer)
         change = await customers.bump(connection, customer)
         await _refuse_misfits(connection, policies.catalogue, customer, said.choice, change.now)
         taken = await _record(connection, keyring, policies.catalogue, caller, _Recording(customer, change, said))
@@ -195,19 +194,6 @@ async def _hold(
     elif after != before or before is None:
         await choices.say_no(connection, customer, choice)
     return after
-
-
-async def _find(
-    connection: Connection, keyring: Keyring | None, caller: Caller, customer: PairwiseId | None
-) -> CustomerId:
-    match caller:
-        case CustomerCaller():
-            return caller.customer
-        case ServiceCaller() if customer is not None:
-            found = await customers.by_pairwise(connection, keyring, caller.service, customer)
-            if found is not None:
-                return found
-    raise UnknownCustomerError
 
 
 async def _refuse_misfits(

@@ -2,13 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from uuid import UUID
 
 from msgspec import Struct, structs
 
-from service.crypto.cursors import LAST, cursor, position_of
-from service.crypto.framing import Part
-from service.crypto.keyring import Keyring, open_evidence, seal_evidence
+from service.crypto.keyring import Keyring, seal_evidence
 from service.crypto.snapshots import read_snapshot
 from service.database import Connection, Database
 from service.errors import (
@@ -22,7 +19,6 @@ from service.errors import (
     SnapshotExpiredError,
     UnauthenticatedError,
     UnknownChannelError,
-    UnknownCustomerError,
     UnknownNoticeError,
     UnknownPurposeError,
     WrongKindError,
@@ -95,30 +91,6 @@ class Acknowledged(Struct, frozen=True):
     entry: EntryId
 
 
-class Record(Struct, frozen=True):
-    """What stands, and the latest answers that led there."""
-
-    standing: list[tuple[Standing, Status]]
-    history: list[Answer]
-
-
-class Past(Struct, frozen=True):
-    """One answer of the past, and for herself where its proof lies; its repr hides that."""
-
-    answer: Answer
-    evidence: str | None
-
-    def __repr__(self) -> str:
-        return f"Past({self.answer.entry!r})"
-
-
-class History(Struct, frozen=True):
-    """A page of answers, newest first, and the cursor of the next."""
-
-    answers: list[Past]
-    next: str | None
-
-
 async def record_no(
     database: Database, keyring: Keyring | None, policies: Policies | None, caller: Caller, said: Said
 ) -> Acknowledged:
@@ -177,51 +149,13 @@ async def invalidate(
             return ended
 
 
-async def read(
-    database: Database, keyring: Keyring | None, policies: Policies, caller: Caller, customer: PairwiseId | None
-) -> Record:
-    """Return what stands and its history: all of it to the customer, to a service as far as its purposes go."""
-    purposes = _visible(policies.catalogue, caller)
-    async with database.connection() as connection:
-        found = await _find(connection, keyring, caller, customer)
-        return Record(
-            await consents.all_standing(connection, found, purposes),
-            [each.answer for each in await consents.history(connection, found, purposes, LAST, PAGE)],
-        )
-
-
-async def history(  # noqa: PLR0913  what it may touch, who asks, and which page
-    database: Database,
-    keyring: Keyring,
-    policies: Policies,
-    caller: Caller,
-    customer: PairwiseId | None,
-    *,
-    after: str | None,
-    most: int,
-) -> History:
-    """Return a page of answers, newest first; where the proof of each lies is for herself alone."""
-    _refuse_unproven(caller)
-    purposes = _visible(policies.catalogue, caller)
-    async with database.connection() as connection:
-        found = await _find(connection, keyring, caller, customer)
-        about: list[Part] = ["consents", found, actor(caller)]
-        before = LAST if after is None else position_of(keyring, after, about)
-        events = await consents.history(connection, found, purposes, before, most + 1)
-        key = await consents.evidence_key(connection, found) if isinstance(caller, CustomerCaller) else None
-    page = events[:most]
-    more = cursor(keyring, page[-1].sequence, about) if len(events) > most else None
-    opened = None if key is None else keyring.open_evidence_key(found, key)
-    return History([Past(e.answer, open_evidence(opened, found, e.answer)) for e in page], more)
-
-
 async def _record(
     database: Database, keyring: Keyring | None, policies: Policies | None, caller: Caller, said: Said
 ) -> Acknowledged:
     async with database.transaction() as connection:
         if said.status.valid:
             await access.refuse_ended(connection, caller)
-        customer = await _find(connection, keyring, caller, said.customer)
+        customer = await customers.whom(connection, keyring, caller, said.customer)
         change = await customers.bump(connection, customer)
         id_ = ledger.new_entry_id(change.now)
         spots = await _spots(connection, policies, customer, said)
@@ -474,27 +408,6 @@ def _act(said: Said, answers: Sequence[Answer], now: datetime) -> Act:
     )
 
 
-async def _find(
-    connection: Connection,
-    keyring: Keyring | None,
-    caller: Caller,
-    customer: PairwiseId | Identifier | CustomerId | None,
-) -> CustomerId:
-    found: CustomerId | None = None
-    match caller, customer:
-        case CustomerCaller(), _:
-            return caller.customer
-        case OperatorCaller(), UUID():
-            return CustomerId(customer)
-        case OperatorCaller(), Identifier() if keyring is not None:
-            found = await customers.by_identifier(connection, keyring, customer.kind, keyring.index_of(customer))
-        case ServiceCaller(), str():
-            found = await customers.by_pairwise(connection, keyring, caller.service, customer)
-    if found is None:
-        raise UnknownCustomerError
-    return found
-
-
 def _consent_purpose(catalogue: Catalogue, id_: PurposeId | Reach) -> Purpose:
     purpose = None if isinstance(id_, Reach) else catalogue.purposes.get(id_)
     if purpose is None:
@@ -531,7 +444,3 @@ def _refuse_outdated(catalogue: Catalogue, purpose: PurposeId, notice: int | Non
         raise UnknownNoticeError(pointer="/notice")
     if notice < in_force:
         raise NoticeSupersededError(pointer="/notice")
-
-
-def _visible(catalogue: Catalogue, caller: Caller) -> list[PurposeId]:
-    return catalogue.consents_of(caller.service if isinstance(caller, ServiceCaller) else None)

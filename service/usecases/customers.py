@@ -16,7 +16,6 @@ from service.errors import (
     NotGrantedError,
     SuppressedError,
     UnknownAttributeError,
-    UnknownCustomerError,
     UnknownFactError,
     WrongKindError,
 )
@@ -168,9 +167,7 @@ async def contribute(
     values = [_checked(policies, caller, index, claim) for index, claim in enumerate(claims)]
     async with database.transaction() as connection:
         await access.refuse_ended(connection, caller)
-        found = await customers.by_pairwise(connection, keyring, caller.service, customer)
-        if found is None:
-            raise UnknownCustomerError
+        found = await customers.whom(connection, keyring, caller, customer)
         key = await customers.open_key(connection, keyring, found)
         change = await customers.bump(connection, found)
         new = [

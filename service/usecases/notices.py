@@ -139,14 +139,9 @@ async def _shown_to(
     connection: Connection, keyring: Keyring, caller: Asker, customer: PairwiseId | None
 ) -> CustomerId | None:
     """Return who sees the page, or None where the service does not say."""
-    if isinstance(caller, CustomerCaller):
-        return caller.customer
-    if customer is None:
+    if isinstance(caller, ServiceCaller) and customer is None:
         return None
-    found = await customers.by_pairwise(connection, keyring, caller.service, customer)
-    if found is None:
-        raise UnknownCustomerError
-    return found
+    return await customers.whom(connection, keyring, caller, customer)
 
 
 def _snapshot(notice: Notice, wanted: Serving, caller: Asker, now: datetime) -> Snapshot:

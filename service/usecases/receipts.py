@@ -11,7 +11,7 @@ from service.crypto.framing import EPOCH, Part, microseconds
 from service.crypto.keyring import Keyring
 from service.crypto.signing import PublicKey, public_key, sign, verified
 from service.database import Connection, Database
-from service.errors import KeysUnavailableError, PoliciesUnavailableError, UnknownCustomerError, UnknownReceiptError
+from service.errors import KeysUnavailableError, PoliciesUnavailableError, UnknownReceiptError
 from service.model.callers import CustomerCaller, ServiceCaller
 from service.model.catalogue import Catalogue, Company
 from service.model.receipt import ENGLISH, Act, Flaw, Holder, Standings, Wording
@@ -161,14 +161,10 @@ async def _find(connection: Connection, desk: Desk, caller: ServiceCaller | Cust
 async def _whose(
     connection: Connection, keyring: Keyring, caller: ServiceCaller | CustomerCaller, wanted: Wanted
 ) -> tuple[CustomerId, Holder]:
-    match caller:
-        case CustomerCaller():
-            return caller.customer, Holder(keyring.holder(caller.customer))
-        case ServiceCaller() if wanted.customer is not None:
-            customer = await customers.by_pairwise(connection, keyring, caller.service, wanted.customer)
-            if customer is not None:
-                return customer, Holder(wanted.customer, caller.service)
-    raise UnknownCustomerError
+    customer = await customers.whom(connection, keyring, caller, wanted.customer)
+    if isinstance(caller, ServiceCaller) and wanted.customer is not None:
+        return customer, Holder(wanted.customer, caller.service)
+    return customer, Holder(keyring.holder(customer))
 
 
 async def _company(desk: Desk, versions: Sequence[PolicyVersion]) -> Company:

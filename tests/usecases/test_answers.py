@@ -15,7 +15,7 @@ from service.model.identifiers import Identifier
 from service.model.words import Acting, Channel, IdentifierKind, Method, PurposeId, Status
 from service.policy.engine import Policies
 from service.storage.consents import SQL
-from service.usecases import consents
+from service.usecases import consents, records
 from service.usecases.consents import Said
 from tests.conftest import PROOF, Api, Person, allow, enrol
 
@@ -195,10 +195,10 @@ async def test_where_the_proof_lies_is_sealed_and_opened_for_herself_alone(
     assert "evidence" not in told.json()["history"][0]
     customer = await owner.fetchval("SELECT customer FROM pairwise WHERE id = $1", abbie.at_shop)
     herself = CustomerCaller(customer, proven=True)
-    page = await consents.history(database, keyring, policies, herself, None, after=None, most=5)
+    page = await records.history(database, keyring, policies, herself, None, after=None, most=5)
     assert page.answers[0].evidence == PROOF["evidence"]
     assert PROOF["evidence"] not in repr(page)
     # Moved to another act of hers it does not open.
     await owner.execute("UPDATE consent_event SET entry = 'ent_other'")
     with pytest.raises(IntegrityError):
-        await consents.history(database, keyring, policies, herself, None, after=None, most=5)
+        await records.history(database, keyring, policies, herself, None, after=None, most=5)

@@ -42,7 +42,7 @@ from service.model.words import (
     Status,
 )
 from service.policy.engine import Policies
-from service.usecases import consents, customers
+from service.usecases import consents, customers, records
 from service.usecases.consents import Acknowledged, Said
 from service.usecases.customers import Newcomer
 
@@ -88,9 +88,9 @@ class Desk(Struct, frozen=True):
         record = await self.record()
         return {standing.channel: status for standing, status in record.standing if standing.purpose == RECOMMENDATIONS}
 
-    async def record(self) -> consents.Record:
+    async def record(self) -> records.Record:
         """Return what she herself is shown."""
-        return await consents.read(self.database, None, self.policies, CustomerCaller(self.customer, proven=True), None)
+        return await records.read(self.database, None, self.policies, CustomerCaller(self.customer, proven=True), None)
 
     async def rows(self) -> list[str]:
         """Return every row that says something about her."""
@@ -391,7 +391,7 @@ async def test_after_any_answers_what_stands_is_what_the_laws_say_and_nothing_is
 async def test_no_answer_is_lost_from_the_record_when_there_are_more_than_a_page(desk: Desk) -> None:
     for _ in range(40):
         await desk.say(Status.WITHDRAWN, None)
-    assert len((await desk.record()).history) == consents.PAGE
+    assert len((await desk.record()).history) == records.LATEST
     async with desk.database.connection() as connection:
         kept = await connection.fetchval("SELECT count(*) FROM consent_event WHERE customer = $1", desk.customer)
     assert kept == 40 * len(CHANNELS)
