@@ -538,6 +538,38 @@ CREATE TABLE public.source_record (
 COMMENT ON TABLE public.source_record IS 'Blind index of a row of another system, and a MAC of what was last imported.';
 
 --
+-- Name: suppression; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.suppression (
+    kind text NOT NULL,
+    digest bytea NOT NULL,
+    why text NOT NULL,
+    purpose text DEFAULT ''::text NOT NULL,
+    since timestamp with time zone NOT NULL,
+    CONSTRAINT suppression_digest_check CHECK ((length(digest) = 32)),
+    CONSTRAINT suppression_why_check CHECK ((why = ANY (ARRAY['opted-out'::text, 'erased'::text])))
+);
+
+--
+-- Name: TABLE suppression; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.suppression IS 'Keeps people out on every door. It only takes away, so it needs no MAC.';
+
+--
+-- Name: COLUMN suppression.digest; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.suppression.digest IS 'Blind index of the identifier; it itself is nowhere.';
+
+--
+-- Name: COLUMN suppression.purpose; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.suppression.purpose IS 'What was refused; empty: everything.';
+
+--
 -- Name: wrapped_key; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -711,6 +743,13 @@ ALTER TABLE ONLY public.restrictions
 
 ALTER TABLE ONLY public.source_record
     ADD CONSTRAINT source_record_pkey PRIMARY KEY (source, digest);
+
+--
+-- Name: suppression suppression_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.suppression
+    ADD CONSTRAINT suppression_pkey PRIMARY KEY (kind, digest, why, purpose);
 
 --
 -- Name: wrapped_key wrapped_key_pkey; Type: CONSTRAINT; Schema: public; Owner: -

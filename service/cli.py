@@ -25,10 +25,11 @@ from service.database import Database, opened, reachable
 from service.demo.run import demo as run_demo
 from service.demo.run import reset as reset_demo
 from service.errors import PolicyError, ReceiptRefusedError, ServiceError
-from service.importing import Delivery, Outcome, import_file
+from service.importing import Delivery, Outcome, import_file, leave_alone_file
 from service.model.callers import OperatorCaller
-from service.model.columns import Format
+from service.model.columns import EXPECTED, Format
 from service.model.identifiers import Identifier, identifier
+from service.model.suppression import EVERYTHING
 from service.model.words import Acting, AttributeId, Channel, IdentifierKind, Method, PurposeId, ServiceId, Status
 from service.policy.diff import changes, in_words
 from service.policy.engine import Policies
@@ -39,8 +40,20 @@ from service.schema import migrate as migrate_schema
 from service.schema import shipped
 from service.serving import serve as serve_http
 from service.settings import Settings, read_settings
-from service.usecases import access, audits, consents, explanations, keys, merges, past, policies, receipts
+from service.usecases import (
+    access,
+    audits,
+    consents,
+    explanations,
+    keys,
+    merges,
+    past,
+    policies,
+    receipts,
+    suppressions,
+)
 from service.usecases.imports import Means
+from service.usecases.suppressions import Wanted
 from service.worker.run import work
 
 Result = TypeVar("Result")
@@ -135,7 +148,7 @@ def migrate(settings: Settings) -> None:
 def import_(
     settings: Settings, file: Path, columns: Path, rejects: Path | None, format_: str | None, *, strict: bool
 ) -> None:
-    """Bring customers in from CSV or JSON Lines ("-" is standard input); run it again and nothing happens twice.
+    """Bring customers, and what they answered, in from CSV or JSON Lines ("-" is standard input); repeat it at will.
 
     Good rows land, and each bad one goes to the rejects with its line and the reason: that is status 0 too, unless
     --strict. Status 1: it was refused or broke off. What had landed stays, and running it again brings the rest.
@@ -149,6 +162,55 @@ def import_(
     outcome = with_keys(settings, bring)
     console.print(outcome.in_words(), markup=False, soft_wrap=True)
     sys.exit(REJECTED if strict and outcome.summary.rejected else 0)
+
+
+@cli.group("suppressions")
+def suppressions_() -> None:
+    """Identifiers of people who are to be left alone, whether or not they are customers."""
+
+
+@suppressions_.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--kind", type=click.Choice([each.value for each in EXPECTED]), required=True)
+@click.option("--purpose", help="What they refused.")
+@click.option("--all", "everything", is_flag=True, help="They refused everything that rests on consent.")
+@click.option("--region", help="Where phone numbers without a country code are from, such as GB.")
+@click.option("--rejects", type=click.Path(path_type=Path), help="Where rejected lines go (FILE.rejects.csv).")
+@click.option("--reason", required=True, help="Why; it is kept in the ledger.")
+@click.pass_obj
+def suppressions_import(  # noqa: PLR0913  one for each option
+    settings: Settings,
+    file: Path,
+    kind: str,
+    purpose: str | None,
+    *,
+    everything: bool,
+    region: str | None,
+    rejects: Path | None,
+    reason: str,
+) -> None:
+    """Leave alone whoever stands in FILE, one identifier to a line; who is a customer is refused it at once.
+
+    Plain identifiers, not hashes: one made elsewhere cannot be compared with our keyed index. Only that index is kept.
+    """
+    if everything == bool(purpose):
+        raise click.UsageError("say --purpose or --all")
+    wanted = Wanted(IdentifierKind(kind), PurposeId(purpose or EVERYTHING), region)
+
+    async def bring(database: Database, keyring: Keyring) -> str:
+        in_force = await policies.Library(database).current()
+        return await leave_alone_file(Means(database, keyring, in_force, operator(reason)), wanted, file, rejects)
+
+    console.print(with_keys(settings, bring), markup=False, soft_wrap=True)
+
+
+@suppressions_.command("count")
+@click.pass_obj
+def suppressions_count(settings: Settings) -> None:
+    """Show how many identifiers are left alone, and for what."""
+    found = with_database(settings, suppressions.count)
+    rows = [(each.kind, each.why, each.purpose or "everything", str(each.rows)) for each in found]
+    _table(("identifier", "why", "purpose", "how many"), rows)
 
 
 @cli.command()

@@ -249,6 +249,13 @@ class IdentifierTakenError(ServiceError):
     title = "The identifiers do not lead to one customer"
 
 
+class SuppressedError(ServiceError):
+    """Whoever has one of the identifiers asked to be forgotten: she is never let in again."""
+
+    code = "suppressed"
+    title = "Somebody with this identifier asked to be forgotten"
+
+
 class UnknownIdentifierError(ServiceError):
     """The reference names no identifier of this customer that is in use."""
 

@@ -1,10 +1,12 @@
 """An import as an operator runs it: files in, a progress bar, a file with the rejected rows."""
 
+import csv
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from io import TextIOWrapper
 from pathlib import Path
-from typing import BinaryIO
+from typing import AnyStr, BinaryIO, TextIO
 
 from msgspec import Struct, structs
 from rich.console import Console
@@ -12,8 +14,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from service.errors import ImportFileError
 from service.model import jsonlines, sheet
+from service.model.callers import OperatorCaller
 from service.model.columns import Columns, Format, read_columns
-from service.usecases.imports import Means, Summary, byte_lines, import_customers, lines, rejects_into
+from service.model.sheet import LONGEST_LINE, Reject
+from service.usecases.imports import Means, Summary, import_customers
+from service.usecases.suppressions import Wanted, leave_alone
 
 STANDARD_INPUT = Path("-")
 ENDINGS = {".jsonl": Format.JSONL, ".ndjson": Format.JSONL}
@@ -59,9 +64,13 @@ class Outcome(Struct, frozen=True):
         """Say what became of the rows."""
         counts = ((name, getattr(self.summary, name)) for name in ("created", "updated", "linked", "unchanged"))
         said = f"{self.summary.read} rows: {', '.join(f'{count} {name}' for name, count in counts)}"
+        if self.summary.suppressed:
+            said += f", {self.summary.suppressed} left alone"
         said += f", {self.summary.rejected} rejected"
         if self.summary.rejected:
             said += f" (see {self.rejected})"
+        if answers := [getattr(self.summary, name) for name in ("given", "refused", "unknown")]:
+            said += "; answers: {} yes, {} no, {} without proof or outdone".format(*answers) if any(answers) else ""
         if self.summary.shared:
             said += f"; {self.summary.shared} identifiers are shared by several customers and find nobody"
         if self.unseen:
@@ -91,6 +100,27 @@ async def import_file(means: Means, delivery: Delivery, console: Console) -> Out
     return Outcome(summary, rejected, sorted(unseen) if summary.read > summary.rejected else [])
 
 
+async def leave_alone_file(means: Means, wanted: Wanted, file: Path, rejects: Path | None) -> str:
+    """Leave alone whoever stands in a file, one identifier to a line; returns what came of it."""
+    delivery = Delivery(file, file, rejects)
+    rejected, caller = delivery.rejected, means.caller
+    assert isinstance(caller, OperatorCaller)  # noqa: S101  only the command line comes here
+    _refuse_overwriting(delivery, rejected)
+    with _opened(file) as source, _named(rejected), rejected.open("w", encoding="utf-8", newline="") as refused:
+        summary = await leave_alone(
+            means.database,
+            means.keyring,
+            means.policies,
+            caller,
+            wanted,
+            lines(source, "utf-8"),
+            reject=rejects_into(refused),
+        )
+    said = f"{summary.read} identifiers: {summary.new} left alone from now on, {summary.unchanged} were already"
+    said += f", {summary.rejected} rejected" + (f" (see {rejected})" if summary.rejected else "")
+    return f"{said}; refused for {summary.customers} customers" if summary.customers else said
+
+
 def _rows(source: BinaryIO, file: Path, columns: Columns, unseen: set[str]) -> Iterator[sheet.Row | sheet.Reject]:
     with _named(file):
         if columns.format is Format.JSONL:
@@ -99,6 +129,39 @@ def _rows(source: BinaryIO, file: Path, columns: Columns, unseen: set[str]) -> I
             # CSV that lacks a column is refused as a whole.
             unseen.clear()
             yield from sheet.rows(lines(source, columns.encoding), columns)
+
+
+def lines(file: BinaryIO, encoding: str) -> Iterator[str]:
+    """Read lines of text; bytes that are not of this encoding come out as surrogates, which no cell may have."""
+    # A byte order mark may stand before UTF-8 whether or not the map says so.
+    codec = "utf-8-sig" if encoding == "utf-8" else encoding
+    text = TextIOWrapper(file, encoding=codec, errors="surrogateescape", newline="")
+    try:
+        yield from _cut(text.readline, ("\n", "\r"))
+    finally:
+        # Whoever opened the file closes it, not what was wrapped around it here.
+        if not file.closed:
+            text.detach()
+
+
+def byte_lines(file: BinaryIO) -> Iterator[bytes]:
+    """Read lines of bytes, which only a line feed ends."""
+    return _cut(file.readline, (b"\n",))
+
+
+def _cut(readline: Callable[[int], AnyStr], ends: tuple[AnyStr, ...]) -> Iterator[AnyStr]:
+    """Read lines; of one that is too long the first LONGEST_LINE, by which whoever reads it knows, and nothing more."""
+    while line := readline(LONGEST_LINE):
+        yield line
+        while len(line) == LONGEST_LINE and not line.endswith(ends):
+            line = readline(LONGEST_LINE)
+
+
+def rejects_into(file: TextIO) -> Callable[[Reject], None]:
+    """Return what writes rejects to a CSV file: line, column, reason, and never a value."""
+    writer = csv.writer(file)
+    writer.writerow(["line", "column", "reason"])
+    return lambda each: writer.writerow([each.line, each.column, each.reason])
 
 
 @contextmanager

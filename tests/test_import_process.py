@@ -14,7 +14,7 @@ import pytest
 from msgspec import structs
 from rich.console import Console
 
-from benchmarks.importing import imported
+from benchmarks.importing import MAP_OF_ANSWERS, answers, imported
 from service.crypto.keyring import Keyring
 from service.database import Database, opened
 from service.demo.people import MAP, MAP_OF_JSON, as_csv, as_json, many, sample
@@ -22,7 +22,7 @@ from service.errors import ServiceError
 from service.importing import Delivery, import_file
 from service.model.columns import Format
 from service.policy.engine import Policies
-from service.usecases.imports import Means
+from service.usecases.imports import Means, Summary
 from tests.conftest import OPERATOR, Template, own_database
 from tests.opening import Person, people
 from tests.test_cli import Shell, shell_with
@@ -44,6 +44,8 @@ def files(tmp_path: Path) -> Path:
     (tmp_path / "jsonl.toml").write_text(MAP_OF_JSON, encoding="utf-8")
     (tmp_path / "new.csv").write_bytes("".join(as_csv(many(PEOPLE))).encode())
     (tmp_path / "new.jsonl").write_bytes("".join(as_json(many(PEOPLE))).encode())
+    (tmp_path / "answers.toml").write_text(MAP_OF_ANSWERS, encoding="utf-8")
+    (tmp_path / "answers.csv").write_text("".join(answers(PEOPLE)), encoding="utf-8")
     # Everybody says something new.
     changed = ([*row[:-3], str(int(row[-3]) + 1), *row[-2:]] for row in many(PEOPLE))
     (tmp_path / "changed.csv").write_bytes("".join(as_csv(changed)).encode())
@@ -148,6 +150,39 @@ async def test_an_import_killed_between_two_transactions_and_run_again_is_like_o
     assert Counter(await people(means.database, means.keyring)) == whole
 
 
+async def test_an_import_of_consents_killed_in_a_transaction_and_run_again_is_like_one(
+    shell: Shell, files: Path, database_url: str, means: Means, server: str, template: Template
+) -> None:
+    delivery = Delivery(files / "answers.csv", files / "answers.toml")
+    async with own_database(server, template) as url, opened(url) as elsewhere:
+        whole = (await import_file(structs.replace(means, database=elsewhere), delivery, Console())).summary
+        undisturbed = await heard(elsewhere)
+    holder = await asyncpg.connect(database_url)
+    try:
+        for lock in ("consent_event", "consent", "suppression", "entry"):
+            locked = f"LOCK TABLE {lock} IN SHARE MODE"
+            await kill_where_it_waits(shell, delivery.file, delivery.columns, holder, locked)
+    finally:
+        await holder.close()
+    again = (await import_file(means, delivery, Console())).summary
+    assert (again, await heard(means.database)) == (whole, undisturbed)
+    assert (whole.given, whole.unknown, whole.suppressed) == (84, 83, 83)
+    assert (await import_file(means, delivery, Console())).summary == Summary(read=PEOPLE, unchanged=PEOPLE)
+    assert await heard(means.database) == undisturbed
+
+
+async def heard(database: Database) -> list[Counter[tuple[object, ...]]]:
+    """Return what stands for whom, by how many events and entries, and who is left alone."""
+    queries = (
+        "SELECT i.digest, c.status, c.notice, c.expires_at FROM consent c JOIN identifier i USING (customer)",
+        "SELECT i.digest, e.status FROM consent_event e JOIN identifier i USING (customer)",
+        "SELECT digest, purpose FROM suppression",
+        "SELECT kind, customer IS NULL FROM entry",
+    )
+    async with database.connection() as connection:
+        return [Counter(tuple(row) for row in await connection.fetch(query)) for query in queries]
+
+
 # --- files and standard input -----------------------------------------------------------------------------------
 
 
@@ -231,6 +266,25 @@ async def test_whatever_is_wrong_with_a_file_is_one_line_that_names_it(means: Me
     assert (files / "new.csv").stat().st_size > 10_000, "still there"
 
 
+def test_answers_and_lists_of_people_to_leave_alone_are_told_in_one_line(shell: Shell, files: Path) -> None:
+    words = ("import", str(files / "answers.csv"), "--map", str(files / "answers.toml"))
+    assert shell.run(*words) == (
+        "250 rows: 167 created, 0 updated, 0 linked, 0 unchanged, 83 left alone, 0 rejected; "
+        "answers: 84 yes, 0 no, 83 without proof or outdone"
+    )
+    (files / "agency.txt").write_text(f"P0@example.com\nnew@example.com\n{'ab' * 32}\n", encoding="utf-8")
+    listed = ("suppressions", "import", str(files / "agency.txt"), "--kind", "email", "--reason", "their list")
+    assert shell.run(*listed, status=2).endswith("say --purpose or --all")
+    assert shell.run(*listed, "--all") == (
+        f"3 identifiers: 2 left alone from now on, 0 were already, 1 rejected (see {files}/agency.txt.rejects.csv); "
+        "refused for 1 customers"
+    )
+    assert (files / "agency.txt.rejects.csv").read_text().splitlines()[1].startswith("3,,expected an identifier")
+    counted = [line.split() for line in shell.run("suppressions", "count").splitlines()]
+    assert ["email", "opted-out", "everything", "2"] in counted
+    assert ["email", "opted-out", "market.newsletter", "83"] in counted
+
+
 def test_a_refusal_is_one_line_and_status_1(shell: Shell, files: Path) -> None:
     said = shell.run("import", str(files / "gone.csv"), "--map", str(files / "csv.toml"), status=1)
     assert said == f"byleave: {files}/gone.csv: No such file or directory"
@@ -239,7 +293,14 @@ def test_a_refusal_is_one_line_and_status_1(shell: Shell, files: Path) -> None:
 # --- size: 100,000 rows are in `make bench-import`, this is a short look ----------------------------------------
 
 
-def test_ten_times_the_rows_take_no_more_memory(shell: Shell, tmp_path: Path) -> None:
-    few, many_ = (imported(shell.environment, tmp_path, "jsonl", count) for count in (150, 1500))
-    assert many_.said.startswith("1500 rows: 1350 created, 0 updated, 0 linked, 150 unchanged")
+MANY = {
+    "jsonl": "1500 rows: 1350 created, 0 updated, 0 linked, 150 unchanged",
+    "answers.csv": "1500 rows: 900 created, 0 updated, 0 linked, 150 unchanged, 450 left alone",
+}
+
+
+@pytest.mark.parametrize("kind", MANY)
+def test_ten_times_the_rows_take_no_more_memory(shell: Shell, tmp_path: Path, kind: str) -> None:
+    few, many_ = (imported(shell.environment, tmp_path, kind, count) for count in (150, 1500))
+    assert many_.said.startswith(MANY[kind])
     assert many_.peak < few.peak + 8

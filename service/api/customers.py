@@ -16,6 +16,7 @@ from service.api.wire import HER, AttributeWord, CustomerWord, Identifiers, Inst
 from service.errors import (
     IdentifierTakenError,
     NotGrantedError,
+    SuppressedError,
     UnknownAttributeError,
     UnknownCustomerError,
     UnknownFactError,
@@ -104,7 +105,7 @@ EXAMPLE = Written(HER, 43, "ent_01K9Z6V7W8X9Y0Z1A2B3C4D5E6")
         body_example=Enrolment(identifiers=Identifiers(email="abbie@example.com"), age_band=AgeBand.ADULT),
         answer=Written,
         example=EXAMPLE,
-        refusals=(IdentifierTakenError, NotGrantedError),
+        refusals=(IdentifierTakenError, SuppressedError, NotGrantedError),
     ),
 )
 async def enrol(

@@ -74,6 +74,10 @@ class Purpose(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         """For how many days a yes to this notice lets data be kept."""
         return min([self.retention_days, *(each.retention_days for each in self.earlier if notice < each.before)])
 
+    def consent_ends(self, given_at: datetime) -> datetime | None:
+        """Return when a yes ends that was given at an instant, None where it does not."""
+        return None if self.consent_expires_days is None else given_at + timedelta(days=self.consent_expires_days)
+
 
 class Attribute(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A named kind of thing known about a customer."""

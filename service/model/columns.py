@@ -7,7 +7,7 @@ import re
 import tomllib
 import unicodedata
 from collections.abc import Iterator, Mapping
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Literal, TypeVar
 
@@ -17,11 +17,13 @@ from msgspec import Meta, Struct
 
 from service.errors import ImportFileError, ServiceError
 from service.model.catalogue import Attribute, ValueKind
-from service.model.clocks import CLOCKS_DIFFER
+from service.model.cells import Heading, Reason, text_of, word_of
+from service.model.clocks import CLOCKS_DIFFER, instant
+from service.model.consent_columns import ConsentColumns
+from service.model.hearsay import Heard
 from service.model.identifiers import Identifier, identifier
 from service.model.words import AgeBand, AttributeId, IdentifierKind, Provenance, ServiceId
 
-Heading = Annotated[str, Meta(min_length=1, max_length=200)]
 Attributes = Mapping[AttributeId, Attribute]
 Shape = TypeVar("Shape", bound=Struct)
 
@@ -85,13 +87,15 @@ class AgeColumn(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Columns(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A column map. ``service`` is whose right to contribute counts, and the source of the facts.
+    """A column map. ``service`` is whose rights to contribute and to record count, and the source of the facts.
 
     In JSON Lines a column is a path into the object (``contact.email``); ``encoding``, ``delimiter`` and ``split``
     are for CSV alone.
     """
 
     service: ServiceId
+    source: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,47}$")] | None = None
+    """The service's own word for the tool that the file is from, where its ids are not those of the service."""
     format: Format | None = None
     """None: as the file's ending says."""
     source_id: Heading
@@ -103,6 +107,12 @@ class Columns(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     age_band: AgeColumn | None = None
     identifiers: IdentifierColumns = IdentifierColumns()
     attributes: Mapping[AttributeId, AttributeColumn] = {}
+    consents: tuple[ConsentColumns, ...] = ()
+
+    @property
+    def origin(self) -> str:
+        """Whose rows they are: the source of facts, and within what an id is one person's."""
+        return f"{self.service}/{self.source}" if self.source else self.service
 
     def headings(self) -> list[str]:
         """Return every column that the map names, in its order, once."""
@@ -110,6 +120,7 @@ class Columns(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         named += [each.column for each in self.attributes.values()]
         named += [self.as_of] if self.as_of else []
         named += [self.age_band.column] if self.age_band else []
+        named += [column for each in self.consents for column in each.headings()]
         return list(dict.fromkeys(named))
 
 
@@ -133,16 +144,15 @@ class Draft(Struct, frozen=True):
     facts: tuple[Stated, ...]
     age_band: AgeBand = AgeBand.UNKNOWN
     as_of: datetime | None = None
+    answers: tuple[Heard, ...] = ()
 
     def __repr__(self) -> str:
         return "Draft()"
 
-
-class Reason(Struct, frozen=True):
-    """Why a row is refused: the column, and what was expected there. Never what stood there."""
-
-    column: str
-    expected: str
+    @property
+    def only_noes(self) -> bool:
+        """Whether all that it says about consents is no."""
+        return bool(self.answers) and all(each.no for each in self.answers)
 
 
 def read_columns(data: bytes) -> Columns:
@@ -155,6 +165,9 @@ def read_columns(data: bytes) -> Columns:
     # One by one, because msgspec does not name the key of a mapping in which the fault is.
     for name in attributes if isinstance(attributes, dict) else ():
         _converted(attributes[name], AttributeColumn, f"attributes.{name}: ")
+    consents = table.get("consents", [])
+    for number, each in enumerate(consents if isinstance(consents, list) else [], start=1):
+        _converted(each, ConsentColumns, f"consents, the {number}.: ")
     columns = _converted(table, Columns, "")
     if faults := list(_faults(columns)):
         raise ImportFileError("; ".join(f"the column map: {each}" for each in faults))
@@ -188,6 +201,7 @@ def draft(columns: Columns, attributes: Attributes, row: Mapping[str, object], n
         facts=tuple(read.facts(columns, attributes)),
         age_band=read.age_band(columns.age_band),
         as_of=read.as_of(columns.as_of, now),
+        answers=tuple(read.answers(columns.consents, now)),
     )
     return read.reasons or drafted
 
@@ -215,7 +229,7 @@ class _Reading(Struct):
             if column not in self.cells:
                 continue
             try:
-                yield identifier(kind, _text(self.cells[column]), region=columns.region)
+                yield identifier(kind, text_of(self.cells[column]), region=columns.region)
             except (ServiceError, ValueError):
                 self.reasons.append(Reason(column, EXPECTED[kind]))
 
@@ -234,7 +248,7 @@ class _Reading(Struct):
         if column is None or cell is None:
             return AgeBand.UNKNOWN
         if isinstance(cell, str | int):
-            return column.band(cell if isinstance(cell, str) else str(cell).lower())
+            return column.band(word_of(cell))
         self.reasons.append(Reason(column.column, "a word of the map, or another"))
         return AgeBand.UNKNOWN
 
@@ -242,13 +256,21 @@ class _Reading(Struct):
         if column is None or column not in self.cells:
             return None
         try:
-            at = _instant(_text(self.cells[column]))
+            at = instant(text_of(self.cells[column]))
         except (ValueError, OverflowError):
             self.reasons.append(Reason(column, "a date or date-time such as 2026-12-31 or 2026-12-31T23:59:00Z"))
             return None
         if at > now + CLOCKS_DIFFER:
             self.reasons.append(Reason(column, "a date that is not in the future"))
         return at
+
+    def answers(self, consents: tuple[ConsentColumns, ...], now: datetime) -> Iterator[Heard]:
+        for each in consents:
+            heard = each.heard(self.cells, now)
+            if isinstance(heard, Reason):
+                self.reasons.append(heard)
+            elif heard is not None:
+                yield heard
 
     def _value(self, columns: Columns, attribute: Attribute, column: AttributeColumn) -> object:
         """Return what a cell means, None for nothing; raises ValueError or KeyError."""
@@ -257,7 +279,7 @@ class _Reading(Struct):
             return None
         if columns.format is Format.JSONL:
             return _of_its_kind(attribute, cell)
-        return _read(attribute, column.split, _text(cell))
+        return _read(attribute, column.split, text_of(cell))
 
 
 def _broken(cell: object) -> bool:
@@ -278,26 +300,19 @@ def _tidy(cell: object) -> object:
     return unicodedata.normalize("NFC", cell).replace("\r\n", "\n").replace("\r", "\n").strip()
 
 
-def _text(cell: object) -> str:
-    """Return a cell that is text; raises ValueError for whatever else JSON can hold."""
-    if not isinstance(cell, str):
-        raise ValueError  # noqa: TRY004  wrong input, not a wrong call
-    return cell
-
-
 def _of_its_kind(attribute: Attribute, cell: object) -> object:
     """Return what a JSON value means: strictly of the attribute's own kind, as in the API; raises ValueError."""
     match attribute.kind:
         case ValueKind.TEXT:
-            return _word(attribute, _text(cell))
+            return _word(attribute, text_of(cell))
         case ValueKind.TEXTS if isinstance(cell, list):
-            return _words(attribute, [_text(each) for each in cell])
+            return _words(attribute, [text_of(each) for each in cell])
         case ValueKind.INTEGER if type(cell) is int:
             return cell
         case ValueKind.BOOLEAN if type(cell) is bool:
             return cell
         case ValueKind.DATE:
-            return date.fromisoformat(_text(cell)).isoformat()
+            return date.fromisoformat(text_of(cell)).isoformat()
     raise ValueError
 
 
@@ -351,11 +366,6 @@ def _bounds(attribute: Attribute) -> str:
     return least if attribute.maximum is None else f"{least} to {attribute.maximum}"
 
 
-def _instant(written: str) -> datetime:
-    at = datetime.fromisoformat(written)
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-
-
 def _converted(table: object, shape: type[Shape], where: str) -> Shape:
     try:
         return msgspec.convert(table, shape, strict=True)
@@ -368,3 +378,8 @@ def _faults(columns: Columns) -> Iterator[str]:
         yield "region: not a country, such as GB"
     if columns.age_band and set(columns.age_band.adult) & set(columns.age_band.minor):
         yield "age_band: a word means both adult and minor"
+    spots = [each.spot for each in columns.consents]
+    for spot in dict.fromkeys(each for each in spots if spots.count(each) > 1):
+        yield f"consents: {spot.purpose} on {spot.channel} stands twice"
+    if columns.consents and not list(columns.identifiers.items()):
+        yield "consents: without an identifier nobody could be found again"

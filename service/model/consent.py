@@ -21,6 +21,9 @@ class Spot(Struct, frozen=True):
     purpose: PurposeId
     channel: Channel
 
+    def __str__(self) -> str:
+        return f"{self.purpose}/{self.channel}"
+
 
 class Reach(StrEnum):
     """A withdrawal from several purposes at once."""

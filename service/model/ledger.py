@@ -111,11 +111,15 @@ class Preferred(Act, frozen=True, omit_defaults=True, tag="preferences"):
 
 
 class Enrolled(Act, frozen=True, omit_defaults=True, tag="enrol"):
-    """A customer was enrolled, or recognised by her identifiers; ``restrictions`` names those that changed."""
+    """A customer was enrolled, or recognised by her identifiers; ``restrictions`` names those that changed.
+
+    ``refused``: what is refused for her, each ``purpose/channel``, because she said no before she was anybody here.
+    """
 
     identifiers: list[str]
     new: bool
     restrictions: list[str] = []
+    refused: list[str] = []
     verified: list[str] = []
 
 
@@ -126,12 +130,35 @@ class Contributed(Act, frozen=True, omit_defaults=True, tag="contribute"):
 
 
 class Imported(Act, frozen=True, omit_defaults=True, tag="import"):
-    """A customer came in, or was brought up to date, from a file; ``restrictions`` names those that changed."""
+    """A customer came in, or was brought up to date, from a file; ``restrictions`` names those that changed.
+
+    ``answers``: what she answered elsewhere, each ``purpose/channel=status``. ``refused``: as at an enrolment.
+    """
 
     identifiers: list[str]
     facts: list[str]
     new: bool
     restrictions: list[str] = []
+    answers: list[str] = []
+    refused: list[str] = []
+
+
+class Suppressed(Act, frozen=True, omit_defaults=True, tag="suppression"):
+    """So many identifiers of a kind are to be left alone, for these purposes; none: for everything."""
+
+    identifier: str
+    purposes: list[str]
+    count: int
+    why: str
+    reason: str = ""
+    """Why, where an operator acted."""
+
+
+class SuppressedHer(Act, frozen=True, omit_defaults=True, tag="suppressed-her"):
+    """An identifier of a customer is to be left alone; ``refused`` names what she had not refused herself."""
+
+    refused: list[str]
+    reason: str
 
 
 class Outlived(Act, frozen=True, omit_defaults=True, tag="retention"):

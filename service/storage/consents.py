@@ -1,16 +1,18 @@
 """Consents: every answer ever given, and what stands now."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 
 import msgspec
 from asyncpg import Record
 from msgspec import Struct, structs
 
-from service.crypto.keyring import Keyring, standing_parts
+from service.crypto.keyring import Keyring, OpenKey, standing_parts
 from service.database import Connection
-from service.model.consent import Answer, Evidence, Shown, Spot, latest
+from service.model.consent import Answer, Evidence, Shown, Spot, latest, standing_after
 from service.model.facts import CustomerKey, Sealed, Standing
 from service.model.words import Channel, CustomerId, PurposeId, Status
+from service.storage import links
 from service.storage.statements import statements
 
 SQL = statements(__file__)
@@ -25,27 +27,25 @@ class Event(Struct, frozen=True):
 
 async def record(connection: Connection, customer: CustomerId, answer: Answer) -> None:
     """Append an answer to the history."""
-    await connection.execute(
-        SQL["record"],
-        customer,
-        answer.purpose,
-        answer.channel,
-        answer.status,
-        answer.notice,
-        answer.explicit,
-        answer.method,
-        answer.recorder,
-        answer.actor,
-        answer.given_at,
-        answer.recorded_at,
-        answer.policy_version,
-        answer.entry,
-        answer.acting,
-        answer.expires_at,
-        *_shown_values(answer.shown),
-        *((None, None) if answer.evidence is None else (answer.evidence.key, answer.evidence.sealed.data)),
-        answer.link,
-    )
+    await connection.execute(SQL["record"], *_event_row(customer, answer))
+
+
+async def take_in(connection: Connection, keyring: Keyring, said: Iterable[tuple[CustomerId, Answer]]) -> None:
+    """Keep answers of customers who were lined up, in this order, and let those stand that count."""
+    answers = list(said)
+    if not answers:
+        return
+    hers = await standing_of_many(connection, {customer for customer, _ in answers})
+    before = {(customer, spot): stands for customer, spots in hers.items() for spot, stands in spots.items()}
+    after = dict(before)
+    for customer, answer in answers:
+        place = customer, Spot(answer.purpose, answer.channel)
+        after[place] = standing_after(after.get(place), answer)
+    changed = [(place[0], stands) for place, stands in after.items() if stands != before.get(place)]
+    await connection.executemany(SQL["record"], [_event_row(customer, answer) for customer, answer in answers])
+    await connection.executemany(SQL["put_standing"], [_standing_row(keyring, *each) for each in changed])
+    noes = [(customer, answer.purpose, answer.channel) for customer, answer in answers if answer.status.no]
+    await links.forget_yeses(connection, noes)
 
 
 async def standing(
@@ -61,6 +61,17 @@ async def spots_of(connection: Connection, customer: CustomerId) -> list[Spot]:
     return [
         Spot(PurposeId(r["purpose"]), Channel(r["channel"])) for r in await connection.fetch(SQL["spots_of"], customer)
     ]
+
+
+async def standing_of_many(
+    connection: Connection, customers: Iterable[CustomerId]
+) -> dict[CustomerId, dict[Spot, Standing]]:
+    """Return what stands for these customers, without asking for proof: never to permit."""
+    found: defaultdict[CustomerId, dict[Spot, Standing]] = defaultdict(dict)
+    for row in await connection.fetch(SQL["standing_of_many"], list(customers)):
+        stands = _standing(row)
+        found[row["customer"]][Spot(stands.purpose, stands.channel)] = stands
+    return found
 
 
 async def all_standing(
@@ -127,6 +138,23 @@ async def evidence_key(connection: Connection, customer: CustomerId) -> Customer
     return None if row is None else CustomerKey(row["id"], row["epoch"], Sealed(row["wrapped"]))
 
 
+async def evidence_keys(
+    connection: Connection, keyring: Keyring, customers: Iterable[CustomerId]
+) -> dict[CustomerId, OpenKey]:
+    """Return the keys that seal what proves these customers' consents, open; makes those that are missing."""
+    wanted = list(customers)
+    opened = {
+        row["customer"]: keyring.open_evidence_key(
+            row["customer"], CustomerKey(row["id"], row["epoch"], Sealed(row["wrapped"]))
+        )
+        for row in await connection.fetch(SQL["evidence_keys"], wanted)
+    }
+    made = {customer: keyring.new_evidence_key(customer) for customer in wanted if customer not in opened}
+    rows = [(customer, key.id, key.epoch, key.wrapped.data) for customer, (key, _) in made.items()]
+    await connection.executemany(SQL["put_evidence_key"], rows)
+    return opened | {customer: key for customer, (_, key) in made.items()}
+
+
 async def put_evidence_key(connection: Connection, customer: CustomerId, key: CustomerKey) -> None:
     """Store a customer's evidence key."""
     await connection.execute(SQL["put_evidence_key"], customer, key.id, key.epoch, key.wrapped.data)
@@ -155,6 +183,34 @@ def standing_from(row: Record) -> Standing:
         row["decided_at"],
         row["expires_at"],
     )
+
+
+def _event_row(customer: CustomerId, answer: Answer) -> list[object]:
+    return [
+        customer,
+        answer.purpose,
+        answer.channel,
+        answer.status,
+        answer.notice,
+        answer.explicit,
+        answer.method,
+        answer.recorder,
+        answer.actor,
+        answer.given_at,
+        answer.recorded_at,
+        answer.policy_version,
+        answer.entry,
+        answer.acting,
+        answer.expires_at,
+        *_shown_values(answer.shown),
+        *((None, None) if answer.evidence is None else (answer.evidence.key, answer.evidence.sealed.data)),
+        answer.link,
+    ]
+
+
+def _standing_row(keyring: Keyring, customer: CustomerId, stands: Standing) -> list[object]:
+    mac = keyring.mac(standing_parts(customer, stands)) if stands.status.valid else None
+    return [customer, *_values(stands), *((None, None) if mac is None else (mac.version, mac.digest))]
 
 
 def _values(standing: Standing) -> list[object]:

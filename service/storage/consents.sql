@@ -10,6 +10,12 @@ SELECT purpose, channel, status, notice, explicit, decided_at, expires_at
   FROM consent
  WHERE customer = $1 AND purpose = $2 AND channel = $3;
 
+-- name: standing_of_many
+-- What these customers answered last, for every purpose on every channel.
+SELECT customer, purpose, channel, status, notice, explicit, decided_at, expires_at
+  FROM consent
+ WHERE customer = ANY($1::uuid[]);
+
 -- name: spots_of
 -- For which purposes and channels this customer ever answered, or a yes came to her by a link.
 SELECT purpose, channel FROM consent WHERE customer = $1
@@ -82,6 +88,9 @@ SELECT e.sequence, e.purpose, e.channel, e.status, e.notice, e.explicit, e.metho
 
 -- name: evidence_key
 SELECT id, epoch, wrapped FROM evidence_key WHERE customer = $1;
+
+-- name: evidence_keys
+SELECT customer, id, epoch, wrapped FROM evidence_key WHERE customer = ANY($1::uuid[]);
 
 -- name: put_evidence_key
 INSERT INTO evidence_key (customer, id, epoch, wrapped) VALUES ($1, $2, $3, $4);

@@ -128,12 +128,25 @@ async def claims(
     """Return who claims each identifier, two at most; one that nobody claims is left out."""
     pairs = list(wanted)
     rows = await connection.fetch(SQL["claims"], [str(k) for k, _ in pairs], [d for _, d in pairs])
+    return _claims(keyring, rows)
+
+
+def _claims(keyring: Keyring, rows: Iterable[Record]) -> dict[tuple[IdentifierKind, bytes], set[CustomerId]]:
     found: dict[tuple[IdentifierKind, bytes], set[CustomerId]] = {}
     for row in rows:
         kind, digest, customer = IdentifierKind(row["kind"]), row["digest"], row["customer"]
         if _ours(keyring, row, claim_parts(customer, kind, digest, row["verified_at"])):
             found.setdefault((kind, digest), set()).add(customer)
     return found
+
+
+async def claimants(
+    connection: Connection, keyring: Keyring, wanted: Iterable[tuple[IdentifierKind, bytes]]
+) -> dict[tuple[IdentifierKind, bytes], set[CustomerId]]:
+    """Return everybody who claims each identifier, however many: whom a no reaches."""
+    pairs = list(wanted)
+    rows = await connection.fetch(SQL["claimants"], [str(k) for k, _ in pairs], [d for _, d in pairs])
+    return _claims(keyring, rows)
 
 
 async def clock(connection: Connection) -> datetime:

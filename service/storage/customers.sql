@@ -18,6 +18,12 @@ SELECT asked.kind, asked.digest, claimed.customer, claimed.verified_at, claimed.
         WHERE i.kind = asked.kind AND i.digest = asked.digest AND i.disowned_at IS NULL
         LIMIT 2) AS claimed;
 
+-- name: claimants
+-- Everybody who claims any of these identifiers.
+SELECT i.kind, i.digest, i.customer, i.verified_at, i.mac_version, i.mac
+  FROM unnest($1::text[], $2::bytea[]) AS asked (kind, digest)
+  JOIN identifier i ON i.kind = asked.kind AND i.digest = asked.digest AND i.disowned_at IS NULL;
+
 -- name: identifiers_of
 SELECT customer, kind, digest, key, sealed, since, verified_at, disowned_at, mac_version, mac
   FROM identifier

@@ -81,6 +81,11 @@ async def forget_yes(connection: Connection, customer: CustomerId, purpose: Purp
     await connection.execute(SQL["forget_yes"], customer, purpose, channel)
 
 
+async def forget_yeses(connection: Connection, spots: Iterable[tuple[CustomerId, PurposeId, Channel]]) -> None:
+    """Forget what came from other sides to several customers, each for a purpose on a channel."""
+    await connection.executemany(SQL["forget_yes"], spots)
+
+
 def _mac(keyring: Keyring, each: Link) -> tuple[int, bytes]:
     mac = keyring.mac(link_parts(each))
     return mac.version, mac.digest

@@ -1,7 +1,7 @@
 """Recording and reading what customers consented to."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from msgspec import Struct, structs
 
@@ -382,9 +382,7 @@ def _answer(said: Said, spot: Spot, made: _Made, policies: Policies | None, proo
 def _expiry(policies: Policies | None, purpose: PurposeId, given_at: datetime) -> datetime | None:
     """Return when a yes ends that was given at an instant."""
     found = None if policies is None else policies.catalogue.purposes.get(purpose)
-    if found is None or found.consent_expires_days is None:
-        return None
-    return given_at + timedelta(days=found.consent_expires_days)
+    return None if found is None else found.consent_ends(given_at)
 
 
 def _act(said: Said, answers: Sequence[Answer], now: datetime) -> Act:

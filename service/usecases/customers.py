@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from service.crypto.keyring import Keyring, OpenKey
 from service.crypto.random import random_bytes
@@ -14,6 +14,7 @@ from service.errors import (
     IdentifierTakenError,
     IntegrityError,
     NotGrantedError,
+    SuppressedError,
     UnknownAttributeError,
     UnknownFactError,
     WrongKindError,
@@ -25,6 +26,7 @@ from service.model.clocks import CLOCKS_DIFFER
 from service.model.facts import CERTAIN, fact_name, restrictions_at_enrolment, with_age_band
 from service.model.identifiers import Identifier, recognised
 from service.model.ledger import Contributed, Enrolled, entry
+from service.model.suppression import Found, Recording, Suppression, bearing, forgotten, refusal, refusals
 from service.model.words import (
     Acting,
     AgeBand,
@@ -37,9 +39,8 @@ from service.model.words import (
     Provenance,
 )
 from service.policy.engine import Policies
-from service.storage import access, choices, customers, facts, ledger
+from service.storage import access, choices, consents, customers, facts, ledger, suppressions
 
-Found = tuple[IdentifierKind, bytes]
 DIFFERENT = "the identifiers belong to different customers"
 """Also what is said of one that she disowned, so that nobody learns that she did."""
 
@@ -104,8 +105,9 @@ async def enrol(
 
     To one who is known only a service that verifies identifiers of a kind adds one; any other is not told that nothing
     was added, for that would tell it that she is known. Of one who is known, a ``minor`` tightens what holds and an
-    ``adult`` hardly ever opens it: see ``with_age_band``. Raises IdentifierTakenError when the identifiers lead to
-    several customers, or one of them was disowned: two people are never merged silently.
+    ``adult`` hardly ever opens it: see ``with_age_band``. One who said no before she was anybody here is refused what
+    she refused. Raises IdentifierTakenError when the identifiers lead to several customers, or one of them was
+    disowned: two people are never merged silently; SuppressedError for one who asked to be forgotten.
     """
     service = policies.catalogue.services.get(caller.service)
     if service is None:
@@ -116,6 +118,7 @@ async def enrol(
         await access.refuse_ended(connection, caller)
         await customers.hold(connection, [digest for _, digest in asked])
         customer = await _recognised(connection, keyring, asked.keys())
+        left_alone = await _left_alone(connection, asked.keys(), customer)
         new = customer is None
         customer, key = await _customer(connection, keyring, customer, who.age_band)
         change = await customers.bump(connection, customer)
@@ -129,19 +132,26 @@ async def enrol(
             verified_at = change.now if each.kind in who.verified else None
             await customers.put_identifier(connection, keyring, customer, key, each, verified_at)
         pairwise = await customers.pairwise_id(connection, keyring, customer, caller.service)
+        recording = Recording(actor(caller), change.now, policies.version, id_)
+        refused = await _refused(connection, keyring, policies, customer, left_alone, recording)
         act = Enrolled(
             identifiers=sorted({each.kind for each in mine}),
             new=new,
             restrictions=["age_band"] if customer in aged else [],
+            refused=refused,
             verified=sorted(set(who.verified)),
         )
         await ledger.append(connection, entry(id_, customer, caller, change.now, act))
-        for other in aged:
-            if other != customer:
-                too = Enrolled(identifiers=[], new=False, restrictions=["age_band"])
-                line = entry(ledger.new_entry_id(change.now), other, caller, change.now, too)
-                await choices.record(connection, other, _age(caller, who.age_band, change.now, line.id))
-                await ledger.append(connection, line)
+        for other in change.others:
+            too = ledger.new_entry_id(change.now)
+            recording = structs.replace(recording, entry=too)
+            refused = await _refused(connection, keyring, policies, other, left_alone, recording)
+            if other in aged:
+                await choices.record(connection, other, _age(caller, who.age_band, change.now, too))
+            if refused or other in aged:
+                limits = ["age_band"] if other in aged else []
+                act = Enrolled(identifiers=[], new=False, restrictions=limits, refused=refused)
+                await ledger.append(connection, entry(too, other, caller, change.now, act))
     return Changed(pairwise, change.version, id_)
 
 
@@ -201,6 +211,36 @@ async def _refuse_unknown_parents(
         for place, parent in enumerate(claim.derived_from):
             if parent.name not in known:
                 raise UnknownFactError(pointer=f"/facts/{index}/derived_from/{place}")
+
+
+async def _left_alone(
+    connection: Connection, asked: Collection[Found], customer: CustomerId | None
+) -> list[Suppression]:
+    """Return what was refused by whoever surely has these identifiers; raises SuppressedError."""
+    hers = await customers.identifiers_of(connection, [customer] if customer else [])
+    shown = {*asked, *(each.found for each in hers if each.disowned_at is None)}
+    found = await suppressions.among(connection, shown)
+    if forgotten(each for these in found.values() for each in these):
+        raise SuppressedError
+    return bearing((each for these in found.values() for each in these), shown)
+
+
+async def _refused(
+    connection: Connection,
+    keyring: Keyring,
+    policies: Policies,
+    customer: CustomerId,
+    left_alone: Collection[Suppression],
+    recording: Recording,
+) -> list[str]:
+    """Record what a customer refused before she was anybody here; returns for which purposes and channels."""
+    if not left_alone:
+        return []
+    standing = (await consents.standing_of_many(connection, [customer])).get(customer, {})
+    wanted = refusals(left_alone, standing, policies.catalogue)
+    answers = [(customer, refusal(spot, since, recording)) for spot, since in wanted.items()]
+    await consents.take_in(connection, keyring, answers)
+    return [str(spot) for spot in wanted]
 
 
 def _refuse_unverifiable(service: Service, who: Newcomer) -> None:

@@ -1,39 +1,72 @@
-"""Bringing customers in from another system's export. Consents do not come in this way."""
+"""Bringing customers in from another system's export, and what they answered there.
 
-import csv
+A no always lands: on the customer of the row, on everybody who shares her address, or, where that is nobody, on the
+address itself. A yes lands only with proof, and never on a no; ``model/hearsay`` says when.
+"""
+
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from datetime import datetime
-from io import TextIOWrapper
-from typing import AnyStr, BinaryIO, Literal, TextIO
+from typing import Literal
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from service.crypto.keyring import Keyring, OpenKey
+from service.crypto.keyring import Keyring, OpenKey, seal_evidence
 from service.crypto.random import random_bytes
 from service.database import Connection, Database
-from service.errors import NotGrantedError, UnknownAttributeError, UnknownServiceError
-from service.model.callers import Caller
-from service.model.catalogue import Catalogue
+from service.errors import (
+    NotConsentBasedError,
+    NotGrantedError,
+    UnknownAttributeError,
+    UnknownChannelError,
+    UnknownPurposeError,
+    UnknownServiceError,
+)
+from service.model.callers import Caller, actor
+from service.model.catalogue import Catalogue, Service
 from service.model.choices import Age, Chosen
 from service.model.columns import Columns, Draft, draft, refuse_misfits
+from service.model.consent import Answer, Spot
+from service.model.consent_columns import ConsentColumns
 from service.model.facts import Restrictions, restrictions_at_enrolment, with_age_band
-from service.model.identifiers import Identifier, recognised
-from service.model.ledger import Entry, Imported, entry
-from service.model.sheet import LONGEST_LINE, Reject, Row
-from service.model.words import Acting, AgeBand, AttributeId, CustomerId, IdentifierKind, Method, Provenance, ServiceId
+from service.model.hearsay import Heard, Stood, refused_purposes, said
+from service.model.identifiers import STRENGTH, Identifier, recognised
+from service.model.ledger import Entry, Imported, Suppressed, entry
+from service.model.sheet import Reject, Row
+from service.model.suppression import (
+    Found,
+    Recording,
+    Suppression,
+    Why,
+    bearing,
+    forgotten,
+    refusal,
+    refusals,
+)
+from service.model.words import (
+    Acting,
+    AgeBand,
+    AttributeId,
+    Basis,
+    CustomerId,
+    EntryId,
+    IdentifierKind,
+    Method,
+    Provenance,
+)
 from service.policy.engine import Policies
-from service.storage import choices, customers, facts, ledger, sources
+from service.storage import choices, consents, customers, facts, hearsay, ledger, sources, suppressions
 
 BATCH = 100
 """Rows of one transaction: it is over long before anybody who waits for it loses patience."""
+FORGOTTEN = "asked to be forgotten"
+NOBODY = "without an identifier nobody can be found by this row, and her no could not be kept"
 KEYLESS = "this customer's key is gone, as after erasure, or does not open"
 NOT_HERS = "this customer said that this {} is not hers; the rest of the row is in"
 UNPROVEN = "what this customer forbids is gone or does not carry our MAC, so her age band cannot be kept"
 
-Outcome = Literal["created", "updated", "linked", "unchanged", "rejected"]
-Found = tuple[IdentifierKind, bytes]
+Outcome = Literal["created", "updated", "linked", "suppressed", "unchanged", "rejected"]
 
 
 class Means(Struct, frozen=True):
@@ -49,17 +82,23 @@ class Means(Struct, frozen=True):
 
 
 class Summary(Struct, frozen=True, kw_only=True):
-    """What became of the rows: every one that was read is in exactly one of the next five counts."""
+    """What became of the rows: every one that was read is in exactly one of the next six counts."""
 
     read: int = 0
     created: int = 0
     updated: int = 0
     linked: int = 0
     """The first from this system about a customer whom another one brought in."""
+    suppressed: int = 0
+    """A no of somebody who is nobody here: her address is left alone, and nothing else is kept."""
     unchanged: int = 0
     rejected: int = 0
     shared: int = 0
     """Identifiers that somebody else had already: kept by both, they find nobody."""
+    given: int = 0
+    """Answers that came in: a yes, a no, and what nobody can rely on."""
+    refused: int = 0
+    unknown: int = 0
 
 
 async def import_customers(
@@ -87,39 +126,6 @@ async def import_customers(
     return run.summary
 
 
-def lines(file: BinaryIO, encoding: str) -> Iterator[str]:
-    """Read lines of text; bytes that are not of this encoding come out as surrogates, which no cell may have."""
-    # A byte order mark may stand before UTF-8 whether or not the map says so.
-    codec = "utf-8-sig" if encoding == "utf-8" else encoding
-    text = TextIOWrapper(file, encoding=codec, errors="surrogateescape", newline="")
-    try:
-        yield from _cut(text.readline, ("\n", "\r"))
-    finally:
-        # Whoever opened the file closes it, not what was wrapped around it here.
-        if not file.closed:
-            text.detach()
-
-
-def byte_lines(file: BinaryIO) -> Iterator[bytes]:
-    """Read lines of bytes, which only a line feed ends."""
-    return _cut(file.readline, (b"\n",))
-
-
-def _cut(readline: Callable[[int], AnyStr], ends: tuple[AnyStr, ...]) -> Iterator[AnyStr]:
-    """Read lines; of one that is too long the first LONGEST_LINE, by which whoever reads it knows, and nothing more."""
-    while line := readline(LONGEST_LINE):
-        yield line
-        while len(line) == LONGEST_LINE and not line.endswith(ends):
-            line = readline(LONGEST_LINE)
-
-
-def rejects_into(file: TextIO) -> Callable[[Reject], None]:
-    """Return what writes rejects to a CSV file: line, column, reason, and never a value."""
-    writer = csv.writer(file)
-    writer.writerow(["line", "column", "reason"])
-    return lambda each: writer.writerow([each.line, each.column, each.reason])
-
-
 class _Arrival(Struct, frozen=True):
     """A row on its way in, with the blind indexes of its id and its identifiers."""
 
@@ -136,12 +142,39 @@ class _Arrival(Struct, frozen=True):
         """Everything by which another row could mean the same person."""
         return {self.digest, *(digest for _, digest in self.found_by)}
 
+    @property
+    def address(self) -> set[Found]:
+        """The strongest of its identifiers: who shares it is reached by it."""
+        strongest = min((STRENGTH[kind] for kind, _ in self.found_by), default=0)
+        return {found for found in self.found_by if STRENGTH[found[0]] == strongest}
+
+
+class _Hearing(Struct, frozen=True):
+    """What a row adds to what is known of answers."""
+
+    answers: tuple[Heard, ...] = ()
+    """Hers."""
+    refusals: Mapping[CustomerId, Mapping[Spot, datetime]] = {}
+    """What is refused for her, on every side, and since when: she said no before she was anybody here."""
+    others: Mapping[CustomerId, tuple[Heard, ...]] = {}
+    """Her no, for everybody who is the same person or shares her address."""
+    suppressions: tuple[Suppression, ...] = ()
+
+    @property
+    def adds(self) -> bool:
+        """Whether anything is to be written."""
+        return bool(self.answers or self.refusals or self.others or self.suppressions)
+
+
+NOTHING = _Hearing()
+
 
 class _Landing(Struct, frozen=True):
     """As whom a row comes in, and what it adds to what is there."""
 
     arrival: _Arrival
-    customer: CustomerId
+    customer: CustomerId | None
+    """None: as nobody."""
     outcome: Outcome
     key: OpenKey | None = None
     """Hers; one who is new has none yet."""
@@ -149,6 +182,9 @@ class _Landing(Struct, frozen=True):
     news: tuple[facts.NewFact, ...] = ()
     limits: Restrictions | None = None
     """What holds for her from now on, where the row changes it or she is new."""
+    hearing: _Hearing = NOTHING
+    remembered: bool = True
+    """Whether the row is known again from now on; an older one that came late leaves the newer one in its place."""
     linked: Mapping[CustomerId, Restrictions] = {}
     """What holds from now on for whoever is the same person, where the row changes it."""
     shared: int = 0
@@ -189,12 +225,16 @@ class _Run(Struct, frozen=True):
         for each in landed:
             self.counts[each.outcome] += 1
             self.counts["shared"] += each.shared
+            for heard in each.hearing.answers:
+                self.counts["given" if heard.status.valid else "refused" if heard.no else "unknown"] += 1
+            for spread in (*each.hearing.refusals.values(), *each.hearing.others.values()):
+                self.counts["refused"] += len(spread)
             if each.refused:
                 self.reject(Reject(each.arrival.line, "", each.refused))
 
     def _arrival(self, line: int, read: Draft) -> _Arrival:
         keyring = self.means.keyring
-        digest = sources.digest_of(keyring, self.columns.service, read.source_id)
+        digest = sources.digest_of(keyring, self.columns.origin, read.source_id)
         return _Arrival(line, read, digest, {(each.kind, keyring.index_of(each)): each for each in read.identifiers})
 
 
@@ -208,6 +248,21 @@ def _refuse_ungranted(catalogue: Catalogue, columns: Columns) -> None:
         if not service.may_contribute(attribute, each.provenance):
             raise NotGrantedError(f"{columns.service} may not contribute {attribute} as {each.provenance}")
     refuse_misfits(columns, catalogue.attributes)
+    for consent in columns.consents:
+        _refuse_ungranted_answers(catalogue, service, consent)
+
+
+def _refuse_ungranted_answers(catalogue: Catalogue, service: Service, columns: ConsentColumns) -> None:
+    """Refuse answers to what nobody asks, and a yes from a service that does not record it; a no needs no right."""
+    purpose = catalogue.purposes.get(columns.purpose)
+    if purpose is None:
+        raise UnknownPurposeError(f"the column map names {columns.purpose}, which is not in the catalogue")
+    if purpose.basis is not Basis.CONSENT:
+        raise NotConsentBasedError(f"{columns.purpose} does not rest on consent, so there is nothing to answer")
+    if columns.channel not in purpose.channels:
+        raise UnknownChannelError(f"{columns.purpose} is not offered on the channel {columns.channel}")
+    if columns.may_give and columns.purpose not in service.records:
+        raise NotGrantedError(f"{service.id} may not record a yes to {columns.purpose}")
 
 
 def _checked(columns: Columns, catalogue: Catalogue, row: Row | Reject, now: datetime) -> Draft | list[Reject]:
@@ -215,7 +270,7 @@ def _checked(columns: Columns, catalogue: Catalogue, row: Row | Reject, now: dat
         return [row]
     read = draft(columns, catalogue.attributes, row.cells, now)
     if isinstance(read, Draft):
-        return read
+        return structs.replace(read, answers=tuple(each.proven(catalogue) for each in read.answers))
     return [Reject(row.line, each.column, f"expected {each.expected}") for each in read]
 
 
@@ -246,7 +301,7 @@ async def _land(run: _Run, group: list[_Arrival]) -> AsyncIterator[list[_Landing
 
 async def _unchanged(run: _Run, group: list[_Arrival]) -> dict[bytes, _Landing]:
     """Return the rows that came in before just like this. They need no lock: they change nothing."""
-    source, keyring = run.columns.service, run.means.keyring
+    source, keyring = run.columns.origin, run.means.keyring
     async with run.means.database.connection() as connection:
         known = await sources.known(connection, source, [each.digest for each in group])
     return {
@@ -262,7 +317,7 @@ async def _land_together(run: _Run, group: list[_Arrival]) -> list[_Landing]:
         ground = await _ground(connection, run, group)
         landings = [_landing(run, ground, *each) for each in _resolved(ground, group)]
         if adding := [each for each in landings if each.adds]:
-            await _write(connection, run, ground.now, adding)
+            await _write(connection, run, ground, adding)
     return landings
 
 
@@ -280,7 +335,20 @@ class _Ground(Struct, frozen=True):
     limits: dict[CustomerId, Restrictions]
     """What holds for them, as far as it carries our MAC."""
     dates: dict[tuple[CustomerId, AttributeId, Provenance], datetime]
+    suppressed: dict[Found, list[Suppression]]
+    sharing: dict[Found, set[CustomerId]]
+    """Everybody who shares an address about whose consents a row says something."""
+    stood: Stood
     now: datetime
+
+    def concerned(self, arrival: _Arrival, customer: CustomerId | None) -> set[CustomerId]:
+        """Return a customer, if any, everybody who shares the address of a row, and all who are linked to them."""
+        sharing = [each for found in arrival.address for each in self.sharing.get(found, ())]
+        return {each for who in (*sharing, *((customer,) if customer else ())) for each in self.person(who)}
+
+    def left_alone(self, shown: Iterable[Found]) -> list[Suppression]:
+        """Return why whoever shows these identifiers is to be left alone."""
+        return [each for found in shown for each in self.suppressed.get(found, ())]
 
     def found_by(self, arrival: _Arrival) -> CustomerId | None:
         """Return whom the identifiers of a row find; one that is shared finds nobody."""
@@ -294,86 +362,111 @@ class _Ground(Struct, frozen=True):
 async def _ground(connection: Connection, run: _Run, group: list[_Arrival]) -> _Ground:
     """Lock, then read: whoever wants the same identifiers or ids waits, then whoever wants the same customers."""
     await customers.hold(connection, {digest for each in group for digest in each.digests})
-    source = run.columns.service
+    source, keyring = run.columns.origin, run.means.keyring
+    wanted = {found for each in group for found in each.found_by}
     known = await sources.known(connection, source, [each.digest for each in group])
-    claims = await customers.claims(connection, run.means.keyring, [found for each in group for found in each.found_by])
-    concerned = {each.customer for each in known.values()}.union(*claims.values())
+    claims = await customers.claims(connection, keyring, wanted)
+    asked = {found for each in group if each.draft.answers for found in each.address if found in claims}
+    sharing = await customers.claimants(connection, keyring, asked) if asked else {}
+    concerned = {each.customer for each in known.values()}.union(*claims.values(), *sharing.values())
     concerned = await customers.line_up(connection, concerned)
     claimed = await customers.identifiers_of(connection, concerned)
+    in_use = {each.found for each in claimed if each.disowned_at is None}
     return _Ground(
         known=known,
         claims=claims,
         recorded=await sources.recorded(connection, source, concerned),
         hers={(each.customer, *each.found) for each in claimed if each.disowned_at is None},
         disowned={(each.customer, *each.found) for each in claimed if each.disowned_at is not None},
-        keys=await customers.open_keys(connection, run.means.keyring, concerned),
-        limits=await customers.restrictions_of(connection, run.means.keyring, concerned),
+        keys=await customers.open_keys(connection, keyring, concerned),
+        limits=await customers.restrictions_of(connection, keyring, concerned),
         dates=await facts.dates(connection, concerned, source),
+        suppressed=await suppressions.among(connection, wanted | in_use),
+        sharing=sharing,
+        stood=await hearsay.stood(connection, concerned, source),
         now=await customers.clock(connection),
     )
 
 
-def _resolved(ground: _Ground, group: list[_Arrival]) -> Iterator[tuple[_Arrival, CustomerId, Outcome]]:
-    """Say as whom each row comes in, until one is a customer whom a row before it is, or is linked to.
+def _resolved(ground: _Ground, group: list[_Arrival]) -> Iterator[tuple[_Arrival, CustomerId | None, Outcome]]:
+    """Say as whom each row comes in, until one concerns a customer, or one linked to her, whom a row before it does.
 
     What that earlier row does to her is not in the ground yet: the later one waits for the next transaction.
     """
     here: set[CustomerId] = set()
     for arrival in group:
         customer, outcome = _whom(ground, arrival)
-        if customer in here:
+        concerned = ground.concerned(arrival, customer)
+        if here & concerned:
             return
-        here |= ground.person(customer)
+        here |= concerned
         yield arrival, customer, outcome
 
 
-def _whom(ground: _Ground, arrival: _Arrival) -> tuple[CustomerId, Outcome]:
+def _whom(ground: _Ground, arrival: _Arrival) -> tuple[CustomerId | None, Outcome]:
     """Return the customer of a row: by its id, else the one whom its identifiers find, else a new one.
 
-    One whom this system has under another id is somebody else: two people are never merged silently.
+    One whom this system has under another id is somebody else: two people are never merged silently. And nobody
+    becomes a customer by saying no.
     """
     if before := ground.known.get(arrival.digest):
         return before.customer, "updated"
     found = ground.found_by(arrival)
     if found is not None and found not in ground.recorded:
         return found, "linked"
+    if arrival.draft.only_noes:
+        return None, "suppressed"
     return CustomerId(UUID(bytes=random_bytes(16), version=4)), "created"
 
 
-def _landing(run: _Run, ground: _Ground, arrival: _Arrival, customer: CustomerId, outcome: Outcome) -> _Landing:
+def _landing(run: _Run, ground: _Ground, arrival: _Arrival, customer: CustomerId | None, outcome: Outcome) -> _Landing:
     """Say what a row adds to what is there."""
-    key = ground.keys.get(customer)
+    if forgotten(ground.left_alone(arrival.found_by)):
+        return _Landing(arrival, customer, "rejected", refused=FORGOTTEN)
+    if customer is None:
+        return _as_nobody(ground, arrival)
+    key, before = ground.keys.get(customer), ground.known.get(arrival.digest)
     if key is None and outcome != "created":
         return _Landing(arrival, customer, "rejected", refused=KEYLESS)
-    before, said = ground.known.get(arrival.digest), arrival.draft.age_band
-    if before and _said(run, before, arrival.draft):
+    if before and before.same(run.means.keyring, run.columns.origin, arrival.draft):
         return _Landing(arrival, customer, "unchanged")
-    if outcome != "created" and said is not AgeBand.UNKNOWN and customer not in ground.limits:
+    landing = _Landing(arrival, customer, outcome, key, hearing=_hearing(run, ground, arrival, customer))
+    if before and before.newer_than(arrival.draft):
+        # Her answers have dates of their own, and count by these.
+        return structs.replace(landing, outcome=_changed(landing), remembered=False)
+    return _profiled(run, ground, landing)
+
+
+def _profiled(run: _Run, ground: _Ground, landing: _Landing) -> _Landing:
+    """Return a landing with what its row adds to her profile."""
+    arrival, customer, outcome = landing.arrival, landing.customer, landing.outcome
+    assert customer is not None  # noqa: S101  nobody has no profile
+    age_band = arrival.draft.age_band
+    if outcome != "created" and age_band is not AgeBand.UNKNOWN and customer not in ground.limits:
         return _Landing(arrival, customer, "rejected", refused=UNPROVEN)
     held = ground.limits.get(customer)
-    limits = restrictions_at_enrolment(said) if outcome == "created" else _aged(run, held, said)
-    linked = _aged_too(ground, customer) if said is AgeBand.MINOR else {}
+    limits = restrictions_at_enrolment(age_band) if outcome == "created" else _aged(run, held, age_band)
+    linked = _aged_too(ground, customer) if age_band is AgeBand.MINOR else {}
     if linked is None:
         return _Landing(arrival, customer, "rejected", refused=UNPROVEN)
-    news = _news(run.columns.service, ground, arrival, customer)
-    hers = ground.hers | ground.disowned
-    new = {found: each for found, each in arrival.found_by.items() if (customer, *found) not in hers}
-    passed_over = sorted({kind for kind, digest in arrival.found_by if (customer, kind, digest) in ground.disowned})
-    refused = NOT_HERS.format(" and ".join(passed_over)) if passed_over else ""
-    if before and not (news or new or limits or linked):
-        return _Landing(arrival, customer, "unchanged", refused=refused)
-    return _Landing(
-        arrival,
-        customer,
-        outcome,
-        key,
+    had = ground.hers | ground.disowned
+    new = {found: each for found, each in arrival.found_by.items() if (customer, *found) not in had}
+    profiled = structs.replace(
+        landing,
         identifiers=new,
-        news=news,
+        news=_news(run.columns.origin, ground, arrival, customer),
         limits=limits,
         linked=linked,
         shared=len(new.keys() & ground.claims.keys()),
-        refused=refused,
+        refused=_passed_over(ground, arrival, customer),
     )
+    return structs.replace(profiled, outcome=_changed(profiled)) if arrival.digest in ground.known else profiled
+
+
+def _passed_over(ground: _Ground, arrival: _Arrival, customer: CustomerId) -> str:
+    """Say which identifiers of a row are not hers, as she said."""
+    kinds = sorted({kind for kind, digest in arrival.found_by if (customer, kind, digest) in ground.disowned})
+    return NOT_HERS.format(" and ".join(kinds)) if kinds else ""
 
 
 def _aged_too(ground: _Ground, customer: CustomerId) -> dict[CustomerId, Restrictions] | None:
@@ -385,9 +478,47 @@ def _aged_too(ground: _Ground, customer: CustomerId) -> dict[CustomerId, Restric
     return {each: limits for each, limits in told.items() if limits != ground.limits[each]}
 
 
-def _said(run: _Run, before: sources.Known, read: Draft) -> bool:
-    """Whether this system said this before, or something of a later time."""
-    return before.newer_than(read) or before.same(run.means.keyring, run.columns.service, read)
+def _changed(landing: _Landing) -> Outcome:
+    """Return what became of a row that was here before."""
+    adds = landing.news or landing.identifiers or landing.limits or landing.linked or landing.hearing.adds
+    return "updated" if adds else "unchanged"
+
+
+def _hearing(run: _Run, ground: _Ground, arrival: _Arrival, customer: CustomerId) -> _Hearing:
+    """Say what a row adds to what is known of a customer's answers, and of everybody's who shares her address."""
+    shown = {(kind, digest) for whose, kind, digest in ground.hers if whose == customer} | arrival.found_by.keys()
+    suppressed = bearing(ground.left_alone(shown), shown)
+    beside = ground.concerned(arrival, customer) - {customer}
+    standing, catalogue = ground.stood.standing, run.means.policies.catalogue
+    refused = {each: refusals(suppressed, standing.get(each, {}), catalogue) for each in ground.person(customer)}
+    return _Hearing(
+        answers=ground.stood.news(customer, arrival.draft.answers, beside=beside, suppressed=suppressed),
+        refusals={each: spots for each, spots in refused.items() if spots},
+        others=_others(ground, arrival, beside),
+    )
+
+
+def _as_nobody(ground: _Ground, arrival: _Arrival) -> _Landing:
+    """Say what the no of somebody who is nobody here adds: that whoever has her identifiers is left alone."""
+    if not arrival.found_by:
+        return _Landing(arrival, None, "rejected", refused=NOBODY)
+    new = tuple(
+        Suppression(kind, digest, Why.OPTED_OUT, purpose, at or ground.now)
+        for kind, digest in arrival.found_by
+        if (kind, digest) not in ground.claims
+        for purpose, at in refused_purposes(arrival.draft.answers).items()
+        if not any(
+            each.purpose == purpose and (at is None or at <= each.since)
+            for each in ground.suppressed.get((kind, digest), ())
+        )
+    )
+    hearing = _Hearing(others=_others(ground, arrival, ground.concerned(arrival, None)), suppressions=new)
+    return _Landing(arrival, None, "suppressed" if hearing.adds else "unchanged", hearing=hearing)
+
+
+def _others(ground: _Ground, arrival: _Arrival, beside: set[CustomerId]) -> dict[CustomerId, tuple[Heard, ...]]:
+    noes = [each for each in arrival.draft.answers if each.no]
+    return {customer: news for customer in sorted(beside) if (news := ground.stood.news(customer, noes))}
 
 
 def _aged(run: _Run, held: Restrictions | None, said: AgeBand) -> Restrictions | None:
@@ -399,7 +530,7 @@ def _aged(run: _Run, held: Restrictions | None, said: AgeBand) -> Restrictions |
     return None if limits == held else limits
 
 
-def _news(source: ServiceId, ground: _Ground, arrival: _Arrival, customer: CustomerId) -> tuple[facts.NewFact, ...]:
+def _news(source: str, ground: _Ground, arrival: _Arrival, customer: CustomerId) -> tuple[facts.NewFact, ...]:
     """Return the facts of a row, but for those of which this system said something newer."""
     as_of = min(arrival.draft.as_of or ground.now, ground.now)
     return tuple(
@@ -409,50 +540,62 @@ def _news(source: ServiceId, ground: _Ground, arrival: _Arrival, customer: Custo
     )
 
 
-async def _write(connection: Connection, run: _Run, now: datetime, landings: list[_Landing]) -> None:
+class _Touched(Struct, frozen=True):
+    """One customer whom a row touches: by which entry, and what is recorded of her answers."""
+
+    customer: CustomerId
+    entry: EntryId
+    act: Imported
+    heard: tuple[Heard, ...] = ()
+    refusals: Mapping[Spot, datetime] = {}
+
+
+async def _write(connection: Connection, run: _Run, ground: _Ground, landings: list[_Landing]) -> None:
     """Write what rows add, with one entry for each customer."""
-    keyring, source = run.means.keyring, run.columns.service
-    keys = {each.customer: each.key for each in landings if each.key}
-    limits = {each.customer: each.limits for each in landings if each.limits}
-    born = {customer: each for customer, each in limits.items() if customer not in keys}
-    changed = {customer: each for customer, each in limits.items() if customer in keys}
-    for landing in landings:
-        changed |= landing.linked
-    changes = await customers.bump_all(connection, keys)
+    mine = [(each.customer, each) for each in landings if each.customer]
+    touched = [each for to in landings for each in _touched(ground.now, to)]
+    changes = await _write_profiles(connection, run, mine, {each.customer for each in touched if _speaks(each)})
+    await sources.put_all(
+        connection, run.columns.origin, [_record(run, to, customer) for customer, to in mine if to.remembered]
+    )
+    await _write_answers(connection, run, [(each, changes[each.customer].now) for each in touched if _speaks(each)])
+    new = [each for to in landings for each in to.hearing.suppressions]
+    await suppressions.put_all(connection, new)
+    entries = [entry(each.entry, each.customer, run.means.caller, ground.now, each.act) for each in touched]
+    bands = {customer: to.limits.age_band for customer, to in mine if to.limits}
+    bands |= dict.fromkeys((other for to in landings for other in to.linked), AgeBand.MINOR)
+    await choices.record_all(
+        connection,
+        [
+            (customer, _age(bands[customer], changes.get(customer), line))
+            for line in entries
+            if (customer := line.customer) in bands and bands[customer] is not AgeBand.UNKNOWN
+        ],
+    )
+    await ledger.append_all(connection, [*entries, *_entries_of(run, ground.now, new)])
+
+
+async def _write_profiles(
+    connection: Connection, run: _Run, mine: list[tuple[CustomerId, _Landing]], speaking: set[CustomerId]
+) -> dict[CustomerId, customers.Change]:
+    """Write who came in, and what is new about whom; returns what changed of those who were here or who speak."""
+    keyring = run.means.keyring
+    known = {customer: to.key for customer, to in mine if to.key}
+    limits = {customer: to.limits for customer, to in mine if to.limits}
+    born = {customer: each for customer, each in limits.items() if customer not in known}
+    changed = {customer: each for customer, each in limits.items() if customer in known}
+    for _, to in mine:
+        changed |= to.linked
+    changes = await customers.bump_all(connection, known.keys() | speaking - born.keys())
     await customers.put_all_restrictions(connection, keyring, changed)
-    keys |= await customers.create_all(connection, keyring, born)
-    await customers.put_identifiers(
-        connection,
-        keyring,
-        [(to.customer, keys[to.customer], each) for to in landings for each in to.identifiers.values()],
-    )
+    keys = known | await customers.create_all(connection, keyring, born)
+    found_by = [(customer, keys[customer], each) for customer, to in mine for each in to.identifiers.values()]
+    await customers.put_identifiers(connection, keyring, found_by)
+    versions = {customer: changes[customer].version if customer in changes else 1 for customer in keys}
     await facts.put_all(
-        connection,
-        [
-            (to.customer, keys[to.customer], each, _revision(changes, to.customer))
-            for to in landings
-            for each in to.news
-        ],
+        connection, [(customer, keys[customer], each, versions[customer]) for customer, to in mine for each in to.news]
     )
-    await sources.put_all(connection, source, [_record(run, each) for each in landings])
-    entries = [_entry(run, now, each) for each in landings]
-    linked = [(other, _linked_entry(run, now, other)) for each in landings for other in each.linked]
-    await choices.record_all(
-        connection,
-        [
-            (each.customer, _age(each.limits.age_band, changes.get(each.customer), line))
-            for each, line in zip(landings, entries, strict=True)
-            if each.limits and each.limits.age_band is not AgeBand.UNKNOWN
-        ],
-    )
-    await choices.record_all(
-        connection, [(other, _age(AgeBand.MINOR, changes.get(other), line)) for other, line in linked]
-    )
-    await ledger.append_all(connection, [*entries, *(line for _, line in linked)])
-
-
-def _revision(changes: Mapping[CustomerId, customers.Change], customer: CustomerId) -> int:
-    return changes[customer].version if customer in changes else 1
+    return changes | await customers.bump_all(connection, speaking & born.keys())
 
 
 def _age(band: AgeBand, change: customers.Change | None, line: Entry) -> Chosen:
@@ -470,21 +613,83 @@ def _age(band: AgeBand, change: customers.Change | None, line: Entry) -> Chosen:
     )
 
 
-def _record(run: _Run, landing: _Landing) -> tuple[bytes, CustomerId, bytes]:
-    fingerprint = sources.fingerprint(run.means.keyring, run.columns.service, landing.arrival.draft)
-    return landing.arrival.digest, landing.customer, fingerprint
+async def _write_answers(connection: Connection, run: _Run, speaking: list[tuple[_Touched, datetime]]) -> None:
+    """Write what customers answered, her refusals of the time before she was anybody here first."""
+    keyring, caller, version = run.means.keyring, actor(run.means.caller), run.means.policies.version
+    evident = {each.customer for each, _ in speaking if any(heard.evidence for heard in each.heard)}
+    keys = await consents.evidence_keys(connection, keyring, evident) if evident else {}
+    said: list[tuple[CustomerId, Answer]] = []
+    for each, at in speaking:
+        recording = Recording(caller, at, version, each.entry)
+        said += [(each.customer, refusal(spot, since, recording)) for spot, since in each.refusals.items()]
+        said += [
+            (each.customer, _answer(run, heard, recording, each.customer, keys.get(each.customer)))
+            for heard in each.heard
+        ]
+    await consents.take_in(connection, keyring, said)
 
 
-def _entry(run: _Run, now: datetime, landing: _Landing) -> Entry:
-    act = Imported(
-        identifiers=sorted({kind for kind, _ in landing.identifiers}),
-        facts=sorted(f"{each.attribute}#{each.provenance}" for each in landing.news),
-        new=landing.outcome == "created",
-        restrictions=["age_band"] if landing.key and landing.limits else [],
+def _answer(run: _Run, heard: Heard, recording: Recording, customer: CustomerId, key: OpenKey | None) -> Answer:
+    """Return an answer as an event: whoever told us is its actor, and one without a date is of now."""
+    given_at = min(heard.given_at or recording.at, recording.at)
+    purpose = run.means.policies.catalogue.purposes[heard.spot.purpose]
+    return Answer(
+        purpose=heard.spot.purpose,
+        channel=heard.spot.channel,
+        status=heard.status,
+        notice=heard.notice,
+        explicit=False,
+        method=heard.method,
+        actor=run.columns.origin,
+        given_at=given_at,
+        recorded_at=recording.at,
+        recorder=recording.recorder,
+        policy_version=recording.policy_version,
+        entry=recording.entry,
+        expires_at=purpose.consent_ends(given_at) if heard.status.valid else None,
+        evidence=seal_evidence(key, customer, recording.entry, heard.evidence) if key and heard.evidence else None,
     )
-    return entry(ledger.new_entry_id(now), landing.customer, run.means.caller, now, act)
 
 
-def _linked_entry(run: _Run, now: datetime, other: CustomerId) -> Entry:
-    act = Imported(identifiers=[], facts=[], new=False, restrictions=["age_band"])
-    return entry(ledger.new_entry_id(now), other, run.means.caller, now, act)
+def _record(run: _Run, landing: _Landing, customer: CustomerId) -> tuple[bytes, CustomerId, bytes]:
+    fingerprint = sources.fingerprint(run.means.keyring, run.columns.origin, landing.arrival.draft)
+    return landing.arrival.digest, customer, fingerprint
+
+
+def _touched(now: datetime, landing: _Landing) -> Iterator[_Touched]:
+    """Yield each customer whom a row touches."""
+    hearing = landing.hearing
+    if landing.customer:
+        act = Imported(
+            identifiers=sorted({kind for kind, _ in landing.identifiers}),
+            facts=sorted(f"{each.attribute}#{each.provenance}" for each in landing.news),
+            new=landing.outcome == "created",
+            restrictions=["age_band"] if landing.key and landing.limits else [],
+            answers=[said(each) for each in hearing.answers],
+            refused=[str(spot) for spot in hearing.refusals.get(landing.customer, ())],
+        )
+        refused = hearing.refusals.get(landing.customer, {})
+        yield _Touched(landing.customer, ledger.new_entry_id(now), act, hearing.answers, refused)
+    for other in sorted({*hearing.others, *hearing.refusals, *landing.linked} - {landing.customer}):
+        heard, refused = hearing.others.get(other, ()), hearing.refusals.get(other, {})
+        act = Imported(
+            identifiers=[],
+            facts=[],
+            new=False,
+            restrictions=["age_band"] if other in landing.linked else [],
+            answers=[said(each) for each in heard],
+            refused=[str(spot) for spot in refused],
+        )
+        yield _Touched(other, ledger.new_entry_id(now), act, heard, refused)
+
+
+def _speaks(touched: _Touched) -> bool:
+    return bool(touched.heard or touched.refusals)
+
+
+def _entries_of(run: _Run, now: datetime, new: list[Suppression]) -> Iterator[Entry]:
+    """Yield one entry for each kind of identifiers that are to be left alone."""
+    for kind in dict.fromkeys(each.kind for each in new):
+        these = [each for each in new if each.kind is kind]
+        act = Suppressed(kind, sorted({each.purpose for each in these}), len(these), Why.OPTED_OUT)
+        yield entry(ledger.new_entry_id(now), None, run.means.caller, now, act)

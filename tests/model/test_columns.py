@@ -10,7 +10,8 @@ from msgspec import structs
 
 from service.errors import ImportFileError
 from service.model.catalogue import Attribute, ValueKind
-from service.model.columns import AgeColumn, Columns, Draft, Format, Reason, draft, read_columns, refuse_misfits
+from service.model.cells import Reason
+from service.model.columns import AgeColumn, Columns, Draft, Format, draft, read_columns, refuse_misfits
 from service.model.identifiers import Identifier
 from service.model.words import AgeBand, AttributeId, IdentifierKind, Provenance
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.importing import byte_lines
 from service.model.columns import read_columns
 from service.model.jsonlines import rows
 from service.model.sheet import LONGEST_LINE, TOO_LONG, Reject, Row
-from service.usecases.imports import byte_lines
 
 COLUMNS = read_columns(b'service = "shop"\nsource_id = "id"\n[identifiers]\nemail = "contact.email"')
 

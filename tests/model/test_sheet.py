@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.errors import ImportFileError
+from service.importing import lines
 from service.model.columns import read_columns
 from service.model.sheet import LONGEST_LINE, TOO_LONG, Reject, Row, rows
-from service.usecases.imports import lines
 
 COLUMNS = read_columns(b'service = "shop"\nsource_id = "No"\n[identifiers]\nemail = "E-Mail"')
 

@@ -24,6 +24,7 @@ from service.errors import (
     UnknownAttributeError,
     UnknownServiceError,
 )
+from service.importing import lines, rejects_into
 from service.model import jsonlines
 from service.model.callers import CustomerCaller, OperatorCaller, ServiceCaller
 from service.model.choices import replay
@@ -36,7 +37,7 @@ from service.policy.engine import Policies
 from service.storage import choices, customers
 from service.usecases import identifiers, merges
 from service.usecases.customers import Claim, Newcomer, contribute, enrol
-from service.usecases.imports import NOT_HERS, Means, Summary, import_customers, lines, rejects_into
+from service.usecases.imports import NOT_HERS, Means, Summary, import_customers
 from tests import opening
 from tests.conftest import Api, Template, own_database
 from tests.conftest import Person as Enrolled
@@ -91,7 +92,9 @@ async def bring(
     rejects: list[Reject] = []
     read = rows(lines(io.BytesIO(data), columns.encoding), columns)
     summary = await import_customers(means, columns, read, reject=rejects.append, progress=progress)
-    apart = summary.created + summary.updated + summary.linked + summary.unchanged + summary.rejected
+    apart = (
+        summary.created + summary.updated + summary.linked + summary.suppressed + summary.unchanged + summary.rejected
+    )
     assert summary.read == apart, "every row is in exactly one count"
     return summary, rejects
 
