@@ -69,7 +69,7 @@ async def standing_of_many(
     """Return what stands for these customers, without asking for proof: never to permit."""
     found: defaultdict[CustomerId, dict[Spot, Standing]] = defaultdict(dict)
     for row in await connection.fetch(SQL["standing_of_many"], list(customers)):
-        stands = _standing(row)
+        stands = standing_from(row)
         found[row["customer"]][Spot(stands.purpose, stands.channel)] = stands
     return found
 
