@@ -318,9 +318,9 @@ class House:
 
         return await self._once(caller, attempt, choices.Taken, write)
 
-    async def _read_choices(self, caller: CustomerCaller) -> choices.Choices:
-        keyring = await self._keys_for(caller)
-        return await choices.read(self.database, keyring, await self.library.current(), caller)
+    async def _read_choices(self, caller: CustomerCaller, after: str | None, most: int) -> choices.Choices:
+        keyring, policies = await self._keys_for(caller), await self.library.current()
+        return await choices.read(self.database, keyring, policies, caller, after=after, most=most)
 
     async def _read_preferences(self, caller: CustomerCaller) -> preferences.Preferences:
         keyring = await self._keys_for(caller)
@@ -337,9 +337,10 @@ class House:
 
         return await self._once(caller, attempt, preferences.Kept, write)
 
-    async def _known(self, caller: CustomerCaller) -> list[hers.Known]:
+    async def _known(self, caller: CustomerCaller, after: str | None, most: int) -> hers.Knowledge:
         keyring = await self._keys_for(caller)
-        return await hers.known(self.database, keyring, await self._proven_policies(keyring), caller)
+        policies = await self._proven_policies(keyring)
+        return await hers.known(self.database, keyring, policies, caller, after=after, most=most)
 
     async def _used(self, caller: CustomerCaller, wanted: hers.Filter, after: str | None, most: int) -> hers.Uses:
         return await hers.used(self.database, await self._keys_for(caller), caller, wanted, after, most)

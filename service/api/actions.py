@@ -18,7 +18,7 @@ from service.usecases.announcements import Announced
 from service.usecases.choices import Choices, Taken
 from service.usecases.consents import Acknowledged, Said
 from service.usecases.customers import Changed, Claim, Newcomer
-from service.usecases.hers import Filter, Known, Uses
+from service.usecases.hers import Filter, Knowledge, Uses
 from service.usecases.identifiers import Done, HerIdentifier
 from service.usecases.notices import Served, Serving
 from service.usecases.past import Question, Then
@@ -53,10 +53,10 @@ class Actions(Struct, frozen=True):
     announced: Callable[[ServiceCaller, str | None, int], Awaitable[Announced]]
     allowed: Callable[[CustomerCaller, Question], Awaitable[Then]]
     choose: Callable[[Caller, choices.Said, Attempt | None], Awaitable[Taken]]
-    read_choices: Callable[[CustomerCaller], Awaitable[Choices]]
+    read_choices: Callable[[CustomerCaller, str | None, int], Awaitable[Choices]]
     read_preferences: Callable[[CustomerCaller], Awaitable[Preferences]]
     keep_preferences: Callable[[CustomerCaller, Wished, frozenset[str], Attempt | None], Awaitable[Kept]]
-    known: Callable[[CustomerCaller], Awaitable[list[Known]]]
+    known: Callable[[CustomerCaller, str | None, int], Awaitable[Knowledge]]
     used: Callable[[CustomerCaller, Filter, str | None, int], Awaitable[Uses]]
     catalogue: Callable[[], Awaitable[Catalogue]]
     faults: Callable[[], Awaitable[list[str]]]

@@ -10,17 +10,10 @@ from msgspec import Struct
 from service.api.actions import Actions
 from service.api.bodies import read_query
 from service.api.described import described
-from service.api.wire import HER, Cursor, CustomerWord, Instant, Limit
+from service.api.wire import HER, CustomerWord, Instant, PageQuery
 from service.errors import BadCursorError
 from service.model.callers import ServiceCaller
 from service.model.words import Channel
-
-
-class AnnouncementQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Which page: those after the last one that was read."""
-
-    cursor: Cursor | None = None
-    limit: Limit = 50
 
 
 class Announcement(Struct, frozen=True, kw_only=True):
@@ -58,15 +51,13 @@ EXAMPLE = Announcements(
 
 @get(
     "/v1/announcements",
-    opt=described(
-        caller="service", answer=Announcements, example=EXAMPLE, query=AnnouncementQuery, refusals=(BadCursorError,)
-    ),
+    opt=described(caller="service", answer=Announcements, example=EXAMPLE, query=PageQuery, refusals=(BadCursorError,)),
 )
 async def announcements(
     request: Request[Any, Any, Any], actions: NamedDependency[Actions], caller: NamedDependency[ServiceCaller]
 ) -> Announcements:
     """Return what was announced about customers whom this service knows, for its purposes, as far as it still holds."""
-    query = read_query(request, AnnouncementQuery)
+    query = read_query(request, PageQuery)
     page = await actions.announced(caller, query.cursor, query.limit)
     told = [
         Announcement(

@@ -12,10 +12,11 @@ from msgspec import Meta, Struct, structs
 
 from service.api.actions import Actions
 from service.api.attempts import attempt_of
-from service.api.bodies import instant, read_body
+from service.api.bodies import instant, read_body, read_query
 from service.api.described import described
-from service.api.wire import Instant, PurposeWord, Receipt, Staff, customer_in_path
+from service.api.wire import Instant, PageQuery, PurposeWord, Receipt, Staff, customer_in_path
 from service.errors import (
+    BadCursorError,
     MissingFieldError,
     NotGrantedError,
     NotInterestBasedError,
@@ -132,13 +133,15 @@ class ChoiceMade(Struct, frozen=True, omit_defaults=True):
 
 
 class HerChoices(Struct, frozen=True, omit_defaults=True):
-    """What holds beside her consents, what it overrules, and the latest hundred choices, newest first."""
+    """What holds beside her consents, what it overrules, and a page of choices, newest first."""
 
     holds: list[Holds]
     conflicts: list[Overruled]
     history: list[ChoiceMade]
     no_sharing_since: Instant | None = None
     """Since when nothing may be shared with outside companies, where that is so."""
+    next: str | None = None
+    """The cursor of the page after it."""
 
 
 AT = datetime(2026, 11, 2, 10, tzinfo=UTC)
@@ -207,10 +210,18 @@ async def choose(
     return _recorded(said.choice, taken, await actions.receipt_after(me, taken.entry, None))
 
 
-@get("/v1/me/choices", opt=described(caller="customer", answer=HerChoices, example=EXAMPLE_CHOICES))
-async def read_choices(actions: NamedDependency[Actions], me: NamedDependency[CustomerCaller]) -> HerChoices:
-    """Return what holds beside her consents, what it overrules, and what she chose before."""
-    found = await actions.read_choices(me)
+@get(
+    "/v1/me/choices",
+    opt=described(
+        caller="customer", answer=HerChoices, example=EXAMPLE_CHOICES, query=PageQuery, refusals=(BadCursorError,)
+    ),
+)
+async def read_choices(
+    request: Request[Any, Any, Any], actions: NamedDependency[Actions], me: NamedDependency[CustomerCaller]
+) -> HerChoices:
+    """Return what holds beside her consents, what it overrules, and what she chose before, page by page."""
+    query = read_query(request, PageQuery)
+    found = await actions.read_choices(me, query.cursor, query.limit)
     return HerChoices(
         list(_holds(found)),
         [_overruled(each) for each in found.conflicts],
@@ -228,6 +239,7 @@ async def read_choices(actions: NamedDependency[Actions], me: NamedDependency[Cu
             for each in found.history
         ],
         found.no_sharing_since,
+        found.next,
     )
 
 

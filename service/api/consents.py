@@ -14,10 +14,9 @@ from service.api.bodies import instant, read_body, read_query
 from service.api.described import described
 from service.api.wire import (
     SNAPSHOT,
-    Cursor,
     Instant,
-    Limit,
     NoticeNumber,
+    PageQuery,
     PurposeWord,
     Receipt,
     SnapshotWord,
@@ -162,13 +161,6 @@ class Consents(Struct, frozen=True):
     history: list[Event]
 
 
-class HistoryQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Which page."""
-
-    cursor: Cursor | None = None
-    limit: Limit = 50
-
-
 class History(Struct, frozen=True, omit_defaults=True):
     """A page of answers, newest first. ``next`` is the cursor of the page after it."""
 
@@ -274,7 +266,7 @@ async def read_as_customer(actions: NamedDependency[Actions], me: NamedDependenc
         caller="service",
         answer=History,
         example=EXAMPLE_HISTORY,
-        query=HistoryQuery,
+        query=PageQuery,
         refusals=(UnknownCustomerError, BadCursorError),
     ),
 )
@@ -285,21 +277,21 @@ async def history(
     caller: NamedDependency[ServiceCaller],
 ) -> History:
     """Return every answer, as far as this service's purposes go, page by page."""
-    query = read_query(request, HistoryQuery)
+    query = read_query(request, PageQuery)
     return _history(await actions.consent_history(caller, customer_in_path(customer), query.cursor, query.limit))
 
 
 @get(
     "/v1/me/consents/history",
     opt=described(
-        caller="customer", answer=History, example=EXAMPLE_HISTORY, query=HistoryQuery, refusals=(BadCursorError,)
+        caller="customer", answer=History, example=EXAMPLE_HISTORY, query=PageQuery, refusals=(BadCursorError,)
     ),
 )
 async def history_as_customer(
     request: Request[Any, Any, Any], actions: NamedDependency[Actions], me: NamedDependency[CustomerCaller]
 ) -> History:
     """Return every answer she ever gave, page by page, with where the proof of each lies."""
-    query = read_query(request, HistoryQuery)
+    query = read_query(request, PageQuery)
     return _history(await actions.consent_history(me, None, query.cursor, query.limit))
 
 

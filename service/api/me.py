@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from service.api.actions import Actions
 from service.api.bodies import instant, read_query
 from service.api.described import described
-from service.api.wire import Cursor, Instant, Limit, PurposeWord
+from service.api.wire import Cursor, Instant, Limit, PageQuery, PurposeWord
 from service.errors import BadCursorError
 from service.model.callers import CustomerCaller
 from service.model.ledger import Aborted, Checked, LookedUp
@@ -64,10 +64,11 @@ class HerFact(Struct, frozen=True, kw_only=True):
         return f"HerFact({self.attribute!r})"
 
 
-class Facts(Struct, frozen=True):
-    """Everything that is known about her."""
+class Facts(Struct, frozen=True, omit_defaults=True):
+    """A page of what is known about her, by attribute. ``next`` is the cursor of the page after it."""
 
     facts: list[HerFact]
+    next: str | None = None
 
 
 class UseQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -147,10 +148,17 @@ EXAMPLE_USES = Uses(
 )
 
 
-@get("/v1/me/facts", opt=described(caller="customer", answer=Facts, example=EXAMPLE_FACTS))
-async def facts(actions: NamedDependency[Actions], me: NamedDependency[CustomerCaller]) -> Facts:
+@get(
+    "/v1/me/facts",
+    opt=described(caller="customer", answer=Facts, example=EXAMPLE_FACTS, query=PageQuery, refusals=(BadCursorError,)),
+)
+async def facts(
+    request: Request[Any, Any, Any], actions: NamedDependency[Actions], me: NamedDependency[CustomerCaller]
+) -> Facts:
     """Return what is known about her, where it comes from, and who may use it now."""
-    return Facts([_fact(each) for each in await actions.known(me)])
+    query = read_query(request, PageQuery)
+    known = await actions.known(me, query.cursor, query.limit)
+    return Facts([_fact(each) for each in known.facts], known.next)
 
 
 @get(

@@ -67,7 +67,7 @@ Limit = Annotated[int, Meta(ge=1, le=100, description="How many, at most.", exam
 Cursor = Annotated[
     str,
     Meta(
-        max_length=100,
+        max_length=400,
         description="Where the page before this one ended, as its `next` says; good for the same list only.",
     ),
 ]
@@ -118,6 +118,13 @@ Device = Annotated[
         examples=["0b7c2f5e-3d1a-4c7e-9f60-6a5d2c1b8e9f"],
     ),
 ]
+
+
+class PageQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which page of a list."""
+
+    cursor: Cursor | None = None
+    limit: Limit = 50
 
 
 class Identifiers(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):

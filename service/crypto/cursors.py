@@ -10,24 +10,36 @@ from service.errors import BadCursorError
 POSITION = 8
 LAST = 2**63 - 1
 """Before this is everything."""
-DIGEST = 32
+HEAD = 2 + 32
+"""The version of the key, and the MAC."""
 
 
 def cursor(keyring: Keyring, position: int, about: list[Part]) -> str:
     """Return the cursor of a position in a list."""
-    mac = keyring.mac(["cursor", position, *about])
-    data = position.to_bytes(POSITION) + mac.version.to_bytes(2) + mac.digest
-    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+    return name_cursor(keyring, position.to_bytes(POSITION), about)
+
+
+def name_cursor(keyring: Keyring, name: bytes, about: list[Part]) -> str:
+    """Return the cursor of a list that is in the order of names; whoever has the cursor can read the name."""
+    mac = keyring.mac(["cursor", name, *about])
+    return base64.urlsafe_b64encode(mac.version.to_bytes(2) + mac.digest + name).decode().rstrip("=")
 
 
 def position_of(keyring: Keyring, text: str, about: list[Part]) -> int:
     """Return the position that a cursor of this list means, or raise BadCursorError."""
+    name = name_of(keyring, text, about)
+    if len(name) != POSITION:
+        raise BadCursorError(pointer="/cursor")
+    return int.from_bytes(name)
+
+
+def name_of(keyring: Keyring, text: str, about: list[Part]) -> bytes:
+    """Return the name that a cursor of this list means, or raise BadCursorError."""
     try:
         data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         raise BadCursorError(pointer="/cursor") from None
-    position, mac = int.from_bytes(data[:POSITION]), Mac(int.from_bytes(data[POSITION : POSITION + 2]), data[-DIGEST:])
-    right_size = len(data) == POSITION + 2 + DIGEST
-    if not right_size or not keyring.authentic(mac, ["cursor", position, *about]):
+    mac, name = Mac(int.from_bytes(data[:2]), data[2:HEAD]), data[HEAD:]
+    if len(data) <= HEAD or not keyring.authentic(mac, ["cursor", name, *about]):
         raise BadCursorError(pointer="/cursor")
-    return position
+    return name

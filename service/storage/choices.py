@@ -26,9 +26,10 @@ async def record_all(connection: Connection, chosen: Iterable[tuple[CustomerId, 
         await connection.executemany(SQL["record"], rows)
 
 
-async def history(connection: Connection, customer: CustomerId, most: int) -> list[Chosen]:
-    """Return the latest choices, newest first."""
-    return [_chosen(row) for row in await connection.fetch(SQL["history"], customer, most)]
+async def history(connection: Connection, customer: CustomerId, before: int, most: int) -> list[tuple[int, Chosen]]:
+    """Return the choices before a position, newest first, each with its own."""
+    rows = await connection.fetch(SQL["history"], customer, before, most)
+    return [(row["sequence"], _chosen(row)) for row in rows]
 
 
 async def no_sharing_since(connection: Connection, customer: CustomerId) -> datetime | None:

@@ -3,12 +3,12 @@ INSERT INTO choice_event (customer, choice, value, method, acting, actor, record
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
 
 -- name: history
--- The latest choices of this customer, newest first.
-SELECT choice, value, method, acting, actor, recorder, given_at, recorded_at, entry
+-- The choices of this customer before a position, newest first.
+SELECT sequence, choice, value, method, acting, actor, recorder, given_at, recorded_at, entry
   FROM choice_event
- WHERE customer = $1
+ WHERE customer = $1 AND sequence < $2
  ORDER BY sequence DESC
- LIMIT $2;
+ LIMIT $3;
 
 -- name: held
 -- What her restrictions say, and what was taken away from them since, for whoever may look without asking for proof.

@@ -5,6 +5,8 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from service.crypto.cursors import LAST, cursor, position_of
+from service.crypto.framing import Part
 from service.crypto.keyring import Keyring
 from service.database import Connection, Database
 from service.errors import (
@@ -69,12 +71,13 @@ class Taken(Struct, frozen=True, kw_only=True):
 
 
 class Choices(Struct, frozen=True):
-    """What holds beside her consents, the yes that it overrules, and the latest choices that led there."""
+    """What holds beside her consents, the yes that it overrules, and a page of the choices that led there."""
 
     limits: Restrictions
     conflicts: list[Conflict]
     no_sharing_since: datetime | None
     history: list[Chosen]
+    next: str | None
     now: datetime
 
 
@@ -114,17 +117,29 @@ async def heed(
         return taken
 
 
-async def read(database: Database, keyring: Keyring, policies: Policies, caller: CustomerCaller) -> Choices:
-    """Return what holds and the latest choices; raises IntegrityError when what holds is not proven."""
+async def read(
+    database: Database,
+    keyring: Keyring,
+    policies: Policies,
+    caller: CustomerCaller,
+    *,
+    after: str | None,
+    most: int,
+) -> Choices:
+    """Return what holds and a page of choices; raises IntegrityError when what holds is not proven."""
+    about: list[Part] = ["choices", caller.customer]
+    before = LAST if after is None else position_of(keyring, after, about)
     async with database.connection() as connection:
         limits = (await customers.restrictions_of(connection, keyring, [caller.customer])).get(caller.customer)
         if limits is None:
             raise IntegrityError("a customer's restrictions are gone or do not carry our MAC")
-        history = await choices.history(connection, caller.customer, PAGE)
+        events = await choices.history(connection, caller.customer, before, most + 1)
         conflicts = await _conflicts(connection, policies.catalogue, caller.customer, limits)
         since = await choices.no_sharing_since(connection, caller.customer)
         now = await customers.clock(connection)
-    return Choices(limits, conflicts, None if limits.may_share else since, history, now)
+    more = cursor(keyring, events[most - 1][0], about) if len(events) > most else None
+    history = [chosen for _, chosen in events[:most]]
+    return Choices(limits, conflicts, None if limits.may_share else since, history, more, now)
 
 
 class _Recording(Struct, frozen=True):

@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 import msgspec
 from msgspec import Struct, structs
 
-from service.crypto.cursors import LAST, cursor, position_of
+from service.crypto.cursors import LAST, cursor, name_cursor, name_of, position_of
+from service.crypto.framing import Part
 from service.crypto.keyring import Keyring, OpenKey, open_own
 from service.database import Database
 from service.errors import KeysUnavailableError
 from service.model.callers import CustomerCaller
-from service.model.facts import SealedFact, in_preference
+from service.model.facts import PREFERENCE, SealedFact
 from service.model.ledger import Aborted, Checked, LookedUp, Released
 from service.model.situation import everybody
 from service.model.words import Channel, EntryId, PurposeId, ServiceId
@@ -34,6 +35,13 @@ class Known(Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"Known({self.fact.attribute!r})"
+
+
+class Knowledge(Struct, frozen=True):
+    """A page of facts, and the cursor of the next."""
+
+    facts: list[Known]
+    next: str | None
 
 
 class Filter(Struct, frozen=True, kw_only=True):
@@ -62,15 +70,27 @@ class Uses(Struct, frozen=True):
     next: str | None
 
 
-async def known(database: Database, keyring: Keyring, policies: Policies, caller: CustomerCaller) -> list[Known]:
-    """Return every fact about her, with who may use it at this moment by the decision that a release would make."""
+async def known(
+    database: Database,
+    keyring: Keyring,
+    policies: Policies,
+    caller: CustomerCaller,
+    *,
+    after: str | None,
+    most: int,
+) -> Knowledge:
+    """Return facts about her by name, with who may use each now by the decision that a release would make."""
+    about: list[Part] = ["facts", caller.customer]
+    last = b"" if after is None else name_of(keyring, after, about)
     async with database.connection() as connection:
         profile = await facts.read_profile(connection, keyring, caller.customer)
     if profile.key is None:
         raise KeysUnavailableError("the customer's key is gone")
     key = keyring.open_customer_key(caller.customer, profile.key)
-    everything = [fact for each in profile.facts.values() for fact in in_preference(each)]
-    return [_known(policies, profile, key, caller, fact) for fact in everything]
+    everything = [fact for each in profile.facts.values() for fact in each]
+    rest = sorted((fact for fact in everything if _name(fact) > last), key=_name)
+    page = [_known(policies, profile, key, caller, fact) for fact in rest[:most]]
+    return Knowledge(page, name_cursor(keyring, _name(rest[most - 1]), about) if len(rest) > most else None)
 
 
 async def used(
@@ -84,6 +104,11 @@ async def used(
     page = lines[:most]
     more = cursor(keyring, page[-1].position, about) if len(lines) > most else None
     return Uses([Used(line.id, line.actor, line.at, msgspec.json.decode(line.body, type=Seen)) for line in page], more)
+
+
+def _name(fact: SealedFact) -> bytes:
+    """Return the name that facts are listed by: attribute, how it is known in the order of preference, source."""
+    return f"{fact.attribute}#{PREFERENCE[fact.provenance]}@{fact.source}".encode()
 
 
 def _known(policies: Policies, profile: facts.Profile, key: OpenKey, caller: CustomerCaller, fact: SealedFact) -> Known:

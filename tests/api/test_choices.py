@@ -12,6 +12,7 @@ import pytest
 from msgspec import Struct
 
 from service.app import House, assemble
+from service.crypto.cursors import LAST
 from service.crypto.keyring import Keyring
 from service.database import Database
 from service.model.choices import replay
@@ -73,7 +74,7 @@ class Hers(Struct, frozen=True):
 
     async def replayed(self) -> Restrictions:
         async with self.database.connection() as connection:
-            events = await choices.history(connection, self.id, 1000)
+            events = [each for _, each in await choices.history(connection, self.id, LAST, 1000)]
         return replay(each.choice for each in reversed(events))
 
     async def said_no(self) -> list[str]:
@@ -387,7 +388,7 @@ async def test_who_is_enrolled_with_a_known_age_band_has_one_event_that_says_so(
         rows: list[asyncpg.Record] = await connection.fetch("SELECT * FROM choice_event")
         (id_,) = [row["id"] for row in await connection.fetch("SELECT id FROM customer")]
         held = await customers.restrictions_of(connection, keyring, [id_])
-        chosen = await choices.history(connection, id_, 10)
+        chosen = [each for _, each in await choices.history(connection, id_, LAST, 10)]
     assert [row["value"] for row in rows] == events
     assert held[id_] == replay(each.choice for each in chosen)
     assert all(row["entry"] != entry and row["acting"] == "controller" for row in rows)
@@ -397,7 +398,7 @@ async def test_the_instants_of_her_choices_only_grow(hers: Hers) -> None:
     for no in NO:
         await hers.choose(no)
     async with hers.database.connection() as connection:
-        at = [each.recorded_at for each in await choices.history(connection, hers.id, 100)]
+        at = [each.recorded_at for each in [each for _, each in await choices.history(connection, hers.id, LAST, 100)]]
     assert at == sorted(at, reverse=True)
     assert len(set(at)) == len(at)
     assert all(each <= datetime(9000, 1, 1, tzinfo=UTC) for each in at)

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
 
+from service.crypto.cursors import LAST
 from service.crypto.keyring import Keyring
 from service.database import Connection, Database
 from service.errors import KeysUnavailableError, NotGrantedError, UnauthenticatedError, WrongKindError
@@ -90,14 +91,16 @@ async def test_what_holds_is_the_replay_of_her_choices(
             await holds(connection, keyring, hers)
     async with ready.connection() as connection:
         entries = await connection.fetch("SELECT id FROM entry WHERE customer = $1 AND kind = 'choice'", hers)
-        events = await store.history(connection, hers, 1000)
+        events = [each for _, each in await store.history(connection, hers, LAST, 1000)]
     assert {row["id"] for row in entries} == {each.entry for each in events if each.method is Method.PORTAL}
 
 
 async def holds(connection: Connection, keyring: Keyring, hers: CustomerId) -> object:
     """Return what holds, which is the replay, and what whoever asks for no proof sees as well."""
     limits = (await customer_store.restrictions_of(connection, keyring, [hers]))[hers]
-    assert limits == replay(each.choice for each in reversed(await store.history(connection, hers, 1000)))
+    assert limits == replay(
+        each.choice for each in reversed([each for _, each in await store.history(connection, hers, LAST, 1000)])
+    )
     assert limits == await store.held(connection, hers)
     return limits
 

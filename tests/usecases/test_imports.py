@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 from structlog.testing import capture_logs
 
+from service.crypto.cursors import LAST
 from service.crypto.keyring import Keyring
 from service.database import Database, opened
 from service.demo.people import MAP, MAP_OF_JSON, as_csv, as_json, many, sample, sample_of_json
@@ -584,7 +585,7 @@ async def test_what_holds_after_imports_is_the_replay_of_what_they_said_of_her_a
     async with means.database.connection() as connection:
         ids = [row["id"] for row in await connection.fetch("SELECT id FROM customer")]
         held = await customers.restrictions_of(connection, means.keyring, ids)
-        said = {id_: await choices.history(connection, id_, 10) for id_ in ids}
+        said = {id_: [each for _, each in await choices.history(connection, id_, LAST, 10)] for id_ in ids}
         late = (
             "SELECT count(*) FROM choice_event e JOIN customer c ON c.id = e.customer AND e.recorded_at > c.changed_at"
         )
