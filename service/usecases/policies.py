@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -70,6 +71,7 @@ class Library:
             raise PoliciesUnavailableError("the published policies cannot be used") from None
 
 
+@lru_cache(maxsize=KEPT)  # of its input alone, so every library of this process has one and the same
 def _compiled(data: bytes, version: PolicyVersion) -> Policies:
     return compile_policies(_authentic(data, version))
 
