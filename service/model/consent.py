@@ -1,7 +1,7 @@
 """Answers and what they change. A no holds as soon as it is recorded; a yes must come after the last no."""
 
 from collections.abc import Collection, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -11,6 +11,8 @@ from service.model.catalogue import Purpose
 from service.model.facts import Sealed, Standing
 from service.model.words import Acting, Channel, EntryId, Method, PolicyVersion, PurposeId, Status
 
+RENEWAL_DUE = timedelta(days=30)
+"""So long before a consent ends its renewal is due."""
 MARKETING = "marketing"
 """The kind of purpose that a withdrawal from all marketing means."""
 

@@ -11,6 +11,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from service.model.catalogue import Catalogue, Notice, Purpose
+from service.model.consent import RENEWAL_DUE
 from service.model.facts import Restrictions, Standing
 from service.model.quiet_hours import awake
 from service.model.situation import not_paused
@@ -18,8 +19,6 @@ from service.model.snapshots import LIFE
 from service.model.words import AgeBand, Basis, Channel, PurposeId, Status
 
 YEAR = timedelta(days=365)
-SOON = timedelta(days=30)
-"""How long before its end a yes may be asked for again."""
 ADULTS_ONLY = {"profiling", "marketing", "research"}
 """Kinds of purposes for which nobody is asked who is not known to be an adult."""
 
@@ -148,7 +147,7 @@ def _wish(past: Past, material: int, now: datetime) -> Reason | None:
     if standing.notice < material and (standing.notice or status.valid):
         return Reason.NEW_SCOPE
     if status.valid:
-        ends = standing.expires_at is not None and standing.expires_at <= now + SOON
+        ends = standing.expires_at is not None and standing.expires_at <= now + RENEWAL_DUE
         return Reason.ENDS_SOON if ends else None
     if status in (Status.REFUSED, Status.WITHDRAWN):
         return None if now < standing.decided_at + YEAR else Reason.ASKED_LONG_AGO

@@ -40,7 +40,6 @@ from service.model.words import Acting, Basis, CustomerId, EntryId, Method, Pair
 from service.policy.engine import Policies
 from service.storage import access, choices, consents, customers, ledger
 
-PAGE = 100
 NO_SHARING = Allowed(Kind.SHARING, allowed=False)
 
 

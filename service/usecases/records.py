@@ -7,16 +7,20 @@ from service.crypto.framing import Part
 from service.crypto.keyring import Keyring, open_evidence
 from service.database import Database
 from service.errors import UnauthenticatedError
-from service.model.callers import Caller, CustomerCaller, ServiceCaller, actor
+from service.model.callers import Caller, CustomerCaller, OperatorCaller, ServiceCaller, actor
 from service.model.catalogue import Catalogue
 from service.model.consent import Answer
 from service.model.facts import Standing
+from service.model.identifiers import Identifier
+from service.model.ledger import LookedUp, entry
 from service.model.words import PairwiseId, PurposeId, Status
 from service.policy.engine import Policies
-from service.storage import consents, customers
+from service.storage import consents, customers, ledger
 
 LATEST = 100
 """Answers that come along with what stands."""
+SHOWN = 1000
+"""Answers that an operator is shown at most."""
 
 
 class Record(Struct, frozen=True):
@@ -80,6 +84,20 @@ async def history(  # noqa: PLR0913  what it may touch, who asks, and which page
     more = cursor(keyring, page[-1].sequence, about) if len(events) > most else None
     opened = None if key is None else keyring.open_evidence_key(found, key)
     return History([Past(e.answer, open_evidence(opened, found, e.answer)) for e in page], more)
+
+
+async def shown(database: Database, keyring: Keyring, caller: OperatorCaller, found_by: Identifier) -> list[Past]:
+    """Return a customer's latest answers and where the proof of each lies, for an operator: an entry in her ledger."""
+    async with database.transaction() as connection:
+        customer = await customers.whom(connection, keyring, caller, found_by)
+        key = await consents.evidence_key(connection, customer)
+        purposes = {spot.purpose for spot in await consents.spots_of(connection, customer)}
+        events = await consents.history(connection, customer, purposes, LAST, SHOWN)
+        now = await customers.clock(connection)
+        act = LookedUp(what="consents", reason=caller.reason)
+        await ledger.append(connection, entry(ledger.new_entry_id(now), customer, caller, now, act))
+    opened = None if key is None else keyring.open_evidence_key(customer, key)
+    return [Past(each.answer, open_evidence(opened, customer, each.answer)) for each in events]
 
 
 def _visible(catalogue: Catalogue, caller: Caller) -> list[PurposeId]:
