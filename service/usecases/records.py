@@ -51,6 +51,7 @@ async def read(
     database: Database, keyring: Keyring | None, policies: Policies, caller: Caller, customer: PairwiseId | None
 ) -> Record:
     """Return what stands and its history: all of it to the customer, to a service as far as its purposes go."""
+    _refuse_unproven(caller)
     purposes = _visible(policies.catalogue, caller)
     async with database.connection() as connection:
         found = await customers.whom(connection, keyring, caller, customer)
@@ -71,8 +72,7 @@ async def history(  # noqa: PLR0913  what it may touch, who asks, and which page
     most: int,
 ) -> History:
     """Return a page of answers, newest first; where the proof of each lies is for herself alone."""
-    if isinstance(caller, ServiceCaller | CustomerCaller) and not caller.proven:
-        raise UnauthenticatedError
+    _refuse_unproven(caller)
     purposes = _visible(policies.catalogue, caller)
     async with database.connection() as connection:
         found = await customers.whom(connection, keyring, caller, customer)
@@ -98,6 +98,11 @@ async def shown(database: Database, keyring: Keyring, caller: OperatorCaller, fo
         await ledger.append(connection, entry(ledger.new_entry_id(now), customer, caller, now, act))
     opened = None if key is None else keyring.open_evidence_key(customer, key)
     return [Past(each.answer, open_evidence(opened, customer, each.answer)) for each in events]
+
+
+def _refuse_unproven(caller: Caller) -> None:
+    if isinstance(caller, ServiceCaller | CustomerCaller) and not caller.proven:
+        raise UnauthenticatedError
 
 
 def _visible(catalogue: Catalogue, caller: Caller) -> list[PurposeId]:
