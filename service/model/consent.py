@@ -129,6 +129,27 @@ def replay(answers: Iterable[Answer], ended: Collection[UUID] = ()) -> dict[Spot
     return {spot: ground.standing for spot, ground in grounds(answers, ended).items()}
 
 
+def brought(answers: Iterable[Answer], ended: Collection[UUID] = ()) -> dict[tuple[Spot, UUID], Standing]:
+    """Return which yeses stand by which merges after these answers, beside what she answered herself.
+
+    One counts that is later than all that stood there by then, until the next no on its spot, or its merge ends.
+    """
+    own: dict[Spot, Standing] = {}
+    found: dict[tuple[Spot, UUID], Standing] = {}
+    for answer in answers:
+        spot = Spot(answer.purpose, answer.channel)
+        if answer.link is None:
+            own[spot] = standing_after(own.get(spot), answer)
+            if answer.status.no:
+                found = {place: yes for place, yes in found.items() if place[0] != spot}
+        elif answer.link not in ended:
+            yes, before = standing_after(None, answer), found.get((spot, answer.link))
+            later = before is None or before.decided_at < yes.decided_at
+            if later and latest(own.get(spot), [yes]) is yes:
+                found[spot, answer.link] = yes
+    return found
+
+
 def latest(own: Standing | None, linked: Iterable[Standing]) -> Standing | None:
     """Return what holds on one side of a merged person: what stands there, unless a later yes came by a link."""
     for yes in linked:
