@@ -2,10 +2,11 @@
 
 import asyncio
 import pwd
+import re
 import sys
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from os import getuid
 from pathlib import Path
 from typing import BinaryIO, TextIO, TypeVar
@@ -60,6 +61,7 @@ from service.worker.run import work
 Result = TypeVar("Result")
 console = Console()
 PUBLISHED = "published"
+DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 DIFFERENT = 3
 """The status of a difference; 1 is a refusal, and click's own for wrong usage is 2."""
 REJECTED = 3
@@ -71,6 +73,22 @@ WHO = click.option(
     required=True,
     help='email:..., phone:..., loyalty:... or device:...; "-" for a line of standard input, as arguments show in ps.',
 )
+
+
+class Since(click.ParamType[datetime]):
+    """A day, which counts to its end, or a time."""
+
+    name = "time"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """Return the moment from its ISO form."""
+        text = str(value)
+        try:
+            moment = datetime.fromisoformat(text if DAY.match(text) else "")
+            moment = moment.replace(tzinfo=moment.tzinfo or UTC)
+            return moment + timedelta(days=1) if DAY.fullmatch(text) else moment
+        except (ValueError, OverflowError):
+            self.fail("expected a day or a time as in ISO 8601, such as 2026-06-30 or 2026-06-30T12:00Z", param, ctx)
 
 
 class Answered(Struct, frozen=True):
@@ -181,6 +199,7 @@ def suppressions_() -> None:
 @click.option("--purpose", help="What they refused.")
 @click.option("--all", "everything", is_flag=True, help="They refused everything that rests on consent.")
 @click.option("--region", help="Where phone numbers without a country code are from, such as GB.")
+@click.option("--since", type=Since(), help="When they were listed: a day that is over, or a time; UTC unless it says.")
 @click.option("--rejects", type=click.Path(path_type=Path), help="Where rejected lines go (FILE.rejects.csv).")
 @click.option("--reason", required=True, help="Why; it is kept in the ledger.")
 @click.pass_obj
@@ -192,16 +211,20 @@ def suppressions_import(  # noqa: PLR0913  one for each option
     *,
     everything: bool,
     region: str | None,
+    since: datetime | None,
     rejects: Path | None,
     reason: str,
 ) -> None:
     """Leave alone whoever stands in FILE, one identifier to a line; who is a customer is refused it at once.
 
+    With --since whoever was listed before is refused again what she allowed until then, and what she allowed later
+    stands. Without it, who was listed before stays as she is, since nobody knows whether the list or her yes is later.
+
     Plain identifiers, not hashes: one made elsewhere cannot be compared with our keyed index. Only that index is kept.
     """
     if everything == bool(purpose):
         raise click.UsageError("say --purpose or --all")
-    wanted = Wanted(IdentifierKind(kind), PurposeId(purpose or EVERYTHING), region)
+    wanted = Wanted(IdentifierKind(kind), PurposeId(purpose or EVERYTHING), region, since)
 
     async def bring(database: Database, keyring: Keyring) -> str:
         in_force = await policies.Library(database).current()

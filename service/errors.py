@@ -375,6 +375,12 @@ class ImportFileError(OperatorError):
     code = "import-file"
 
 
+class ListedAheadError(OperatorError):
+    """A list of people to be left alone is said to be of a time that has not come."""
+
+    code = "listed-ahead"
+
+
 class KeyFileError(OperatorError):
     """A file with public keys cannot be used."""
 

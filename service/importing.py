@@ -116,9 +116,15 @@ async def leave_alone_file(means: Means, wanted: Wanted, file: Path, rejects: Pa
             lines(source, "utf-8"),
             reject=rejects_into(refused),
         )
-    said = f"{summary.read} identifiers: {summary.new} left alone from now on, {summary.unchanged} were already"
+    said = f"{summary.read} identifiers: {summary.new} left alone from now on"
+    said += f", {summary.renewed} again" if summary.renewed else ""
+    said += f", {summary.unchanged} were already"
     said += f", {summary.rejected} rejected" + (f" (see {rejected})" if summary.rejected else "")
-    return f"{said}; refused for {summary.customers} customers" if summary.customers else said
+    said += f"; refused for {summary.customers} customers" if summary.customers else ""
+    if not summary.allowing:
+        return said
+    why = "given after that" if wanted.since else "if they gave it before they were listed, say --since"
+    return f"{said}; {summary.allowing} customers have a yes that stands: {why}"
 
 
 def _rows(source: BinaryIO, file: Path, columns: Columns, unseen: set[str]) -> Iterator[sheet.Row | sheet.Reject]:

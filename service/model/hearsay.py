@@ -67,6 +67,8 @@ class Stood(Struct, frozen=True):
 
     standing: Mapping[CustomerId, Mapping[Spot, Standing]]
     marks: Mapping[CustomerId, Collection[Mark]]
+    last: Mapping[tuple[CustomerId, Spot], Mark]
+    """What the same system's files said last."""
     undated: Collection[tuple[CustomerId, Spot]]
     """Where a no stands of which nobody knows when she said it."""
 
@@ -83,8 +85,30 @@ class Stood(Struct, frozen=True):
         ``beside``: everybody who claims the same identifier: a yes of one is no yes where another said no.
         """
         known = self.marks.get(customer, ())
-        counts = ((each, self._counted(customer, each, beside, suppressed)) for each in heard)
-        return tuple(counted for each, counted in counts if each.mark not in known and counted.mark not in known)
+        found: list[Heard] = []
+        for each in heard:
+            counted = self._counted(customer, each, beside, suppressed)
+            if each.no and each.given_at is None:
+                # Only its place among what was said tells a new no without a date from the one before.
+                new = self.last.get((customer, each.spot)) != each.mark
+            else:
+                new = each.mark not in known and counted.mark not in known
+            if new:
+                found.append(counted)
+            elif self._takes_back(customer, each):
+                found.append(each.doubtful)
+        return tuple(found)
+
+    def _takes_back(self, customer: CustomerId, heard: Heard) -> bool:
+        """Whether the system says no longer that she said no, and she says yes: if it says no again, that is a new no.
+
+        It is then kept that it said so, though it said the same at some time before.
+        """
+        last, stands = self.last.get((customer, heard.spot)), self.standing.get(customer, {}).get(heard.spot)
+        if heard.no or last is None or stands is None:
+            return False
+        _, status, _, given_at = last
+        return status in NOES and given_at is None and stands.status.valid
 
     def _counted(
         self,

@@ -53,6 +53,8 @@ class Answered(Act, frozen=True, omit_defaults=True, tag="consent"):
     given_at: str
     reason: str = ""
     """Why, where an operator acted."""
+    renewed: int = 0
+    """How many more were left alone already, and were listed again."""
 
 
 class AnsweredWidely(Act, frozen=True, omit_defaults=True, tag="consent-wide"):
@@ -152,6 +154,8 @@ class Suppressed(Act, frozen=True, omit_defaults=True, tag="suppression"):
     why: str
     reason: str = ""
     """Why, where an operator acted."""
+    renewed: int = 0
+    """How many more were left alone already, and were listed again."""
 
 
 class SuppressedHer(Act, frozen=True, omit_defaults=True, tag="suppressed-her"):

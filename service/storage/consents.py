@@ -4,11 +4,13 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 import msgspec
+import structlog
 from asyncpg import Record
 from msgspec import Struct, structs
 
 from service.crypto.keyring import Keyring, OpenKey, standing_parts
 from service.database import Connection
+from service.errors import IntegrityError
 from service.model.consent import Answer, Evidence, Shown, Spot, latest, standing_after
 from service.model.facts import CustomerKey, Sealed, Standing
 from service.model.words import Channel, CustomerId, PurposeId, Status
@@ -16,6 +18,7 @@ from service.storage import links
 from service.storage.statements import statements
 
 SQL = statements(__file__)
+log = structlog.get_logger()
 
 
 class Event(Struct, frozen=True):
@@ -140,19 +143,27 @@ async def evidence_key(connection: Connection, customer: CustomerId) -> Customer
 
 async def evidence_keys(
     connection: Connection, keyring: Keyring, customers: Iterable[CustomerId]
+) -> dict[CustomerId, OpenKey | None]:
+    """Return the keys that seal what proves these customers' consents, open; None for one that does not open."""
+    opened: dict[CustomerId, OpenKey | None] = {}
+    for row in await connection.fetch(SQL["evidence_keys"], list(customers)):
+        wrapped = CustomerKey(row["id"], row["epoch"], Sealed(row["wrapped"]))
+        try:
+            opened[row["customer"]] = keyring.open_evidence_key(row["customer"], wrapped)
+        except IntegrityError:
+            opened[row["customer"]] = None
+            log.error("alarm: a customer's evidence key does not open", customer=str(row["customer"]))  # noqa: TRY400  no traceback
+    return opened
+
+
+async def new_evidence_keys(
+    connection: Connection, keyring: Keyring, customers: Iterable[CustomerId]
 ) -> dict[CustomerId, OpenKey]:
-    """Return the keys that seal what proves these customers' consents, open; makes those that are missing."""
-    wanted = list(customers)
-    opened = {
-        row["customer"]: keyring.open_evidence_key(
-            row["customer"], CustomerKey(row["id"], row["epoch"], Sealed(row["wrapped"]))
-        )
-        for row in await connection.fetch(SQL["evidence_keys"], wanted)
-    }
-    made = {customer: keyring.new_evidence_key(customer) for customer in wanted if customer not in opened}
+    """Make evidence keys for customers who have none; returns them, open."""
+    made = {customer: keyring.new_evidence_key(customer) for customer in customers}
     rows = [(customer, key.id, key.epoch, key.wrapped.data) for customer, (key, _) in made.items()]
     await connection.executemany(SQL["put_evidence_key"], rows)
-    return opened | {customer: key for customer, (_, key) in made.items()}
+    return {customer: key for customer, (_, key) in made.items()}
 
 
 async def put_evidence_key(connection: Connection, customer: CustomerId, key: CustomerKey) -> None:

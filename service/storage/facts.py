@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import structlog
 from msgspec import Struct
@@ -15,6 +16,7 @@ from service.crypto.keyring import (
     Mac,
     OpenKey,
     fact_labels,
+    link_parts,
     linked_standing_parts,
     restriction_parts,
     standing_parts,
@@ -37,6 +39,7 @@ from service.model.facts import (
     restrictions_from,
     sides_of,
 )
+from service.model.links import Link
 from service.model.situation import Asked
 from service.model.words import (
     AttributeId,
@@ -267,13 +270,24 @@ def _standing(
         if customer in person and _holds(keyring, version, digest, own, standing_parts(customer, own)):
             stands[customer][own.purpose, own.channel] = own
     for customer, link, origin, version, digest, *values in row["linked"] or ():
-        yes = _standing_of(values)
+        yes = _standing_of(values[:7])
         parts = linked_standing_parts(customer, link, origin, yes)
-        # Every yes that came by a link needs proof, and the link.
-        if {customer, origin} <= person and yes.status.valid and _holds(keyring, version, digest, yes, parts):
+        # Every yes that came by a link needs proof, and the very link by which it came.
+        proven = yes.status.valid and _holds(keyring, version, digest, yes, parts)
+        if proven and {customer, origin} <= person and _live(keyring, link, {customer, origin}, values[7:]):
             spot = yes.purpose, yes.channel
             stands[customer][spot] = latest(stands[customer].get(spot), [yes]) or yes
     return stands
+
+
+def _live(keyring: Keyring, id_: UUID, ends: set[CustomerId], values: Sequence[Any]) -> bool:
+    """Whether a link that the database says has not ended is ours, and between these two."""
+    one, other, said, made_at, version, digest = values
+    live = Link(id=id_, one=one, other=other, said=said, made_at=made_at)
+    if live.pair != ends or not _proven(keyring, version, digest, link_parts(live)):
+        log.error("alarm: a link by which a yes came does not carry our MAC", link=str(id_))
+        return False
+    return True
 
 
 def _standing_of(values: Sequence[Any]) -> Standing:

@@ -27,8 +27,10 @@ SELECT clock_timestamp() AS now,
               WHERE s.customer = ANY(person.ids) AND s.purpose = $3 AND s.channel = $4) AS standing,
        CASE WHEN cardinality(person.ids) > 1 THEN
        ARRAY(SELECT row(y.customer, y.link, y.origin, y.mac_version, y.mac, y.purpose, y.channel, y.status, y.notice,
-                        y.explicit, y.decided_at, y.expires_at)
+                        y.explicit, y.decided_at, y.expires_at,
+                        l.one, l.other, l.said, l.made_at, l.mac_version, l.mac)
                FROM linked_consent y
+               JOIN link l ON l.id = y.link AND l.ended_at IS NULL
               WHERE y.customer = ANY(person.ids) AND y.purpose = $3 AND y.channel = $4) END AS linked,
        -- Of each attribute and provenance the newest: nothing but its date tells one from another in a decision.
        ARRAY(SELECT DISTINCT ON (f.attribute, f.provenance)
@@ -99,8 +101,10 @@ SELECT clock_timestamp() AS now,
               WHERE s.customer = ANY(person.ids)) AS standing,
        CASE WHEN cardinality(person.ids) > 1 THEN
        ARRAY(SELECT row(y.customer, y.link, y.origin, y.mac_version, y.mac, y.purpose, y.channel, y.status, y.notice,
-                        y.explicit, y.decided_at, y.expires_at)
+                        y.explicit, y.decided_at, y.expires_at,
+                        l.one, l.other, l.said, l.made_at, l.mac_version, l.mac)
                FROM linked_consent y
+               JOIN link l ON l.id = y.link AND l.ended_at IS NULL
               WHERE y.customer = ANY(person.ids)) END AS linked,
        ARRAY(SELECT row(f.customer, f.attribute, f.provenance, f.source, f.as_of, f.revision, f.key, f.sealed,
                         f.confidence, f.derived_from)

@@ -17,11 +17,15 @@ async def stood(connection: Connection, customers: Collection[CustomerId], origi
     """Return what stands for these customers, and what this system said of them before."""
     wanted = list(customers)
     marks: defaultdict[CustomerId, set[Mark]] = defaultdict(set)
+    last: dict[tuple[CustomerId, Spot], Mark] = {}
     for row in await connection.fetch(SQL["marks"], wanted, origin):
         spot = Spot(PurposeId(row["purpose"]), Channel(row["channel"]))
-        marks[row["customer"]].add((spot, Status(row["status"]), row["notice"], row["given_at"]))
+        mark = spot, Status(row["status"]), row["notice"], row["given_at"]
+        marks[row["customer"]].add(mark)
+        if row["heard"]:
+            last[row["customer"], spot] = mark
     undated = {
         (row["customer"], Spot(PurposeId(row["purpose"]), Channel(row["channel"])))
         for row in await connection.fetch(SQL["undated"], wanted)
     }
-    return Stood(await standing_of_many(connection, wanted), marks, undated)
+    return Stood(await standing_of_many(connection, wanted), marks, last, undated)

@@ -1,8 +1,12 @@
 -- name: marks
--- What one system said before that these customers answered; without a date, where it knew none.
-SELECT DISTINCT customer, purpose, channel, status, notice, nullif(given_at, recorded_at) AS given_at
-  FROM consent_event
- WHERE customer = ANY($1::uuid[]) AND actor = $2;
+-- What one system said before that these customers answered, oldest first; without a date, where it knew none.
+-- Not all of it was heard of in a file: what a service sent itself is known again by its date, and is nobody's hearsay.
+SELECT e.customer, e.purpose, e.channel, e.status, e.notice, nullif(e.given_at, e.recorded_at) AS given_at,
+       n.kind = 'import' AS heard
+  FROM consent_event e
+  LEFT JOIN entry n ON n.id = e.entry
+ WHERE e.customer = ANY($1::uuid[]) AND e.actor = $2
+ ORDER BY e.customer, e.sequence;
 
 -- name: undated
 -- Where a no stands for these customers that came in from a file without a date.

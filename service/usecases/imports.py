@@ -64,6 +64,7 @@ FORGOTTEN = "asked to be forgotten"
 NOBODY = "without an identifier nobody can be found by this row, and her no could not be kept"
 KEYLESS = "this customer's key is gone, as after erasure, or does not open"
 NOT_HERS = "this customer said that this {} is not hers; the rest of the row is in"
+SHUT = "the key that seals what proves her answers does not open, so a yes cannot be kept; the rest of the row is in"
 UNPROVEN = "what this customer forbids is gone or does not carry our MAC, so her age band cannot be kept"
 
 Outcome = Literal["created", "updated", "linked", "suppressed", "unchanged", "rejected"]
@@ -332,6 +333,8 @@ class _Ground(Struct, frozen=True):
     disowned: set[tuple[CustomerId, IdentifierKind, bytes]]
     """What they said is not theirs."""
     keys: dict[CustomerId, OpenKey]
+    proofs: dict[CustomerId, OpenKey | None]
+    """The keys that seal what proves their answers, where a row has any proof; None for one that does not open."""
     limits: dict[CustomerId, Restrictions]
     """What holds for them, as far as it carries our MAC."""
     dates: dict[tuple[CustomerId, AttributeId, Provenance], datetime]
@@ -370,6 +373,7 @@ async def _ground(connection: Connection, run: _Run, group: list[_Arrival]) -> _
     sharing = await customers.claimants(connection, keyring, asked) if asked else {}
     concerned = {each.customer for each in known.values()}.union(*claims.values(), *sharing.values())
     concerned = await customers.line_up(connection, concerned)
+    evident = any(heard.evidence for each in group for heard in each.draft.answers)
     claimed = await customers.identifiers_of(connection, concerned)
     in_use = {each.found for each in claimed if each.disowned_at is None}
     return _Ground(
@@ -379,6 +383,7 @@ async def _ground(connection: Connection, run: _Run, group: list[_Arrival]) -> _
         hers={(each.customer, *each.found) for each in claimed if each.disowned_at is None},
         disowned={(each.customer, *each.found) for each in claimed if each.disowned_at is not None},
         keys=await customers.open_keys(connection, keyring, concerned),
+        proofs=await consents.evidence_keys(connection, keyring, concerned) if evident else {},
         limits=await customers.restrictions_of(connection, keyring, concerned),
         dates=await facts.dates(connection, concerned, source),
         suppressed=await suppressions.among(connection, wanted | in_use),
@@ -433,8 +438,20 @@ def _landing(run: _Run, ground: _Ground, arrival: _Arrival, customer: CustomerId
     landing = _Landing(arrival, customer, outcome, key, hearing=_hearing(run, ground, arrival, customer))
     if before and before.newer_than(arrival.draft):
         # Her answers have dates of their own, and count by these.
-        return structs.replace(landing, outcome=_changed(landing), remembered=False)
-    return _profiled(run, ground, landing)
+        return _kept(ground, structs.replace(landing, outcome=_changed(landing), remembered=False))
+    return _kept(ground, _profiled(run, ground, landing))
+
+
+def _kept(ground: _Ground, landing: _Landing) -> _Landing:
+    """Return a landing without a yes of which the proof cannot be sealed, and try the row anew another time."""
+    answers, customer = landing.hearing.answers, landing.customer
+    shut = customer in ground.proofs and ground.proofs[customer] is None
+    if not shut or not any(each.status.valid for each in answers):
+        return landing
+    hearing = structs.replace(landing.hearing, answers=tuple(each for each in answers if not each.status.valid))
+    left = structs.replace(landing, hearing=hearing, remembered=False)
+    refused = "; ".join(each for each in (landing.refused, SHUT) if each)
+    return structs.replace(left, outcome="rejected" if _changed(left) == "unchanged" else left.outcome, refused=refused)
 
 
 def _profiled(run: _Run, ground: _Ground, landing: _Landing) -> _Landing:
@@ -558,7 +575,9 @@ async def _write(connection: Connection, run: _Run, ground: _Ground, landings: l
     await sources.put_all(
         connection, run.columns.origin, [_record(run, to, customer) for customer, to in mine if to.remembered]
     )
-    await _write_answers(connection, run, [(each, changes[each.customer].now) for each in touched if _speaks(each)])
+    await _write_answers(
+        connection, run, ground, [(each, changes[each.customer].now) for each in touched if _speaks(each)]
+    )
     new = [each for to in landings for each in to.hearing.suppressions]
     await suppressions.put_all(connection, new)
     entries = [entry(each.entry, each.customer, run.means.caller, ground.now, each.act) for each in touched]
@@ -613,11 +632,13 @@ def _age(band: AgeBand, change: customers.Change | None, line: Entry) -> Chosen:
     )
 
 
-async def _write_answers(connection: Connection, run: _Run, speaking: list[tuple[_Touched, datetime]]) -> None:
+async def _write_answers(
+    connection: Connection, run: _Run, ground: _Ground, speaking: list[tuple[_Touched, datetime]]
+) -> None:
     """Write what customers answered, her refusals of the time before she was anybody here first."""
     keyring, caller, version = run.means.keyring, actor(run.means.caller), run.means.policies.version
     evident = {each.customer for each, _ in speaking if any(heard.evidence for heard in each.heard)}
-    keys = await consents.evidence_keys(connection, keyring, evident) if evident else {}
+    keys = ground.proofs | await consents.new_evidence_keys(connection, keyring, sorted(evident - ground.proofs.keys()))
     said: list[tuple[CustomerId, Answer]] = []
     for each, at in speaking:
         recording = Recording(caller, at, version, each.entry)

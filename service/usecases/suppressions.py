@@ -1,14 +1,15 @@
 """Leaving people alone by their identifiers, whether or not they are anybody here."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from datetime import datetime
 from itertools import islice
 
 from msgspec import Struct
 
 from service.crypto.keyring import Keyring
 from service.database import Connection, Database
-from service.errors import NotConsentBasedError, ServiceError, UnknownPurposeError
+from service.errors import ListedAheadError, NotConsentBasedError, ServiceError, UnknownPurposeError
 from service.model.callers import OperatorCaller, actor
 from service.model.columns import EXPECTED
 from service.model.consent import Answer
@@ -34,17 +35,24 @@ class Wanted(Struct, frozen=True):
     purpose: PurposeId
     region: str | None = None
     """Where phone numbers without a country code are from."""
+    since: datetime | None = None
+    """When they were listed: a yes until then is refused again. None: nobody knows, and of who was listed before
+    nothing changes."""
 
 
 class Summary(Struct, frozen=True, kw_only=True):
-    """What became of the lines: every one that says something is in exactly one of the next three counts."""
+    """What became of the lines: every one that says something is in exactly one of the next four counts."""
 
     read: int = 0
     new: int = 0
+    renewed: int = 0
+    """Listed before, and again later."""
     unchanged: int = 0
     rejected: int = 0
     customers: int = 0
     """Who are customers already, and for whom it is refused from now on."""
+    allowing: int = 0
+    """Who are customers, and have a yes that stands all the same: she gave it after she was listed."""
 
 
 async def leave_alone(  # noqa: PLR0913  what it may touch, on whose word, and what is wanted
@@ -59,9 +67,11 @@ async def leave_alone(  # noqa: PLR0913  what it may touch, on whose word, and w
 ) -> Summary:
     """Keep out whoever has one of these identifiers, one to a line; run it again and nothing happens twice.
 
-    Of a customer who has one, whatever she did not refuse herself is refused. Raises for a purpose without consent.
+    Of a customer who has one, whatever she did not refuse herself is refused, but for a yes after she was listed.
+    Raises for a purpose without consent, and for a list of the future.
     """
     _refuse_purpose(policies, wanted.purpose)
+    await _refuse_ahead(database, wanted.since)
     total = Summary()
     numbered = iter(enumerate(lines, start=1))
     while batch := list(islice(numbered, BATCH)):
@@ -87,6 +97,13 @@ def _refuse_purpose(policies: Policies, purpose: PurposeId) -> None:
         raise UnknownPurposeError(f"{purpose} is not in the catalogue")
     if policies.catalogue.purposes[purpose].basis is not Basis.CONSENT:
         raise NotConsentBasedError(f"{purpose} does not rest on consent, so there is nothing to refuse")
+
+
+async def _refuse_ahead(database: Database, since: datetime | None) -> None:
+    """Refuse a list of the future: it would refuse what she has yet to say."""
+    async with database.connection() as connection:
+        if since is not None and since > await customers.clock(connection):
+            raise ListedAheadError(f"{since.isoformat()} has not come yet; of today's list say the time as well")
 
 
 def _read(keyring: Keyring, wanted: Wanted, batch: list[tuple[int, str]]) -> tuple[list[Found], list[Reject]]:
@@ -127,19 +144,45 @@ async def _land(
     await customers.hold(connection, {digest for _, digest in asked})
     there = await suppressions.among(connection, asked)
     now = await customers.clock(connection)
-    already = {each.found for these in there.values() for each in these if each.purpose == wanted.purpose}
-    new = [Suppression(kind, digest, Why.OPTED_OUT, wanted.purpose, now) for kind, digest in sorted(asked - already)]
-    claims = await customers.claimants(connection, keyring, [each.found for each in new])
-    sharing = {customer for claimants in claims.values() for customer in claimants}
-    reached = sorted(await customers.line_up(connection, sharing))
-    entries = await _refuse(connection, keyring, policies, caller, new[:1], reached)
-    await suppressions.put_all(connection, new)
-    if new:
+    before = {each.found: each for these in there.values() for each in these if each.purpose == wanted.purpose}
+    renewed = {each.found for each in before.values() if _later(wanted.since, each)}
+    listed = [
+        Suppression(kind, digest, Why.OPTED_OUT, wanted.purpose, wanted.since or now)
+        for kind, digest in sorted((asked - before.keys()) | renewed)
+    ]
+    claims = await customers.claimants(connection, keyring, asked)
+    everybody = sorted(await customers.line_up(connection, set().union(*claims.values())))
+    sharing = {customer for each in listed for customer in claims.get(each.found, ())}
+    reached = sorted(sharing | await customers.linked(connection, sharing))
+    entries = await _refuse(connection, keyring, policies, caller, listed[:1], reached)
+    refused, new = len(entries), len(listed) - len(renewed)
+    await suppressions.put_all(connection, listed)
+    if listed:
         purposes = [str(wanted.purpose)] if wanted.purpose else []
-        act = Suppressed(wanted.kind, purposes, len(new), Why.OPTED_OUT, caller.reason)
+        act = Suppressed(wanted.kind, purposes, new, Why.OPTED_OUT, caller.reason, len(renewed))
         entries.append(entry(ledger.new_entry_id(now), None, caller, now, act))
     await ledger.append_all(connection, entries)
-    return Summary(new=len(new), unchanged=len(found) - len(new), customers=len(entries) - bool(new))
+    return Summary(
+        new=new,
+        renewed=len(renewed),
+        unchanged=len(found) - len(listed),
+        customers=refused,
+        allowing=await _allowing(connection, wanted.purpose, everybody),
+    )
+
+
+def _later(since: datetime | None, before: Suppression) -> bool:
+    """Whether whoever was listed before was listed again after that. Who asked to be forgotten stays out anyway."""
+    return since is not None and before.why is Why.OPTED_OUT and before.since < since
+
+
+async def _allowing(connection: Connection, purpose: PurposeId, among: Collection[CustomerId]) -> int:
+    """Return how many of these customers have a yes that stands, to this purpose or, for EVERYTHING, to any."""
+    standing = await consents.standing_of_many(connection, among)
+    return sum(
+        any(each.status.valid and purpose in (EVERYTHING, each.purpose) for each in spots.values())
+        for spots in standing.values()
+    )
 
 
 async def _refuse(

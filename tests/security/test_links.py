@@ -11,13 +11,16 @@ from service.crypto.keyring import Keyring
 from service.database import Database
 from service.errors import IntegrityError
 from service.model.callers import ServiceCaller
+from service.model.situation import everybody
 from service.model.words import AttributeId, PairwiseId, PolicyVersion, Status
+from service.policy.decide import decide
 from service.policy.engine import Policies
+from service.storage import facts
 from service.usecases import merges
 from service.usecases.releases import Gate, Wanted, release
 from tests.conftest import OPERATOR, Template
 from tests.consistency.test_release_and_withdrawal import heedless
-from tests.merging import SHOP, SPOTS, Side, World
+from tests.merging import ATTRIBUTES, SHOP, SPOTS, Side, World
 from tests.security.test_flipped_rows import for_a_moment
 
 WEB = SPOTS[0]
@@ -131,6 +134,58 @@ async def test_a_yes_by_a_link_counts_only_while_its_origin_is_the_same_person(
     await owner.execute("INSERT INTO linked_consent SELECT * FROM kept")
     await people.world.merge(lone, people.one)
     assert not {each for each in await lone.allowed() if each[1] == WEB[0]}
+
+
+async def test_a_yes_by_a_link_that_ended_counts_by_no_other_link_of_the_same_two(
+    people: People, owner: asyncpg.Connection
+) -> None:
+    lone = await people.world.newcomer()
+    await lone.tell("first_name", b'"Abbie"')
+    link = await people.world.merge(lone, people.third)
+    await people.third.say(Status.GIVEN)
+    await owner.execute("CREATE TEMPORARY TABLE ended AS SELECT * FROM linked_consent")
+    await people.world.unmerge(link)
+    again = await people.world.merge(lone, people.third)
+    await owner.execute("INSERT INTO linked_consent SELECT * FROM ended")
+    assert not await opened(lone)
+    # The control: the same yes by the link that is live.
+    await people.third.say(Status.GIVEN)
+    assert await opened(lone)
+    await owner.execute("CREATE TEMPORARY TABLE ours AS SELECT * FROM link")
+    for bent in (
+        "ended_at = now()",
+        "mac = decode(repeat('00', 32), 'hex')",
+        "said = NOT said",
+        "made_at = made_at - interval '1 day'",
+        "one = least(one, $2), other = greatest(one, $2)",
+    ):
+        await owner.execute(f"UPDATE link SET {bent} WHERE id = $1 AND $2::uuid IS NOT NULL", again, people.one.id)  # noqa: S608  ours
+        assert not await opened(lone), bent
+        await owner.execute(
+            "UPDATE link l SET one = o.one, other = o.other, said = o.said, made_at = o.made_at, "
+            "ended_at = o.ended_at, mac = o.mac FROM ours o WHERE o.id = l.id"
+        )
+        assert await opened(lone)
+    # Nor does it count when an ended link is said to be live.
+    await owner.execute("DELETE FROM linked_consent WHERE link = $1", again)
+    await owner.execute("UPDATE link SET ended_at = now() WHERE id = $1", again)
+    await owner.execute("UPDATE link SET ended_at = NULL, ended_by = '' WHERE id = $1", link)
+    assert not await opened(lone)
+
+
+async def opened(side: Side) -> bool:
+    """Whether anything of hers may leave for what she was asked, by a release and by what is shown of her alike."""
+    world = side.world
+    async with world.database.connection() as connection:
+        profile = await facts.read_profile(connection, world.keyring, side.id)
+    released = {each[:3] for each in await side.allowed() if each[1] == WEB[0]}
+    shown = {
+        (asked.service, asked.purpose, asked.channel)
+        for asked in everybody(world.policies.catalogue)
+        if asked.purpose == WEB[0] and decide(world.policies, asked, ATTRIBUTES, profile.facts_for(asked)).permits
+    }
+    assert shown == released
+    return bool(released)
 
 
 async def test_links_that_were_removed_or_bent_are_not_acted_on(people: People, owner: asyncpg.Connection) -> None:

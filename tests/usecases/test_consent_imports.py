@@ -18,7 +18,14 @@ from structlog.testing import capture_logs
 
 from service.crypto.keyring import Keyring, Mac, open_evidence, standing_parts
 from service.database import Database
-from service.errors import NotConsentBasedError, NotGrantedError, ServiceError, UnknownChannelError, UnknownPurposeError
+from service.errors import (
+    ListedAheadError,
+    NotConsentBasedError,
+    NotGrantedError,
+    ServiceError,
+    UnknownChannelError,
+    UnknownPurposeError,
+)
 from service.importing import lines
 from service.model.callers import OperatorCaller
 from service.model.columns import Columns, read_columns
@@ -242,6 +249,49 @@ async def test_any_service_may_bring_a_no(means: Means) -> None:
     assert await status(means, "ann@example.com") is Status.REFUSED
 
 
+SPOILT = "UPDATE evidence_key SET wrapped = set_byte(wrapped, 20, get_byte(wrapped, 20) # 1) WHERE customer = $1"
+SHUT = "the key that seals what proves her answers does not open, so a yes cannot be kept; the rest of the row is in"
+
+
+async def spoil(database_url: str, customer: CustomerId) -> None:
+    """Make a customer's evidence key one that does not open, or, the second time, one that does."""
+    connection = await asyncpg.connect(database_url)
+    try:
+        assert await connection.execute(SPOILT, customer) == "UPDATE 1"
+    finally:
+        await connection.close()
+
+
+async def test_a_key_of_evidence_that_does_not_open_costs_only_her_yes(means: Means, database_url: str) -> None:
+    await bring(means, person("ann", calls="yes", **PROVEN), person("bo", calls="yes", **PROVEN))
+    [ann] = await whose(means, "ann@example.com")
+    await spoil(database_url, ann)
+    later = {"at": "2026-04-01", "text": "2", "proof": "9"}
+    with capture_logs() as said:
+        summary, rejects = await bring(
+            means,
+            person("ann", news="yes", calls="stopped", **later),
+            person("bo", news="yes", calls="stopped", **later),
+            person("cy", news="yes", **later),
+        )
+    assert summary == Summary(read=3, created=1, updated=2, given=2, refused=2)
+    assert rejects == [Reject(2, "", SHUT)]
+    assert [(each["event"], each["customer"]) for each in said if each["event"].startswith("alarm")] == [
+        ("alarm: a customer's evidence key does not open", str(ann))
+    ]
+    assert await status(means, "ann@example.com") is None
+    assert await status(means, "ann@example.com", CALLS) is Status.WITHDRAWN
+    assert await status(means, "bo@example.com") is Status.GIVEN
+    async with means.database.connection() as connection:
+        sealed = await connection.fetch("SELECT customer = $1 FROM consent_event WHERE evidence IS NULL", ann)
+    assert [row[0] for row in sealed] == [True]
+    # Alone, it is a rejected row and no more; and once her key opens, the same row lands.
+    alone = person("ann", news="yes", **later)
+    assert await bring(means, alone) == (Summary(read=1, rejected=1), [Reject(2, "", SHUT)])
+    await spoil(database_url, ann)
+    assert (await bring(means, alone))[0] == Summary(read=1, updated=1, given=1)
+
+
 # --- a no -----------------------------------------------------------------------------------------------------
 
 
@@ -306,6 +356,54 @@ async def her_own_yes(api: Api, mail: str) -> None:
     shop = (await api.post("/v1/customers", "shop", {"identifiers": {"email": mail}, "age_band": "adult"}))["customer"]
     yes = {"purpose": NEWS.purpose, "channel": "email", "answer": "given", "notice": 2, **PROOF}
     await api.post(f"/v1/customers/{shop}/consents", "shop", yes)
+
+
+@pytest.mark.parametrize("between", ["yes", "maybe"])
+async def test_a_no_without_a_date_counts_anew_each_time_after_the_system_said_otherwise(
+    means: Means, api: Api, between: str
+) -> None:
+    await bring(means, person("ann", name="Ann"), columns=PROFILES)
+    no, other = person("ann", news="stopped"), person("ann", news=between)
+    await bring(means, no)
+    for _ in range(3):
+        await her_own_yes(api, "ann@example.com")
+        await bring(means, other)
+        assert await status(means, "ann@example.com") is Status.GIVEN
+        assert (await bring(means, no))[0] == Summary(read=1, updated=1, refused=1)
+        assert await status(means, "ann@example.com") is Status.WITHDRAWN
+        before = await everything(means)
+        for again in (no, other, no, other):
+            assert (await bring(means, again))[0] == Summary(read=1, unchanged=1)
+        assert await everything(means) == before, "where no yes stands there is nothing to be said anew"
+
+
+async def test_a_yes_with_a_date_makes_the_next_no_without_one_a_new_one(means: Means, api: Api) -> None:
+    no, yes = person("ann", news="stopped"), person("ann", news="yes", **PROVEN)
+    await bring(means, yes)
+    for _ in range(3):
+        await bring(means, no)
+        assert await status(means, "ann@example.com") is Status.WITHDRAWN
+        await her_own_yes(api, "ann@example.com")
+        await bring(means, yes)
+        assert await status(means, "ann@example.com") is Status.GIVEN
+
+
+async def test_a_no_without_a_date_that_the_system_said_last_does_not_come_again(means: Means, api: Api) -> None:
+    await bring(means, person("ann", name="Ann"), columns=PROFILES)
+    await bring(means, person("ann", news="stopped"))
+    await her_own_yes(api, "ann@example.com")
+    for again in ({"phone": "07700 900123"}, {"calls": "no"}, {}):
+        await bring(means, person("ann", news="stopped", **again))
+        assert await status(means, "ann@example.com") is Status.GIVEN
+
+
+async def test_what_she_says_at_a_service_is_not_what_its_export_said(means: Means, api: Api) -> None:
+    shop = structs.replace(MAILER, source=None)
+    await bring(means, person("ann", name="Ann"), columns=PROFILES)
+    await bring(means, person("ann", news="stopped"), columns=shop)
+    await her_own_yes(api, "ann@example.com")
+    await bring(means, person("ann", news="stopped", phone="07700 900123"), columns=shop)
+    assert await status(means, "ann@example.com") is Status.GIVEN
 
 
 async def test_a_no_reaches_everybody_who_shares_her_address(means: Means) -> None:
@@ -588,10 +686,10 @@ async def waiting(holder: "asyncpg.Connection[asyncpg.Record]", so_many: int) ->
 
 
 async def left_alone(
-    means: Means, text: str, purpose: str = EVERYTHING, kind: str = "email"
+    means: Means, text: str, purpose: str = EVERYTHING, kind: str = "email", since: datetime | None = None
 ) -> tuple[Any, list[Reject]]:
     rejects: list[Reject] = []
-    wanted = Wanted(IdentifierKind(kind), PurposeId(purpose), "GB")
+    wanted = Wanted(IdentifierKind(kind), PurposeId(purpose), "GB", since)
     caller = OperatorCaller("tests", "a list of our old agency")
     read = text.splitlines(keepends=True)
     made = await leave_alone(means.database, means.keyring, means.policies, caller, wanted, read, reject=rejects.append)
@@ -612,6 +710,46 @@ async def test_a_list_keeps_out_who_is_nobody_yet_and_refuses_for_who_is_a_custo
     assert await kept(means, "ann@example.com", "bo@example.com") == {
         mail: {""} for mail in ("ann@example.com", "bo@example.com")
     }
+
+
+async def test_who_is_listed_again_after_a_yes_of_her_own_is_refused_again(means: Means, api: Api) -> None:
+    both = "ann@example.com\nbo@example.com\ncy@example.com"
+    for mail in both.split():
+        await her_own_yes(api, mail)
+    await left_alone(means, both, NEWS.purpose)
+    for mail in ("ann@example.com", "bo@example.com"):
+        await her_own_yes(api, mail)
+    june = datetime.fromisoformat(await now(means))
+    await her_own_yes(api, "bo@example.com")
+    # Without a date nobody knows whether the list or the yes is the later: it is told, and nothing changes.
+    before = await everything(means)
+    made, _ = await left_alone(means, both, NEWS.purpose)
+    assert (made.new, made.unchanged, made.customers, made.allowing) == (0, 3, 0, 2)
+    assert await everything(means) == before
+    made, _ = await left_alone(means, both, NEWS.purpose, since=june)
+    assert (made.new, made.renewed, made.unchanged, made.customers, made.allowing) == (0, 3, 0, 1, 1)
+    assert await status(means, "ann@example.com") is Status.REFUSED
+    assert await status(means, "bo@example.com") is Status.GIVEN, "her yes is later than the list"
+    # The same list again, whatever she said in between.
+    await her_own_yes(api, "ann@example.com")
+    before = await everything(means)
+    for since in (june, june - timedelta(days=30)):
+        made, _ = await left_alone(means, both, NEWS.purpose, since=since)
+        assert (made.new, made.renewed, made.unchanged, made.customers, made.allowing) == (0, 0, 3, 0, 2)
+    assert await everything(means) == before
+    # The ledger tells the new from those who were listed before, so that rows can be counted.
+    async with means.database.connection() as connection:
+        bodies = await connection.fetch("SELECT body FROM entry WHERE kind = 'suppression' ORDER BY position")
+    assert [b'"count":3' in row["body"] for row in bodies] == [True, False]
+    assert b'"count":0' in bodies[1]["body"]
+    assert b'"renewed":3' in bodies[1]["body"]
+
+
+async def test_a_list_of_a_day_that_is_not_over_is_refused(means: Means) -> None:
+    ahead = datetime.fromisoformat(await now(means)) + timedelta(minutes=1)
+    with pytest.raises(ListedAheadError):
+        await left_alone(means, "bo@example.com", since=ahead)
+    assert await rows_of(means, "suppression") == 0
 
 
 async def test_a_list_leaves_entries_that_name_nobody(means: Means) -> None:
