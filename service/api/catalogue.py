@@ -1,11 +1,11 @@
 """``/v1/purposes`` and ``/v1/notices``: what this company asks for, in the customer's words."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from litestar import Request, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from service.api.actions import Actions
 from service.api.bodies import read_query
@@ -22,23 +22,23 @@ from service.model.words import Basis, Channel, PurposeId
 class Purpose(Struct, frozen=True, kw_only=True):
     """One reason for processing."""
 
-    id: str
-    title: str
-    text: str
+    id: Annotated[str, Meta(description="The word by which calls name it.")]
+    title: Annotated[str, Meta(description="What it is called, to the customer.")]
+    text: Annotated[str, Meta(description="What is done, to the customer.")]
     basis: Basis
-    dpv: str
+    dpv: Annotated[str, Meta(description="The purpose in the W3C Data Privacy Vocabulary.")]
     channels: list[Channel]
-    attributes: dict[str, str]
-    """Attribute to why it is needed."""
-    since: dict[str, int]
-    """Attribute to the notice since which a yes lets this service use it, where that is not the first."""
-    benefit: str
-    consequence: str
-    recipients: list[str]
-    retention_days: int
-    third_party: bool
-    notice: int
-    """The version of the notice in force; 0 when there is none."""
+    attributes: Annotated[dict[str, str], Meta(description="Attribute to why it is needed.")]
+    since: Annotated[
+        dict[str, int],
+        Meta(description="Attribute to the notice since which a yes lets this service use it, if not the first."),
+    ]
+    benefit: Annotated[str, Meta(description="What she gets from a yes.")]
+    consequence: Annotated[str, Meta(description="What a no means for her.")]
+    recipients: Annotated[list[str], Meta(description="The services that use it.")]
+    retention_days: Annotated[int, Meta(description="How long what was used may be kept.")]
+    third_party: Annotated[bool, Meta(description="Whether an outside company gets data.")]
+    notice: Annotated[int, Meta(description="The version of the notice in force; 0 when there is none.")]
 
 
 class Purposes(Struct, frozen=True):

@@ -101,10 +101,17 @@ class HerAnswer(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, o
 class AnswerElsewhere(HerAnswer, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """An answer captured elsewhere: also how, when, who spoke for her if not she herself, and which one of them."""
 
-    method: Literal["api", "phone", "paper", "counter"] | None = None
-    acting: Literal["herself", "staff"] = "herself"
-    actor: Staff | None = None
-    given_at: Instant | None = None
+    method: Annotated[
+        Literal["api", "phone", "paper", "counter"] | None,
+        Meta(description="By which road it came to you; a yes without a snapshot must say it."),
+    ] = None
+    acting: Annotated[Literal["herself", "staff"], Meta(description="Who spoke: she herself, or staff for her.")] = (
+        "herself"
+    )
+    actor: Annotated[
+        Staff | None, Meta(description="Which member of staff or till took it; a code of yours, no name.")
+    ] = None
+    given_at: Annotated[Instant | None, Meta(description="When she said it, if not now.")] = None
 
 
 class Stands(Struct, frozen=True, omit_defaults=True):
@@ -122,24 +129,22 @@ class Stands(Struct, frozen=True, omit_defaults=True):
 class Event(Struct, frozen=True, omit_defaults=True):
     """One answer of the history."""
 
-    purpose: str
+    purpose: Annotated[str, Meta(description="What it was about.")]
     channel: Channel
-    status: Status
-    notice: int | None
-    explicit: bool
+    status: Annotated[Status, Meta(description="What she said, or what became of it.")]
+    notice: Annotated[int | None, Meta(description="The version of the notice that was answered; null where none was.")]
+    explicit: Annotated[bool, Meta(description="Whether it was said in so many words, as special categories need.")]
     method: Method
-    recorded_by: str
-    given_at: Instant
-    recorded_at: Instant
-    entry: str
+    recorded_by: Annotated[str, Meta(description="Who recorded it: herself, a service, an operator, the worker.")]
+    given_at: Annotated[Instant, Meta(description="When it was said.")]
+    recorded_at: Annotated[Instant, Meta(description="When it was recorded, and took effect.")]
+    entry: Annotated[str, Meta(description="The entry of the act in the ledger.")]
     acting: Acting = Acting.HERSELF
-    expires_at: Instant | None = None
-    language: str | None = None
-    layout: str | None = None
-    digest: str | None = None
-    """SHA-256 of the notice that was on the screen, hexadecimal."""
-    evidence: str | None = None
-    """For herself: where else the proof lies."""
+    expires_at: Annotated[Instant | None, Meta(description="When a yes ends by itself.")] = None
+    language: Annotated[str | None, Meta(description="In which language the notice was on the screen.")] = None
+    layout: Annotated[str | None, Meta(description="The service's name for the arrangement of the page.")] = None
+    digest: Annotated[str | None, Meta(description="SHA-256 of the notice that was on the screen, hexadecimal.")] = None
+    evidence: Annotated[str | None, Meta(description="For herself: where else the proof lies.")] = None
 
     def __repr__(self) -> str:  # where the proof lies may name her
         return f"Event({self.entry!r})"

@@ -93,18 +93,19 @@ class Refused(Struct, frozen=True):
 class Use(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One time that somebody asked for her data, or looked at it."""
 
-    at: Instant
+    at: Annotated[Instant, Meta(description="When.")]
     kind: Literal["release", "check", "aborted", "look-up"]
-    by: str
-    entry: str
+    by: Annotated[str, Meta(description="Who: a service, or an operator.")]
+    entry: Annotated[str, Meta(description="Its entry in the ledger.")]
     purpose: str | None = None
     channel: str | None = None
-    outcome: str | None = None
-    released: list[str] = []
-    refused: list[Refused] = []
-    of_entry: str | None = None
-    """For ``aborted``: the entry of the release after which no data left."""
-    reason: str | None = None
+    outcome: Annotated[str | None, Meta(description="The decision: permit, partial or deny.")] = None
+    released: Annotated[list[str], Meta(description="The attributes that left; of a check, that would have.")] = []
+    refused: Annotated[list[Refused], Meta(description="What was asked for and did not leave.")] = []
+    of_entry: Annotated[
+        str | None, Meta(description="For `aborted`: the entry of the release after which no data left.")
+    ] = None
+    reason: Annotated[str | None, Meta(description="Why an operator looked, or why a release was aborted.")] = None
 
 
 class Uses(Struct, frozen=True, omit_defaults=True):

@@ -1,12 +1,12 @@
 """Refusals on the wire: RFC 9457 problem documents. The only place that knows HTTP statuses."""
 
 import traceback
-from typing import Any
+from typing import Annotated, Any
 
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from service.errors import (
     AlreadyLinkedError,
@@ -107,12 +107,12 @@ log = structlog.get_logger()
 class Problem(Struct, frozen=True, omit_defaults=True):
     """A refusal: its stable code, and the JSON pointer of what is wrong, never its value."""
 
-    type: str
-    title: str
-    status: int
-    code: str
-    detail: str = ""
-    pointer: str | None = None
+    type: Annotated[str, Meta(description="The code as a URN.")]
+    title: Annotated[str, Meta(description="The refusal in words, the same for each code.")]
+    status: Annotated[int, Meta(description="The HTTP status.")]
+    code: Annotated[str, Meta(description="Which refusal it is; stable. docs/errors.md has each.")]
+    detail: Annotated[str, Meta(description="More about it, for people; it never quotes a value.")] = ""
+    pointer: Annotated[str | None, Meta(description="JSON pointer to what is wrong in the body.")] = None
 
 
 def status_of(kind: type[ServiceError]) -> int:

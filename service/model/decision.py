@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 from enum import StrEnum
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from service.model.facts import SealedFact
 from service.model.words import AttributeId, CustomerId, PolicyVersion
@@ -20,8 +21,10 @@ class Outcome(StrEnum):
 class Obligation(Struct, frozen=True, order=True, omit_defaults=True):
     """What a service must do with what it receives."""
 
-    id: str
-    days: int | None = None
+    id: Annotated[
+        str, Meta(description="What to do, such as `delete-after`; do not use the values if you do not know it.")
+    ]
+    days: Annotated[int | None, Meta(description="Within how many days, where that is part of it.")] = None
 
 
 class Permit(Struct, frozen=True):
@@ -39,8 +42,8 @@ class Withheld(Struct, frozen=True, omit_defaults=True):
     """An attribute that stays here, and why."""
 
     attribute: AttributeId
-    reason: str
-    policy: str | None = None
+    reason: Annotated[str, Meta(description="A word that says why; docs/reasons.md has each.")]
+    policy: Annotated[str | None, Meta(description="The policy that forbids it, if one does.")] = None
 
 
 class Decision(Struct, frozen=True):
