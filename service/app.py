@@ -196,9 +196,6 @@ class House:
     ) -> Callable[[Database], Awaitable[Written]]:
         """Let a write and the Global Privacy Control that came with it take effect together, or neither."""
         policies, keyring = await self._policies_or_none(), await self.keys.or_none()
-        if policies is None:
-            # What she does counts more than what her browser repeats with every request.
-            return write
 
         async def both(database: Database) -> Written:
             async with database.transaction() as connection:
@@ -309,9 +306,11 @@ class House:
         return await past.allowed_to_herself(self.database, self.library.at, caller, question)
 
     async def _choose(self, caller: Caller, said: choices.Said, attempt: Attempt | None) -> choices.Taken:
-        """Record a choice: what takes away needs no key."""
-        keyring = await self.keys.or_none() if takes_away(said.choice) else await self.keys()
-        policies = await self.library.current()
+        """Record a choice: what takes away needs no key, and no policies."""
+        if takes_away(said.choice):
+            keyring, policies = await self.keys.or_none(), await self._policies_or_none()
+        else:
+            keyring, policies = await self.keys(), await self.library.current()
 
         async def write(database: Database) -> choices.Taken:
             return await choices.choose(database, keyring, policies, caller, said)

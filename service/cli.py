@@ -51,6 +51,7 @@ from service.usecases import (
     past,
     policies,
     receipts,
+    records,
     suppressions,
 )
 from service.usecases.imports import Means
@@ -66,7 +67,12 @@ DIFFERENT = 3
 REJECTED = 3
 """The status of an import with --strict of which not every row landed."""
 REASON = click.option("--reason", required=True, help="Why you look at this person; it is kept in her ledger.")
-WHO = click.option("--customer", "customer", required=True, help="email:..., phone:... or loyalty:...")
+WHO = click.option(
+    "--customer",
+    "customer",
+    required=True,
+    help='email:..., phone:..., loyalty:... or device:...; "-" for a line of standard input, as arguments show in ps.',
+)
 
 
 class Since(click.ParamType[datetime]):
@@ -359,7 +365,7 @@ def policies_diff(settings: Settings, before: str, after: str) -> None:
 @click.pass_obj
 def policies_explain(settings: Settings, customer: str, attribute: str, purpose: str, reason: str) -> None:
     """Say who may see an attribute of a customer for a purpose, and why not."""
-    found_by, about = _identifier(customer), (AttributeId(attribute), PurposeId(purpose))
+    found_by, about = _named(customer), (AttributeId(attribute), PurposeId(purpose))
 
     async def explain(database: Database, keyring: Keyring) -> list[str]:
         in_force = await policies.Library(database).current()
@@ -425,7 +431,7 @@ def consents_() -> None:
 @click.pass_obj
 def consents_revoke(settings: Settings, customer: str, purpose: str, channel: str | None, reason: str) -> None:
     """Stop relying on a customer's consent, from now on."""
-    caller, found_by = operator(reason), _identifier(customer)
+    caller, found_by = operator(reason), _named(customer)
     said = consents.Said(
         purpose=PurposeId(purpose),
         status=Status.REVOKED,
@@ -442,6 +448,30 @@ def consents_revoke(settings: Settings, customer: str, purpose: str, channel: st
 
     for each in with_keys(settings, revoke).standing:
         click.echo(f"{each.purpose} on {each.channel}: {each.status}")
+
+
+@consents_.command("history")
+@WHO
+@REASON
+@click.pass_obj
+def consents_history(settings: Settings, customer: str, reason: str) -> None:
+    """Show what a customer answered, who recorded it, and where the proof lies (GDPR Art. 7(1))."""
+    found_by = _named(customer)
+    found = with_keys(settings, lambda db, ring: records.shown(db, ring, operator(reason), found_by))
+    rows = [
+        (
+            f"{past.answer.recorded_at:%Y-%m-%d %H:%M:%S}",
+            f"{past.answer.purpose} on {past.answer.channel}",
+            str(past.answer.status),
+            f"notice {past.answer.notice}" if past.answer.notice else "",
+            f"{past.answer.acting}{f' ({past.answer.actor})' if past.answer.actor else ''} by {past.answer.method}",
+            past.answer.recorder,
+            past.evidence or (f"shown {past.answer.shown.digest[:12]}" if past.answer.shown else ""),
+            past.answer.entry,
+        )
+        for past in found
+    ]
+    _table(("recorded", "what", "answer", "notice", "who", "recorded by", "proof", "entry"), rows)
 
 
 @consents_.command("invalidate")
@@ -472,7 +502,7 @@ def customers_() -> None:
 @click.pass_obj
 def customers_token(settings: Settings, customer: str, minutes: int, reason: str) -> None:
     """Make a token with which a customer can use /v1/me for some minutes."""
-    found_by = _identifier(customer)
+    found_by = _named(customer)
     made = with_keys(
         settings, lambda db, ring: access.make_customer_token(db, ring, operator(reason), found_by, minutes)
     )
@@ -527,7 +557,7 @@ def customers_links(settings: Settings, who: str, reason: str) -> None:
 @click.pass_obj
 def customers_allowed(settings: Settings, customer: str, at: datetime | None, purpose: str | None, reason: str) -> None:
     """Say what was allowed of a customer at an instant (2026-03-03T10:00+01:00), and why."""
-    found_by = _identifier(customer)
+    found_by = _named(customer)
     question = past.Question(at=at, purpose=None if purpose is None else PurposeId(purpose))
 
     async def look(database: Database, keyring: Keyring) -> past.Then:

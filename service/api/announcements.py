@@ -56,7 +56,10 @@ EXAMPLE = Announcements(
 async def announcements(
     request: Request[Any, Any, Any], actions: NamedDependency[Actions], caller: NamedDependency[ServiceCaller]
 ) -> Announcements:
-    """Return what was announced about customers whom this service knows, for its purposes, as far as it still holds."""
+    """Return what was announced about customers whom this service knows, for its purposes, as far as it still holds.
+
+    Of a customer whom it comes to know only after its cursor has passed what was announced of her, it never hears that.
+    """
     query = read_query(request, PageQuery)
     page = await actions.announced(caller, query.cursor, query.limit)
     told = [

@@ -163,7 +163,7 @@ EXAMPLE_CHOICES = HerChoices(
         body=ChoiceElsewhere,
         writes=True,
         body_rule=EACH_KIND_HAS_ITS_VALUES,
-        body_example=ChoiceElsewhere(choice=Kind.MARKETING, value=NO, method="phone", actor="agent-7"),
+        body_example=ChoiceElsewhere(choice=Kind.MARKETING, value=NO, method="phone", actor="staff-7"),
         answer=ChoiceRecorded,
         example=EXAMPLE_RECORDED,
         refusals=(*REFUSALS, UnknownCustomerError, NotGrantedError),

@@ -32,10 +32,12 @@ Source = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:-]{1,64}(?!\n)$")]
 
 
 class Enrolment(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A customer by one or more identifiers. The age band counts only when she is new.
+    """A customer by one or more identifiers.
 
-    ``verified``: the kinds of identifiers of which this service has verified that they are hers, which takes the right
-    to. To a customer who is known a service without it adds none.
+    ``age_band``: of a customer who is known, ``minor`` holds at once and for good, and ``adult`` only fills what was
+    unknown, where the service is trusted to record a yes. ``verified``: the kinds of identifiers of which this service
+    has verified that they are hers, which takes the right to; it is recorded and shown, and nothing is decided by it
+    yet. To a customer who is known a service without the right adds no identifier.
     """
 
     identifiers: SomeIdentifiers

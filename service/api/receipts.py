@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 from service.api.actions import Actions
 from service.api.bodies import LIMIT, read_body, read_query
 from service.api.described import described
-from service.api.wire import ENTRY, Cursor, Instant, Limit, customer_in_path
+from service.api.wire import ENTRY, Instant, PageQuery, customer_in_path
 from service.crypto.signing import PublicKey
 from service.errors import BadCursorError, UnknownCustomerError, UnknownReceiptError
 from service.model.callers import CustomerCaller, ServiceCaller
@@ -63,13 +63,6 @@ class Receipt(Struct, frozen=True):
 
     def __repr__(self) -> str:  # what she said is hers
         return f"Receipt({self.entry!r})"
-
-
-class ReceiptsQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Which page."""
-
-    cursor: Cursor | None = None
-    limit: Limit = 50
 
 
 class Listed(Struct, frozen=True):
@@ -146,14 +139,14 @@ EXAMPLE_VERDICT = Verdict(valid=True, kid=THUMBPRINT, record=EXAMPLE_RECORD)
 @get(
     "/v1/me/receipts",
     opt=described(
-        caller="customer", answer=Receipts, example=EXAMPLE_RECEIPTS, query=ReceiptsQuery, refusals=(BadCursorError,)
+        caller="customer", answer=Receipts, example=EXAMPLE_RECEIPTS, query=PageQuery, refusals=(BadCursorError,)
     ),
 )
 async def my_receipts(
     request: Request[Any, Any, Any], actions: NamedDependency[Actions], me: NamedDependency[CustomerCaller]
 ) -> Receipts:
     """Return of which acts she has receipts, newest first."""
-    query = read_query(request, ReceiptsQuery)
+    query = read_query(request, PageQuery)
     page = await actions.receipts(me, query.cursor, query.limit)
     return Receipts([Listed(e.entry, e.recorded_at, [*e.purposes], e.choices) for e in page.lines], page.next)
 

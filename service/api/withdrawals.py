@@ -1,18 +1,18 @@
 """``/v1/customers/{id}/withdrawals`` and ``/v1/me/withdrawals``: one call that ends one consent, many or all."""
 
-from typing import Any
+from typing import Any, Literal
 
 from litestar import Request, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType, structs
 
 from service.api.actions import Actions
 from service.api.attempts import attempt_of
 from service.api.bodies import read_body
 from service.api.consents import EXAMPLE_RECORDED, Recorded, recorded
 from service.api.described import described
-from service.api.wire import PurposeWord, customer_in_path
+from service.api.wire import PurposeWord, Staff, customer_in_path
 from service.errors import (
     NotConsentBasedError,
     UnknownChannelError,
@@ -22,7 +22,7 @@ from service.errors import (
 )
 from service.model.callers import CustomerCaller, ServiceCaller
 from service.model.consent import Reach
-from service.model.words import Channel, Method, PairwiseId, PurposeId, Status
+from service.model.words import Acting, Channel, Method, PurposeId, Status
 from service.usecases.consents import Said
 
 REFUSALS = (UnknownPurposeError, UnknownChannelError, NotConsentBasedError)
@@ -40,6 +40,14 @@ class Withdrawal(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, 
     all: Reach | UnsetType = UNSET
 
 
+class WithdrawalElsewhere(Withdrawal, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """What ends, as she said it elsewhere: also by which road, who spoke for her, and which one of them."""
+
+    method: Literal["api", "phone", "paper", "counter"] = "api"
+    acting: Literal["herself", "staff"] = "herself"
+    actor: Staff | None = None
+
+
 EXAMPLE = Withdrawal(all=Reach.MARKETING)
 
 
@@ -48,10 +56,10 @@ EXAMPLE = Withdrawal(all=Reach.MARKETING)
     status_code=200,
     opt=described(
         caller="service",
-        body=Withdrawal,
+        body=WithdrawalElsewhere,
         writes=True,
         body_rule=ONE_PURPOSE_OR_SEVERAL,
-        body_example=EXAMPLE,
+        body_example=WithdrawalElsewhere(all=Reach.EVERYTHING, method="phone", actor="desk-7"),
         answer=Recorded,
         example=EXAMPLE_RECORDED,
         refusals=(*REFUSALS, UnknownCustomerError),
@@ -64,7 +72,13 @@ async def withdraw(
     caller: NamedDependency[ServiceCaller],
 ) -> Recorded:
     """End consents that a customer takes back; any service may say so, and it holds at once."""
-    said = _said(await read_body(request, Withdrawal), Method.API, customer_in_path(customer))
+    body = await read_body(request, WithdrawalElsewhere)
+    said = structs.replace(
+        _said(body, Method(body.method)),
+        customer=customer_in_path(customer),
+        acting=Acting(body.acting),
+        actor=body.actor or "",
+    )
     done = await actions.record_consent(caller, said, await attempt_of(request, caller))
     return recorded(done, await actions.receipt_after(caller, done.entry, customer_in_path(customer)))
 
@@ -92,7 +106,7 @@ async def withdraw_as_customer(
     return recorded(done, await actions.receipt_after(me, done.entry, None))
 
 
-def _said(body: Withdrawal, method: Method, customer: PairwiseId | None = None) -> Said:
+def _said(body: Withdrawal, method: Method) -> Said:
     if isinstance(body.purpose, UnsetType) == isinstance(body.all, UnsetType):
         raise WrongKindError("name either one purpose or all of a kind", pointer="")
     if isinstance(body.all, Reach) and isinstance(body.channel, Channel):
@@ -101,6 +115,5 @@ def _said(body: Withdrawal, method: Method, customer: PairwiseId | None = None) 
         purpose=body.all if isinstance(body.all, Reach) else PurposeId(str(body.purpose)),
         status=Status.WITHDRAWN,
         method=method,
-        customer=customer,
         channel=body.channel if isinstance(body.channel, Channel) else None,
     )

@@ -5,6 +5,7 @@ Stands alone: it needs ``httpx`` and ``msgspec`` and nothing else of this reposi
 
 from service.client.answers import (
     Answer,
+    Conflict,
     Enrolled,
     NotWrittenError,
     Obligation,
@@ -15,22 +16,36 @@ from service.client.answers import (
     Written,
 )
 from service.client.client import Byleave
-from service.client.questions import AgeBand, Channel, Consent, Customer, Fact, Method, Parent, Provenance
+from service.client.questions import (
+    AgeBand,
+    Channel,
+    Consent,
+    Customer,
+    Fact,
+    Identifier,
+    Method,
+    Parent,
+    Provenance,
+    Reach,
+)
 
 __all__ = [
     "AgeBand",
     "Answer",
     "Byleave",
     "Channel",
+    "Conflict",
     "Consent",
     "Customer",
     "Enrolled",
     "Fact",
+    "Identifier",
     "Method",
     "NotWrittenError",
     "Obligation",
     "Parent",
     "Provenance",
+    "Reach",
     "Recorded",
     "Standing",
     "Value",

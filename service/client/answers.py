@@ -37,6 +37,12 @@ class Obligation(Struct, frozen=True):
     days: int | None = None
 
 
+class Conflict(Struct, frozen=True):
+    """She said yes to this once, and wants nothing shared with outside companies; the no wins."""
+
+    given: datetime
+
+
 class Answer(Struct, frozen=True, kw_only=True):
     """A decision, true when something is permitted.
 
@@ -51,6 +57,7 @@ class Answer(Struct, frozen=True, kw_only=True):
     entry: str | None = None
     customer: str | None = None
     version: int | None = None
+    conflict: Conflict | None = None
     failure: str | None = None
 
     def __post_init__(self) -> None:
@@ -90,9 +97,13 @@ class Standing(Struct, frozen=True):
 
 
 class Recorded(Written, frozen=True, kw_only=True):
-    """An answer was recorded, and this is what stands: not it, if a later answer was there already."""
+    """An answer was recorded, and this is what stands: not it, if a later answer was there already.
+
+    ``receipt``: the signed proof of it, for her; where it is absent it follows later.
+    """
 
     standing: tuple[Standing, ...]
+    receipt: str | None = None
 
 
 class Problem(Struct, frozen=True):

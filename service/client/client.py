@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from service.client.answers import Answer, Enrolled, Failure, NotWrittenError, Problem, Recorded, Written
-from service.client.questions import AgeBand, Channel, Consent, Customer, Fact
+from service.client.questions import AgeBand, Channel, Consent, Customer, Fact, Identifier, Reach
 
 PAUSES = (0.2, 0.4)
 """Seconds before each further attempt at a write, at least."""
@@ -67,19 +67,31 @@ class Byleave:
         """Close the connections; whatever is asked from now on is ``unavailable``."""
         await self._http.aclose()
 
-    async def release(self, customer: Customer, purpose: str, channel: Channel, attributes: Sequence[str]) -> Answer:
-        """Ask for attributes of a customer. Whatever goes wrong is an answer that holds nothing."""
-        question = {"customer": customer, "purpose": purpose, "channel": channel, "attributes": attributes}
-        return await self._ask("/v1/releases", question)
+    async def release(
+        self, customer: Customer, purpose: str, channel: Channel, attributes: Sequence[str], *, gpc: bool = False
+    ) -> Answer:
+        """Ask for attributes of a customer. Whatever goes wrong is an answer that holds nothing.
 
-    async def check(self, customer: Customer, purpose: str, channel: Channel, attributes: Sequence[str]) -> Answer:
+        ``gpc``: her browser sent ``Sec-GPC: 1`` with the visit that this is about.
+        """
+        return await self._ask("/v1/releases", _question(customer, purpose, channel, attributes, gpc=gpc))
+
+    async def check(
+        self, customer: Customer, purpose: str, channel: Channel, attributes: Sequence[str], *, gpc: bool = False
+    ) -> Answer:
         """Ask whether a release would be permitted, without values."""
-        question = {"customer": customer, "purpose": purpose, "channel": channel, "attributes": attributes}
-        return await self._ask("/v1/decisions", question)
+        return await self._ask("/v1/decisions", _question(customer, purpose, channel, attributes, gpc=gpc))
 
-    async def enrol(self, customer: Customer, age_band: AgeBand = "unknown") -> Enrolled:
-        """Enrol a customer by her identifiers, or recognise her; the age band counts only when she is new."""
-        return await self._write("/v1/customers", {"identifiers": customer, "age_band": age_band}, Enrolled)
+    async def enrol(
+        self, customer: Customer, age_band: AgeBand = "unknown", verified: Sequence[Identifier] = ()
+    ) -> Enrolled:
+        """Enrol a customer by her identifiers, or recognise her.
+
+        ``age_band``: of one who is known, ``minor`` holds at once and for good, and ``adult`` only fills what was
+        unknown. ``verified``: of which kinds you have verified that they are hers; it takes the right to.
+        """
+        body = {"identifiers": customer, "age_band": age_band, "verified": verified}
+        return await self._write("/v1/customers", body, Enrolled)
 
     async def contribute(self, customer: str, facts: Sequence[Fact]) -> Written:
         """Contribute facts about a customer, by this service's id of her; all of them are stored, or none."""
@@ -92,6 +104,10 @@ class Byleave:
     async def withdraw(self, customer: str, purpose: str, channel: Channel | None = None) -> Recorded:
         """Record that she withdrew, on every channel unless one is named. Any service may; it holds at once."""
         return await self.record_consent(customer, Consent(purpose=purpose, answer="withdrawn", channel=channel))
+
+    async def withdraw_all(self, customer: str, reach: Reach) -> Recorded:
+        """Record that she withdrew from all marketing, or from everything. Any service may; it holds at once."""
+        return await self._write(f"/v1/customers/{_her(customer)}/withdrawals", {"all": reach}, Recorded)
 
     async def _ask(self, path: str, question: object) -> Answer:
         outcome = await self._attempt(path, question, Answer)
@@ -126,6 +142,13 @@ class Byleave:
         except Exception as error:  # noqa: BLE001  whatever it is, the page that asked must still be shown
             # Its message could quote anything.
             return Failure(Problem(type(error).__name__), 0.0)
+
+
+def _question(
+    customer: Customer, purpose: str, channel: Channel, attributes: Sequence[str], *, gpc: bool
+) -> Mapping[str, object]:
+    asked = {"customer": customer, "purpose": purpose, "channel": channel, "attributes": attributes}
+    return {**asked, "signals": {"gpc": True}} if gpc else asked
 
 
 def _her(customer: str) -> str:

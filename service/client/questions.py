@@ -8,8 +8,10 @@ from msgspec import Struct
 
 AgeBand = Literal["adult", "minor", "unknown"]
 Channel = Literal["web", "app", "email", "sms", "phone", "post", "counter", "internal"]
+Identifier = Literal["email", "phone", "loyalty"]
 Method = Literal["api", "phone", "paper", "counter"]
 Provenance = Literal["volunteered", "observed", "acquired", "inferred"]
+Reach = Literal["marketing", "everything"]
 
 
 class Customer(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -144,7 +144,7 @@ def _header(data: bytes) -> Header | Flaw:
     """Return a header that is written as we write it; the first flaw counts, whatever else is wrong."""
     try:
         header = msgspec.json.decode(data, type=Header, strict=True)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return Flaw.MALFORMED
     if header.alg != ALGORITHM:
         return Flaw.UNSUPPORTED_ALGORITHM
@@ -172,7 +172,7 @@ def _of_pem(data: bytes) -> Iterable[PublicKey]:
 def _of_set(data: bytes) -> Iterable[PublicKey]:
     try:
         keys = msgspec.json.decode(data, type=JwkSet).keys
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise KeyFileError("the file is neither a key in PEM nor a JSON Web Key set") from None
     for key in keys:
         x = read(key.x)

@@ -153,7 +153,9 @@ def _print_ways_in(company: scenes.Company) -> None:
     console.print(f"\n[bold]The service is at {company.url}[/]  (readiness: {company.url}/health/ready)\n")
     for service, api_key in company.api_keys.items():
         console.print(f"  {service:<12} {api_key}", soft_wrap=True)
-    console.print("\nTry it. What may the recommender see now? Then let Abbie say yes, and no again:\n")
+    console.print(
+        "\nTry it. What may the recommender see? Then show Abbie the notice, let her say yes, and no again:\n"
+    )
     for line in scenes.curl_lines(company):
         console.print(line, soft_wrap=True, markup=False)
 

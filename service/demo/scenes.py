@@ -12,6 +12,8 @@ from rich.text import Text
 
 EMAIL = "abbie@example.com"
 RECOMMENDATIONS = "personalise.recommendations"
+PAGE = {"purpose": RECOMMENDATIONS, "channel": "web", "language": "en", "layout": "demo-1"}
+"""What is put before Abbie."""
 TEN = [
     "first_name",
     "favourite_genres",
@@ -106,14 +108,11 @@ def _before_the_curtain(stage: Stage) -> str:
 
     Returns the entry of what she said.
     """
-    stage.title("Abbie allows recommendations on the web, having read the notice in force")
-    yes = {
-        "purpose": RECOMMENDATIONS,
-        "answer": "given",
-        "channel": "web",
-        "notice": stage.company.notice,
-        "evidence": "demo",
-    }
+    stage.title("Abbie reads the notice in force, and allows recommendations on the web")
+    status, page = stage.call("POST", "/v1/me/notices/served", None, PAGE)
+    stage.tell(page.get("notice", {}).get("text", ""))
+    stage.expect(holds=status == httpx.codes.OK, what="shown word for word, with a snapshot that proves what she read")
+    yes = _yes(stage.company) | {"snapshot": page.get("snapshot")}
     status, answer = stage.call("POST", "/v1/me/consents", None, yes)
     stage.expect(holds=status == httpx.codes.OK, what=f"recorded, entry {answer.get('entry')}")
     for service, facts in (("recommender", GUESSES), ("finance", BOUGHT)):
@@ -184,25 +183,29 @@ def _release(
     return stage.call("POST", "/v1/releases", service, body)
 
 
+def _yes(company: Company) -> dict[str, Any]:
+    """Return Abbie's yes, all but the proof of what she read."""
+    return {"purpose": RECOMMENDATIONS, "answer": "given", "channel": "web", "notice": company.notice}
+
+
 def curl_lines(company: Company) -> list[str]:
-    """Return three lines that work when pasted: look, allow, withdraw."""
+    """Return lines that work when pasted: look, show the notice, allow with its snapshot, withdraw.
+
+    A snapshot holds for half an hour and the demo goes on for longer, so the shell fetches a new one.
+    """
     ask = {
         "customer": {"email": EMAIL},
         "purpose": RECOMMENDATIONS,
         "channel": "web",
         "attributes": ["first_name", "favourite_genres", "birth_year"],
     }
-    yes = {
-        "purpose": RECOMMENDATIONS,
-        "answer": "given",
-        "channel": "web",
-        "notice": company.notice,
-        "evidence": "demo",
-    }
     no = {"purpose": RECOMMENDATIONS, "answer": "withdrawn"}
+    serve = _curl(company, "/v1/me/notices/served", company.token, PAGE)
+    yes = _curl(company, "/v1/me/consents", company.token, _yes(company))
     return [
         _curl(company, "/v1/releases", company.api_keys["recommender"], ask),
-        _curl(company, "/v1/me/consents", company.token, yes),
+        f"""SEEN=$({serve} | grep -o '"snapshot":"[^"]*"')""",
+        yes.removesuffix("}'") + """, '"$SEEN"'}'""",
         _curl(company, "/v1/me/consents", company.token, no),
     ]
 

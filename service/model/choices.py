@@ -177,11 +177,6 @@ def replay(choices: Iterable[Choice]) -> Restrictions:
     return limits
 
 
-def chosen_at_enrolment(band: AgeBand) -> list[Choice]:
-    """Return the choices that lead from the replay of nothing to what holds for somebody who is new."""
-    return [] if band is AgeBand.UNKNOWN else [Age(band)]
-
-
 # --- what only takes away ------------------------------------------------------------------------------------
 
 

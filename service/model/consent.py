@@ -1,7 +1,7 @@
 """Answers and what they change. A no holds as soon as it is recorded; a yes must come after the last no."""
 
 from collections.abc import Collection, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -11,6 +11,8 @@ from service.model.catalogue import Purpose
 from service.model.facts import Sealed, Standing
 from service.model.words import Acting, Channel, EntryId, Method, PolicyVersion, PurposeId, Status
 
+RENEWAL_DUE = timedelta(days=30)
+"""So long before a consent ends its renewal is due."""
 MARKETING = "marketing"
 """The kind of purpose that a withdrawal from all marketing means."""
 
@@ -125,6 +127,27 @@ def grounds(answers: Iterable[Answer], ended: Collection[UUID] = ()) -> dict[Spo
 def replay(answers: Iterable[Answer], ended: Collection[UUID] = ()) -> dict[Spot, Standing]:
     """Return what stands after these answers; see ``grounds``."""
     return {spot: ground.standing for spot, ground in grounds(answers, ended).items()}
+
+
+def brought(answers: Iterable[Answer], ended: Collection[UUID] = ()) -> dict[tuple[Spot, UUID], Standing]:
+    """Return which yeses stand by which merges after these answers, beside what she answered herself.
+
+    One counts that is later than all that stood there by then, until the next no on its spot, or its merge ends.
+    """
+    own: dict[Spot, Standing] = {}
+    found: dict[tuple[Spot, UUID], Standing] = {}
+    for answer in answers:
+        spot = Spot(answer.purpose, answer.channel)
+        if answer.link is None:
+            own[spot] = standing_after(own.get(spot), answer)
+            if answer.status.no:
+                found = {place: yes for place, yes in found.items() if place[0] != spot}
+        elif answer.link not in ended:
+            yes, before = standing_after(None, answer), found.get((spot, answer.link))
+            later = before is None or before.decided_at < yes.decided_at
+            if later and latest(own.get(spot), [yes]) is yes:
+                found[spot, answer.link] = yes
+    return found
 
 
 def latest(own: Standing | None, linked: Iterable[Standing]) -> Standing | None:

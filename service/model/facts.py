@@ -110,6 +110,14 @@ def restrictions_from(age_band: str, *values: Any) -> Restrictions:  # noqa: ANN
     return Restrictions(AgeBand(age_band), *in_order)
 
 
+def sides_of(customer: CustomerId, limits: Mapping[CustomerId, Restrictions]) -> tuple[CustomerId, ...]:
+    """Return every side of a person, the customer first; none unless what each of them forbids says the same."""
+    hers = limits.get(customer)
+    person = (customer,) if hers is None else (customer, *hers.linked)
+    same = all(each in limits and {each, *limits[each].linked} == set(person) for each in person)
+    return person if same else ()
+
+
 FLAGS = tuple(field.name for field in fields(Restrictions) if field.type is bool)
 """The fields of restrictions that are yes or no, and refuse when they are no."""
 

@@ -4,22 +4,22 @@ She is never asked twice within a year unless the notice is materially new, neve
 never when a yes would open nothing because she restricted, paused or objected.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import reduce
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from service.model.catalogue import Catalogue, Notice, Purpose
+from service.model.consent import RENEWAL_DUE
 from service.model.facts import Restrictions, Standing
 from service.model.quiet_hours import awake
-from service.model.situation import not_paused
+from service.model.situation import ANSWERS, not_paused
 from service.model.snapshots import LIFE
 from service.model.words import AgeBand, Basis, Channel, PurposeId, Status
 
 YEAR = timedelta(days=365)
-SOON = timedelta(days=30)
-"""How long before its end a yes may be asked for again."""
 ADULTS_ONLY = {"profiling", "marketing", "research"}
 """Kinds of purposes for which nobody is asked who is not known to be an adult."""
 
@@ -82,12 +82,15 @@ class Prompt(Struct, frozen=True):
 
 
 class Hearing(Struct, frozen=True):
-    """Where and in which language she would be asked, when, and what she forbids; ``None``: nothing proves what."""
+    """Where and in which language she would be asked, when, and what she forbids.
+
+    ``limits``: of each side of a merged person; empty: nothing proves what.
+    """
 
     channel: Channel
     language: str
     now: datetime
-    limits: Restrictions | None
+    limits: Sequence[Restrictions]
 
 
 def offered(catalogue: Catalogue, channel: Channel) -> list[PurposeId]:
@@ -97,6 +100,29 @@ def offered(catalogue: Catalogue, channel: Channel) -> list[PurposeId]:
         for id_, purpose in catalogue.purposes.items()
         if purpose.basis is Basis.CONSENT and channel in purpose.channels
     )
+
+
+def as_one(sides: Sequence[Past], now: datetime) -> Past:
+    """Return what a person of these sides was asked: the last on any of them; what stands refuses as each does."""
+    asked = [each.last for each in sides if each.last is not None]
+    return Past(
+        last=max(asked, key=lambda each: each.recorded_at, default=None),
+        seen=max(each.seen for each in sides),
+        standing=reduce(lambda one, other: _darker(one, other, now), (each.standing for each in sides)),
+    )
+
+
+def _darker(one: Standing | None, other: Standing | None, now: datetime) -> Standing | None:
+    """Return what allows only what both do: of two yeses, one to the older notice that ends with the first."""
+    if one is None or other is None:
+        # Where nothing stands nothing is allowed; a plain no on the other side says more.
+        said = one or other
+        return None if said is None or said.status_at(now).valid or said.status_at(now).open else said
+    if not (one.status_at(now).valid and other.status_at(now).valid):
+        return max(one, other, key=lambda each: (ANSWERS.index(each.status_at(now)), each.decided_at))
+    ends = [each.expires_at for each in (one, other) if each.expires_at is not None]
+    older = min(one, other, key=lambda each: each.notice)
+    return structs.replace(older, expires_at=min(ends, default=None))
 
 
 def prompts(catalogue: Catalogue, hearing: Hearing, past: Mapping[PurposeId, Past]) -> list[Prompt]:
@@ -123,20 +149,24 @@ def _prompt(catalogue: Catalogue, hearing: Hearing, id_: PurposeId, past: Past) 
 
 def _held_back(catalogue: Catalogue, purpose: Purpose, hearing: Hearing) -> Reason | None:
     """Return why a yes to this purpose would open nothing now, whatever she was asked before."""
-    limits, now = hearing.limits, hearing.now
-    if limits is None:
+    if not hearing.limits:
         return Reason.UNVERIFIED
+    if any(_at_rest(catalogue, purpose, hearing, each) for each in hearing.limits):
+        return Reason.NOT_NOW
+    adult = all(each.age_band is AgeBand.ADULT for each in hearing.limits)
+    return None if adult or ADULTS_ONLY.isdisjoint(purpose.kinds) else Reason.ADULTS_ONLY
+
+
+def _at_rest(catalogue: Catalogue, purpose: Purpose, hearing: Hearing, limits: Restrictions) -> bool:
+    """Whether she forbids what this purpose does, or that anybody disturbs her now."""
+    now = hearing.now
     at_rest = not not_paused(limits, now) or not awake(limits.quiet_hours, hearing.channel, now)
     objects = (
         (not limits.may_market and "marketing" in purpose.kinds)
         or (not limits.may_profile and "profiling" in purpose.kinds)
         or (not limits.may_share and catalogue.reaches_outside(PurposeId(purpose.id)))
     )
-    if not limits.may_process or at_rest or objects:
-        return Reason.NOT_NOW
-    if limits.age_band is not AgeBand.ADULT and not ADULTS_ONLY.isdisjoint(purpose.kinds):
-        return Reason.ADULTS_ONLY
-    return None
+    return not limits.may_process or at_rest or objects
 
 
 def _wish(past: Past, material: int, now: datetime) -> Reason | None:
@@ -148,7 +178,7 @@ def _wish(past: Past, material: int, now: datetime) -> Reason | None:
     if standing.notice < material and (standing.notice or status.valid):
         return Reason.NEW_SCOPE
     if status.valid:
-        ends = standing.expires_at is not None and standing.expires_at <= now + SOON
+        ends = standing.expires_at is not None and standing.expires_at <= now + RENEWAL_DUE
         return Reason.ENDS_SOON if ends else None
     if status in (Status.REFUSED, Status.WITHDRAWN):
         return None if now < standing.decided_at + YEAR else Reason.ASKED_LONG_AGO

@@ -1,7 +1,7 @@
 """What services should hear of without having asked: a consent that ends soon."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from msgspec import Struct
 
@@ -36,10 +36,10 @@ class Announcement(Struct, frozen=True):
     at: datetime
 
 
-async def announce(connection: Connection, days: int, most: int) -> list[Due]:
-    """Announce consents that end within so many days, each once; returns those that were not announced before."""
+async def announce(connection: Connection, within: timedelta, most: int) -> list[Due]:
+    """Announce consents that end within so long, each once; returns those that were not announced before."""
     await connection.execute(SQL["hold"], CORNER)
-    rows = await connection.fetch(SQL["announce"], days, most)
+    rows = await connection.fetch(SQL["announce"], within, most)
     return [
         Due(r["customer"], Spot(PurposeId(r["purpose"]), Channel(r["channel"])), r["expires_at"], r["at"]) for r in rows
     ]

@@ -9,7 +9,7 @@ SELECT c.customer, 'renewal-due', c.purpose, c.channel, c.expires_at, clock_time
   FROM consent c
  WHERE c.status IN ('given', 'renewed')
    AND c.expires_at > clock_timestamp()
-   AND c.expires_at <= clock_timestamp() + make_interval(days => $1)
+   AND c.expires_at <= clock_timestamp() + $1::interval
    AND NOT EXISTS (
        SELECT FROM announcement a
         WHERE a.customer = c.customer AND a.purpose = c.purpose AND a.channel = c.channel

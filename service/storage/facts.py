@@ -37,6 +37,7 @@ from service.model.facts import (
     Standing,
     fact_name,
     restrictions_from,
+    sides_of,
 )
 from service.model.links import Link
 from service.model.situation import Asked
@@ -249,10 +250,9 @@ def _sides(keyring: Keyring, customer: CustomerId | None, row: Record) -> tuple[
     if customer is None:
         return (ProfileSide({}, None),)
     limits = _restrictions(keyring, row["restrictions"])
-    hers = limits.get(customer)
-    person = (customer, *hers.linked) if hers is not None else (customer,)
-    if any(each not in limits or {each, *limits[each].linked} != set(person) for each in person):
-        if len(person) > 1:
+    person = sides_of(customer, limits)
+    if not person:
+        if customer in limits:
             log.error("alarm: two customers are not both said to be one person", customer=str(customer))
         return (ProfileSide(_standing(keyring, {customer}, row)[customer], None),)
     stands = _standing(keyring, set(person), row)

@@ -20,12 +20,6 @@ INSERT INTO entry (id, customer, kind, actor, at, body)
 SELECT $1, id, $3, $4, $5, $6
   FROM unchanged;
 
--- name: entries_of
-SELECT id, kind, actor, at, body
-  FROM entry
- WHERE customer IS NOT DISTINCT FROM $1
- ORDER BY position;
-
 -- name: uses
 -- Who asked for or looked at a customer's data, newest first, from a position downwards.
 SELECT position, id, actor, at, body

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 import structlog
+from msgspec import Struct
 
 from service.crypto.keyring import Keyring, Mac, link_parts, linked_standing_parts
 from service.database import Connection, Record
@@ -16,6 +17,13 @@ from service.storage.statements import statements
 
 SQL = statements(__file__)
 log = structlog.get_logger()
+
+
+class Joined(Struct, frozen=True):
+    """A link as it is stored, and whether it carries our MAC."""
+
+    link: Link
+    proven: bool
 
 
 async def put_all(connection: Connection, keyring: Keyring, links: Iterable[Link]) -> None:
@@ -43,6 +51,11 @@ async def link(connection: Connection, keyring: Keyring, id_: UUID) -> Link | No
 async def links_of(connection: Connection, keyring: Keyring, customers: Iterable[CustomerId]) -> list[Link]:
     """Return every link that these customers ever had, oldest first; raises IntegrityError for one that is not ours."""
     return [_link(keyring, row) for row in await connection.fetch(SQL["of"], list(customers))]
+
+
+async def stored(connection: Connection, keyring: Keyring, customers: Iterable[CustomerId]) -> list[Joined]:
+    """Return every link that these customers ever had, as the database has it: to be looked at, never acted on."""
+    return [_joined(keyring, row) for row in await connection.fetch(SQL["of"], list(customers))]
 
 
 async def ways(
@@ -92,8 +105,13 @@ def _mac(keyring: Keyring, each: Link) -> tuple[int, bytes]:
 
 
 def _link(keyring: Keyring, row: Record) -> Link:
-    found = msgspec.convert({name: row[name] for name in Link.__struct_fields__}, Link)
-    if not keyring.authentic(Mac(row["mac_version"], row["mac"]), link_parts(found)):
-        log.error("alarm: a link does not carry our MAC", link=str(found.id))
+    found = _joined(keyring, row)
+    if not found.proven:
+        log.error("alarm: a link does not carry our MAC", link=str(found.link.id))
         raise IntegrityError("a link does not carry our MAC")
-    return found
+    return found.link
+
+
+def _joined(keyring: Keyring, row: Record) -> Joined:
+    found = msgspec.convert({name: row[name] for name in Link.__struct_fields__}, Link)
+    return Joined(found, keyring.authentic(Mac(row["mac_version"], row["mac"]), link_parts(found)))

@@ -1,17 +1,20 @@
 """What a customer was asked before, as far as it bears on asking her again."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from msgspec import Struct
 
 from service.database import Connection, Record
+from service.model.consent import latest
 from service.model.facts import Standing
-from service.model.prompts import Asking, Past
+from service.model.prompts import Asking, Past, as_one
 from service.model.words import Channel, CustomerId, PurposeId, Status
 from service.storage.statements import statements
 
 SQL = statements(__file__)
+STANDS = ("status", "notice", "explicit", "decided_at", "expires_at")
 
 
 class Asked(Struct, frozen=True):
@@ -22,32 +25,30 @@ class Asked(Struct, frozen=True):
 
 
 async def asked(
-    connection: Connection, customer: CustomerId, channel: Channel, newest: Mapping[PurposeId, int]
+    connection: Connection, sides: Sequence[CustomerId], channel: Channel, newest: Mapping[PurposeId, int]
 ) -> Asked:
-    """Return what she was asked on a channel; ``newest``: each purpose, one at least, and its notice in force.
+    """Return what a person of these sides was asked on a channel; ``newest``: each purpose and its notice in force.
 
     What stands is taken as the database has it: whether to ask rests on it, never a release.
     """
-    rows = await connection.fetch(SQL["asked"], customer, channel, list(newest), list(newest.values()))
-    return Asked(rows[0]["now"], {PurposeId(row["purpose"]): _past(row, channel) for row in rows})
+    rows = await connection.fetch(SQL["asked"], sides, channel, list(newest), list(newest.values()))
+    past: dict[PurposeId, list[Past]] = {purpose: [] for purpose in newest}
+    for row in rows:
+        past[PurposeId(row["purpose"])].append(_past(row, channel))
+    now = rows[0]["now"]
+    return Asked(now, {purpose: as_one(each, now) for purpose, each in past.items()})
 
 
 def _past(row: Record, channel: Channel) -> Past:
     last = None
     if row["recorded_at"] is not None:
         last = Asking(Status(row["last_status"]), row["last_notice"], row["given_at"], row["recorded_at"])
-    return Past(last, row["seen"] or 0, _standing(row, channel))
+    purpose, own = PurposeId(row["purpose"]), [row[name] for name in STANDS]
+    stands = None if row["status"] is None else _standing(purpose, channel, own)
+    came = [] if row["came"] is None else [_standing(purpose, channel, row["came"])]
+    return Past(last, row["seen"] or 0, latest(stands, came))
 
 
-def _standing(row: Record, channel: Channel) -> Standing | None:
-    if row["status"] is None:
-        return None
-    return Standing(
-        purpose=PurposeId(row["purpose"]),
-        channel=channel,
-        status=Status(row["status"]),
-        notice=row["notice"],
-        explicit=row["explicit"],
-        decided_at=row["decided_at"],
-        expires_at=row["expires_at"],
-    )
+def _standing(purpose: PurposeId, channel: Channel, values: Sequence[Any]) -> Standing:
+    status, notice, explicit, decided_at, expires_at = values
+    return Standing(purpose, channel, Status(status), notice, explicit, decided_at, expires_at)

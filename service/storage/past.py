@@ -6,7 +6,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from service.crypto.keyring import Keyring, Mac, standing_parts
+from service.crypto.keyring import Keyring, Mac, linked_standing_parts, standing_parts
 from service.database import Connection
 from service.model.choices import Choice, choice_from
 from service.model.consent import Answer
@@ -21,6 +21,15 @@ SQL = statements(__file__)
 class Stood(Struct, frozen=True):
     """A row of what stands, and whether it carries our MAC."""
 
+    standing: Standing
+    proven: bool
+
+
+class Brought(Struct, frozen=True):
+    """A row of what stands by a merge, from which other side it came, and whether it carries our MAC."""
+
+    link: UUID
+    origin: CustomerId
     standing: Standing
     proven: bool
 
@@ -84,4 +93,17 @@ async def standing(
         # Only a yes needs proof.
         proven = not stands.status.valid or keyring.authentic(mac, standing_parts(row["customer"], stands))
         found.setdefault(row["customer"], []).append(Stood(stands, proven))
+    return found
+
+
+async def brought(
+    connection: Connection, keyring: Keyring, customers: Iterable[CustomerId]
+) -> dict[CustomerId, list[Brought]]:
+    """Return what stands for customers by merges now, row by row."""
+    found: dict[CustomerId, list[Brought]] = {}
+    for row in await connection.fetch(SQL["brought"], list(customers)):
+        stands = standing_from(row)
+        parts = linked_standing_parts(row["customer"], row["link"], row["origin"], stands)
+        proven = keyring.authentic(Mac(row["mac_version"], row["mac"]), parts)
+        found.setdefault(row["customer"], []).append(Brought(row["link"], row["origin"], stands, proven))
     return found

@@ -41,3 +41,9 @@ SELECT customer, purpose, channel, status, notice, explicit, decided_at, expires
   FROM consent
  WHERE customer = ANY($1::uuid[])
  ORDER BY customer, purpose, channel;
+
+-- name: brought
+SELECT customer, purpose, channel, link, origin, status, notice, explicit, decided_at, expires_at, mac_version, mac
+  FROM linked_consent
+ WHERE customer = ANY($1::uuid[])
+ ORDER BY customer, purpose, channel, link;

@@ -8,13 +8,12 @@ from service.crypto.keyring import Keyring
 from service.database import Database
 from service.errors import UnauthenticatedError
 from service.model.callers import ServiceCaller, WorkerCaller
+from service.model.consent import RENEWAL_DUE
 from service.model.ledger import RenewalAnnounced, entry
 from service.policy.engine import Policies
 from service.storage import announcements, ledger
 from service.storage.announcements import Announcement
 
-DAYS = 30
-"""So long before a consent ends its renewal is due."""
 AT_ONCE = 200
 
 
@@ -30,7 +29,7 @@ async def announce_renewals(database: Database) -> int:
     told = 0
     while True:
         async with database.transaction() as connection:
-            due = await announcements.announce(connection, DAYS, AT_ONCE)
+            due = await announcements.announce(connection, RENEWAL_DUE, AT_ONCE)
             lines = [
                 entry(
                     ledger.new_entry_id(each.at),

@@ -40,7 +40,6 @@ from service.model.words import Acting, Basis, CustomerId, EntryId, Method, Pair
 from service.policy.engine import Policies
 from service.storage import access, choices, consents, customers, ledger
 
-PAGE = 100
 NO_SHARING = Allowed(Kind.SHARING, allowed=False)
 
 
@@ -81,30 +80,34 @@ class Choices(Struct, frozen=True):
     now: datetime
 
 
-async def choose(database: Database, keyring: Keyring | None, policies: Policies, caller: Caller, said: Said) -> Taken:
+async def choose(
+    database: Database, keyring: Keyring | None, policies: Policies | None, caller: Caller, said: Said
+) -> Taken:
     """Record a choice: from the customer herself, or what takes away from any service that knows her.
 
-    What only takes away works without a keyring. Raises NotGrantedError for a service that would open something,
-    KeysUnavailableError for an opening while no key is there.
+    What only takes away works without a keyring and without policies. Raises NotGrantedError for a service that would
+    open something, KeysUnavailableError for an opening while no key is there.
     """
     if keyring is not None and isinstance(caller, ServiceCaller | CustomerCaller) and not caller.proven:
         raise UnauthenticatedError
+    catalogue = None if policies is None else policies.catalogue
     async with database.transaction() as connection:
         if not takes_away(said.choice):
             await access.refuse_ended(connection, caller)
         customer = await customers.whom(connection, keyring, caller, said.customer)
         change = await customers.bump(connection, customer)
-        await _refuse_misfits(connection, policies.catalogue, customer, said.choice, change.now)
-        taken = await _record(connection, keyring, policies.catalogue, caller, _Recording(customer, change, said))
-        await _spread(connection, keyring, policies.catalogue, caller, _Recording(customer, change, said))
+        await _refuse_misfits(connection, catalogue, customer, said.choice, change.now)
+        taken = await _record(connection, keyring, catalogue, caller, _Recording(customer, change, said))
+        await _spread(connection, keyring, catalogue, caller, _Recording(customer, change, said))
         return taken
 
 
 async def heed(
-    database: Database, keyring: Keyring | None, policies: Policies, caller: Caller, customer: CustomerId
+    database: Database, keyring: Keyring | None, policies: Policies | None, caller: Caller, customer: CustomerId
 ) -> Taken | None:
     """Record the Global Privacy Control of her browser; None when nothing was shared anyway."""
     said = Said(choice=NO_SHARING, method=Method.BROWSER_SIGNAL)
+    catalogue = None if policies is None else policies.catalogue
     async with database.transaction() as connection:
         # Two that come at once: the second waits, and finds that it is so already.
         await customers.line_up(connection, [customer])
@@ -112,8 +115,8 @@ async def heed(
         if held is not None and not held.may_share:
             return None
         change = await customers.bump(connection, customer)
-        taken = await _record(connection, keyring, policies.catalogue, caller, _Recording(customer, change, said))
-        await _spread(connection, keyring, policies.catalogue, caller, _Recording(customer, change, said))
+        taken = await _record(connection, keyring, catalogue, caller, _Recording(customer, change, said))
+        await _spread(connection, keyring, catalogue, caller, _Recording(customer, change, said))
         return taken
 
 
@@ -149,7 +152,7 @@ class _Recording(Struct, frozen=True):
 
 
 async def _record(
-    connection: Connection, keyring: Keyring | None, catalogue: Catalogue, caller: Caller, what: _Recording
+    connection: Connection, keyring: Keyring | None, catalogue: Catalogue | None, caller: Caller, what: _Recording
 ) -> Taken:
     """Append the event, let it hold, and enter it."""
     customer, change, said = what.customer, what.change, what.said
@@ -172,7 +175,7 @@ async def _record(
 
 
 async def _spread(
-    connection: Connection, keyring: Keyring | None, catalogue: Catalogue, caller: Caller, what: _Recording
+    connection: Connection, keyring: Keyring | None, catalogue: Catalogue | None, caller: Caller, what: _Recording
 ) -> None:
     """Let what takes away hold on the other sides of a merged person too, unless more is closed there already.
 
@@ -212,13 +215,13 @@ async def _hold(
 
 
 async def _refuse_misfits(
-    connection: Connection, catalogue: Catalogue, customer: CustomerId, choice: Choice, now: datetime
+    connection: Connection, catalogue: Catalogue | None, customer: CustomerId, choice: Choice, now: datetime
 ) -> None:
     """Refuse a pause that is over, and an objection to what nobody rests on an interest."""
     if isinstance(choice, Pause) and choice.until is not None and choice.until <= now:
         raise WrongKindError("a pause ends in the future", pointer="/value")
-    if not isinstance(choice, Objection):
-        return
+    if not isinstance(choice, Objection) or catalogue is None:
+        return  # without policies nobody knows what rests on what, and she may object all the same
     purpose = catalogue.purposes.get(choice.purpose)
     held = await choices.held(connection, customer)
     if not choice.stands and held is not None and choice.purpose in held.objections:
@@ -230,10 +233,10 @@ async def _refuse_misfits(
 
 
 async def _conflicts(
-    connection: Connection, catalogue: Catalogue, customer: CustomerId, limits: Restrictions | None
+    connection: Connection, catalogue: Catalogue | None, customer: CustomerId, limits: Restrictions | None
 ) -> list[Conflict]:
     """Return each yes that stands to something that an outside company gets, while she wants nothing shared."""
-    if limits is not None and limits.may_share:
+    if catalogue is None or (limits is not None and limits.may_share):
         return []
     shared = [id_ for id_, each in catalogue.purposes.items() if _shared(catalogue, id_, each.basis)]
     return list(_yeses(await consents.all_standing(connection, customer, shared)))

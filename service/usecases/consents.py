@@ -1,15 +1,18 @@
 """Recording and reading what customers consented to."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+import structlog
 from msgspec import Struct, structs
 
-from service.crypto.keyring import Keyring, seal_evidence
+from service.crypto.keyring import Keyring, OpenKey, seal_evidence
 from service.crypto.snapshots import read_snapshot
 from service.database import Connection, Database
 from service.errors import (
     BadSnapshotError,
+    IntegrityError,
+    KeysUnavailableError,
     MissingFieldError,
     NotConsentBasedError,
     NotGrantedError,
@@ -26,7 +29,7 @@ from service.errors import (
 from service.model.callers import Caller, CustomerCaller, OperatorCaller, ServiceCaller, actor
 from service.model.catalogue import Catalogue, Purpose
 from service.model.clocks import CLOCKS_DIFFER
-from service.model.consent import Answer, Evidence, Reach, Shown, Spot, latest, standing_after
+from service.model.consent import Answer, Reach, Shown, Spot, latest, standing_after
 from service.model.facts import Standing
 from service.model.identifiers import Identifier
 from service.model.ledger import Act, Answered, AnsweredWidely, entry
@@ -47,6 +50,7 @@ from service.policy.engine import Policies
 from service.storage import access, consents, customers, ledger, links, publications
 
 PAGE = 100
+log = structlog.get_logger()
 RENEWABLE = (Status.GIVEN, Status.RENEWED, Status.EXPIRED)
 
 
@@ -157,24 +161,32 @@ async def _record(
             await access.refuse_ended(connection, caller)
         customer = await customers.whom(connection, keyring, caller, said.customer)
         change = await customers.bump(connection, customer)
-        id_ = ledger.new_entry_id(change.now)
-        spots = await _spots(connection, policies, customer, said)
-        made = _Made(caller, change.now, id_, await _version(connection, policies))
+        person = (customer, *change.others)
+        stands = {} if said.status.valid else {each: await consents.spots_of(connection, each) for each in person}
         seen = _seen(keyring, customer, caller, said, change.now)
         if seen is not None:
             said = structs.replace(said, notice=seen.notice)
-        proof = _Proof(None if seen is None else seen.shown, await _sealed(connection, keyring, customer, said, id_))
-        answers = [_answer(said, spot, made, policies, proof) for spot in spots]
+        shown = None if seen is None else seen.shown
+        act = _Act(said, caller, change.now, policies, await _version(connection, policies), shown)
+        key = await _evidence_key(connection, keyring, customer, said)
+        answers = act.answers(_spots(act, customer, stands), key, customer)
         standing = [await _stand(connection, keyring, customer, each) for each in answers]
-        await ledger.append(connection, entry(id_, customer, caller, change.now, _act(said, answers, change.now)))
-        for other in change.others if answers else ():
-            heard = await _heard(connection, keyring, policies, said, answers, (customer, other))
+        id_ = await _enter(connection, act, customer, answers)
+        for other in change.others:
+            heard = await _heard(connection, keyring, act, answers, (customer, other), stands.get(other, ()))
             if heard:
                 await _spread(connection, keyring, customer, other, heard)
-                line = entry(heard[0].entry, other, caller, change.now, _act(said, heard, change.now))
-                await ledger.append(connection, line)
-    stands = [Stands(each.purpose, each.channel, each.status_at(change.now)) for each in standing]
-    return Acknowledged(stands, change.version, id_)
+                await _enter(connection, act, other, heard)
+    return Acknowledged(
+        [Stands(each.purpose, each.channel, each.status_at(change.now)) for each in standing], change.version, id_
+    )
+
+
+async def _enter(connection: Connection, act: "_Act", customer: CustomerId, answers: Sequence[Answer]) -> EntryId:
+    """Enter what was answered, under the entry that the answers name."""
+    id_ = answers[0].entry if answers else ledger.new_entry_id(act.now)
+    await ledger.append(connection, entry(id_, customer, act.caller, act.now, act.entered(answers)))
+    return id_
 
 
 async def _invalidate(
@@ -192,46 +204,95 @@ async def _invalidate(
     return bool(channels)
 
 
-class _Made(Struct, frozen=True):
-    """Who recorded an act, when, under which entry, and by which policies."""
+class _Act(Struct, frozen=True):
+    """What was said, who recorded it and when, by which policies, and what is known to have been on the screen."""
 
+    said: Said
     caller: Caller
     now: datetime
-    entry: EntryId
-    policies: PolicyVersion
-
-
-class _Proof(Struct, frozen=True):
-    """What shows that an answer was given: what was on the screen, and where else proof lies."""
-
+    policies: Policies | None
+    version: PolicyVersion
     shown: Shown | None
-    evidence: Evidence | None
+
+    def answers(self, spots: Sequence[Spot], key: OpenKey | None, customer: CustomerId) -> list[Answer]:
+        """Return an event for each spot, under one entry; where the proof lies is sealed for each of them."""
+        given_at = self.said.given_at or self.now
+        if given_at > self.now + CLOCKS_DIFFER:
+            raise WrongKindError("she cannot have answered in the future", pointer="/given_at")
+        id_ = ledger.new_entry_id(self.now)
+        made = [self._answer(spot, id_, min(given_at, self.now)) for spot in spots]
+        if key is None:
+            return made
+        return [structs.replace(each, evidence=seal_evidence(key, customer, each, self.said.evidence)) for each in made]
+
+    def entered(self, answers: Sequence[Answer]) -> Act:
+        """Return what the ledger says of it."""
+        said, given_at = self.said, min(self.said.given_at or self.now, self.now).isoformat()
+        if isinstance(said.purpose, Reach):
+            return AnsweredWidely(
+                reach=said.purpose,
+                spots=[f"{each.purpose}/{each.channel}" for each in answers],
+                answer=said.status,
+                method=said.method,
+                given_at=given_at,
+                reason=said.reason,
+            )
+        return Answered(
+            purpose=said.purpose,
+            channels=[each.channel for each in answers],
+            answer=said.status,
+            notice=said.notice or 0,
+            explicit=said.explicit,
+            method=said.method,
+            given_at=given_at,
+            reason=said.reason,
+        )
+
+    def _answer(self, spot: Spot, entry_id: EntryId, given_at: datetime) -> Answer:
+        said = self.said
+        return Answer(
+            purpose=spot.purpose,
+            channel=spot.channel,
+            status=said.status,
+            notice=said.notice or 0,
+            explicit=said.explicit,
+            method=said.method,
+            actor=said.actor,
+            given_at=given_at,
+            recorded_at=self.now,
+            recorder=actor(self.caller),
+            policy_version=self.version,
+            entry=entry_id,
+            acting=said.acting,
+            expires_at=_expiry(self.policies, spot.purpose, given_at) if said.status.valid else None,
+            shown=self.shown,
+        )
 
 
 async def _version(connection: Connection, policies: Policies | None) -> PolicyVersion:
     return await publications.current_version(connection) if policies is None else policies.version
 
 
-async def _spots(connection: Connection, policies: Policies | None, customer: CustomerId, said: Said) -> Sequence[Spot]:
+def _spots(act: _Act, customer: CustomerId, stands: Mapping[CustomerId, Sequence[Spot]]) -> Sequence[Spot]:
     """Return for which purposes and channels an answer is: a no also reaches a yes that is offered no more.
 
-    Without policies, which only a no can do without, it is for what stands.
+    Without policies, which only a no can do without, it is for what stands, on whatever side of a merged person.
     """
-    stands = () if said.status.valid else await consents.spots_of(connection, customer)
-    catalogue = None if policies is None else policies.catalogue
+    said, catalogue = act.said, None if act.policies is None else act.policies.catalogue
     if isinstance(said.purpose, Reach):
-        return _reached(catalogue, said.purpose, stands)
+        return _reached(catalogue, said.purpose, stands.get(customer, ()))
     purpose, channel = said.purpose, said.channel
-    hers = [spot.channel for spot in stands if spot.purpose == purpose]
-    if not hers:
-        if catalogue is None:
-            raise PoliciesUnavailableError("nothing stands, and what is offered is not known")
+    hers = [spot.channel for spot in stands.get(customer, ()) if spot.purpose == purpose]
+    elsewhere = any(spot.purpose == purpose for side in stands.values() for spot in side)
+    if catalogue is None and not elsewhere:
+        raise PoliciesUnavailableError("nothing stands, and what is offered is not known")
+    if catalogue is not None and not elsewhere:
         _consent_purpose(catalogue, purpose)
     offered = () if catalogue is None or purpose not in catalogue.purposes else catalogue.purposes[purpose].channels
     every = [*offered, *(each for each in hers if each not in offered)]
     if channel is None:
         return [Spot(purpose, each) for each in every]
-    if channel not in every:
+    if channel not in every and catalogue is not None:
         raise UnknownChannelError(pointer="/channel")
     return [Spot(purpose, channel)]
 
@@ -254,31 +315,25 @@ def _reached(catalogue: Catalogue | None, reach: Reach, stands: Sequence[Spot]) 
 async def _heard(
     connection: Connection,
     keyring: Keyring | None,
-    policies: Policies | None,
-    said: Said,
+    act: _Act,
     answers: Sequence[Answer],
     sides: tuple[CustomerId, CustomerId],
+    stands: Sequence[Spot],
 ) -> list[Answer]:
     """Return what the other side of a merged person hears of it: every no, and a yes by the link that it came by.
 
     Asked or put off, or run out of its time, is a matter of one side.
     """
     here, other = sides
-    link, spots = None, [Spot(each.purpose, each.channel) for each in answers]
-    if said.status.valid and keyring is not None:
-        link = (await links.ways(connection, keyring, here, [other])).get(other)
-    elif said.status.no and said.channel is None:
-        stands = await consents.spots_of(connection, other)
-        spots = list(dict.fromkeys([*spots, *_meant(policies, said.purpose, stands)]))
-    if link is None and not said.status.no:
+    spots = [Spot(each.purpose, each.channel) for each in answers]
+    if act.said.status.no:
+        also = _meant(act.policies, act.said.purpose, stands) if act.said.channel is None else ()
+        return act.answers(list(dict.fromkeys([*spots, *also])), None, other)
+    if not act.said.status.valid or keyring is None:
         return []
-    told = structs.replace(
-        answers[0],
-        entry=ledger.new_entry_id(answers[0].recorded_at),
-        evidence=None,
-        link=None if link is None else link.id,
-    )
-    return [structs.replace(told, purpose=spot.purpose, channel=spot.channel) for spot in spots]
+    link = (await links.ways(connection, keyring, here, [other])).get(other)
+    told = [] if link is None else act.answers(spots, None, other)
+    return [structs.replace(each, link=None if link is None else link.id) for each in told]
 
 
 def _meant(policies: Policies | None, purpose: PurposeId | Reach, stands: Sequence[Spot]) -> Sequence[Spot]:
@@ -339,73 +394,33 @@ def _seen(keyring: Keyring | None, customer: CustomerId, caller: Caller, said: S
     return snapshot
 
 
-async def _sealed(
-    connection: Connection, keyring: Keyring | None, customer: CustomerId, said: Said, id_: EntryId
-) -> Evidence | None:
-    """Seal where the proof lies. Without a key a no is recorded all the same, and only its evidence is not kept."""
+async def _evidence_key(
+    connection: Connection, keyring: Keyring | None, customer: CustomerId, said: Said
+) -> OpenKey | None:
+    """Return the key that seals where the proof lies, made for the first proof there is.
+
+    Without it a no is recorded all the same, and only its evidence is not kept.
+    """
     if not said.evidence or keyring is None:
         return None
     kept = await consents.evidence_key(connection, customer)
     if kept is None:
         kept, key = keyring.new_evidence_key(customer)
         await consents.put_evidence_key(connection, customer, kept)
-    else:
-        key = keyring.open_evidence_key(customer, kept)
-    return seal_evidence(key, customer, id_, said.evidence)
-
-
-def _answer(said: Said, spot: Spot, made: _Made, policies: Policies | None, proof: _Proof) -> Answer:
-    given_at = said.given_at or made.now
-    if given_at > made.now + CLOCKS_DIFFER:
-        raise WrongKindError("she cannot have answered in the future", pointer="/given_at")
-    given_at = min(given_at, made.now)
-    return Answer(
-        purpose=spot.purpose,
-        channel=spot.channel,
-        status=said.status,
-        notice=said.notice or 0,
-        explicit=said.explicit,
-        method=said.method,
-        actor=said.actor,
-        given_at=given_at,
-        recorded_at=made.now,
-        recorder=actor(made.caller),
-        policy_version=made.policies,
-        entry=made.entry,
-        acting=said.acting,
-        expires_at=_expiry(policies, spot.purpose, given_at) if said.status.valid else None,
-        shown=proof.shown,
-        evidence=proof.evidence,
-    )
+        return key
+    try:
+        return keyring.open_evidence_key(customer, kept)
+    except (IntegrityError, KeysUnavailableError) as error:
+        if said.status.valid:
+            raise
+        log.error("alarm: an evidence key does not open", customer=str(customer), code=error.code)  # noqa: TRY400  no traceback
+        return None
 
 
 def _expiry(policies: Policies | None, purpose: PurposeId, given_at: datetime) -> datetime | None:
     """Return when a yes ends that was given at an instant."""
     found = None if policies is None else policies.catalogue.purposes.get(purpose)
     return None if found is None else found.consent_ends(given_at)
-
-
-def _act(said: Said, answers: Sequence[Answer], now: datetime) -> Act:
-    given_at = min(said.given_at or now, now).isoformat()
-    if isinstance(said.purpose, Reach):
-        return AnsweredWidely(
-            reach=said.purpose,
-            spots=[f"{each.purpose}/{each.channel}" for each in answers],
-            answer=said.status,
-            method=said.method,
-            given_at=given_at,
-            reason=said.reason,
-        )
-    return Answered(
-        purpose=said.purpose,
-        channels=[each.channel for each in answers],
-        answer=said.status,
-        notice=said.notice or 0,
-        explicit=said.explicit,
-        method=said.method,
-        given_at=given_at,
-        reason=said.reason,
-    )
 
 
 def _consent_purpose(catalogue: Catalogue, id_: PurposeId | Reach) -> Purpose:

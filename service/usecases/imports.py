@@ -654,7 +654,7 @@ def _answer(run: _Run, heard: Heard, recording: Recording, customer: CustomerId,
     """Return an answer as an event: whoever told us is its actor, and one without a date is of now."""
     given_at = min(heard.given_at or recording.at, recording.at)
     purpose = run.means.policies.catalogue.purposes[heard.spot.purpose]
-    return Answer(
+    made = Answer(
         purpose=heard.spot.purpose,
         channel=heard.spot.channel,
         status=heard.status,
@@ -668,8 +668,9 @@ def _answer(run: _Run, heard: Heard, recording: Recording, customer: CustomerId,
         policy_version=recording.policy_version,
         entry=recording.entry,
         expires_at=purpose.consent_ends(given_at) if heard.status.valid else None,
-        evidence=seal_evidence(key, customer, recording.entry, heard.evidence) if key and heard.evidence else None,
     )
+    sealed = seal_evidence(key, customer, made, heard.evidence) if key and heard.evidence else None
+    return structs.replace(made, evidence=sealed)
 
 
 def _record(run: _Run, landing: _Landing, customer: CustomerId) -> tuple[bytes, CustomerId, bytes]:

@@ -19,6 +19,7 @@ from service.errors import (
 from service.model.callers import CustomerCaller, ServiceCaller, actor
 from service.model.catalogue import Catalogue, Notice
 from service.model.consent import Answer, standing_after
+from service.model.facts import Restrictions, sides_of
 from service.model.ledger import Served as ServedAct
 from service.model.ledger import entry
 from service.model.prompts import Hearing, Prompt, offered, prompts
@@ -94,15 +95,23 @@ async def prompts_for(
     (channel, language), catalogue = where, policies.catalogue
     mine = _recorded_by(catalogue, caller)
     newest = {id_: catalogue.notice_in_force(id_) for id_ in offered(catalogue, channel) if id_ in mine}
-    async with database.connection() as connection:
+    async with database.snapshot() as connection:
         found = await _shown_to(connection, keyring, caller, customer)
         if found is None:
             raise UnknownCustomerError
         if not newest:
             return []
-        limits = (await customers.restrictions_of(connection, keyring, [found])).get(found)
-        asked = await notices.asked(connection, found, channel, newest)
-    return prompts(catalogue, Hearing(channel, language, asked.now, limits), asked.past)
+        limits = await _limits(connection, keyring, found)
+        asked = await notices.asked(connection, [*limits] or [found], channel, newest)
+    return prompts(catalogue, Hearing(channel, language, asked.now, [*limits.values()]), asked.past)
+
+
+async def _limits(connection: Connection, keyring: Keyring, customer: CustomerId) -> dict[CustomerId, Restrictions]:
+    """Return what each side of a person forbids, hers first; nothing unless all of it is proven."""
+    limits = await customers.restrictions_of(connection, keyring, [customer])
+    if customer in limits and limits[customer].linked:
+        limits |= await customers.restrictions_of(connection, keyring, limits[customer].linked)
+    return {each: limits[each] for each in sides_of(customer, limits)}
 
 
 def _notice(catalogue: Catalogue, caller: Asker, wanted: Serving) -> Notice:
@@ -159,7 +168,7 @@ def _snapshot(notice: Notice, wanted: Serving, caller: Asker, now: datetime) -> 
 
 async def _ask(connection: Connection, policies: Policies, customer: CustomerId, said: Snapshot, id_: EntryId) -> None:
     """Keep that she is asked. A page that is loaded again while it may still be before her began when it began."""
-    past = await notices.asked(connection, customer, said.channel, {said.purpose: said.notice})
+    past = await notices.asked(connection, [customer], said.channel, {said.purpose: said.notice})
     last = past.past[said.purpose].last
     begun_at = last.begun_at if last is not None and last.is_open(said.notice, said.at) else said.at
     answer = Answer(

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from service.crypto.keyring import Keyring
 from service.database import Connection, Database
-from service.errors import UnknownCustomerError, WrongKindError
+from service.errors import WrongKindError
 from service.model.callers import CustomerCaller, OperatorCaller
 from service.model.choices import replay as replay_choices
 from service.model.consent import Ground, Spot, grounds
@@ -64,7 +64,8 @@ async def allowed_to_herself(
 ) -> Then:
     """Return what was allowed of a customer, for her own eyes."""
     async with database.connection() as connection:
-        return await _then(connection, policies_at, caller.customer, question)
+        read = await _read(connection, caller.customer, question)
+    return await _then(policies_at, read, question)
 
 
 async def allowed(
@@ -77,14 +78,12 @@ async def allowed(
 ) -> Then:
     """Return what was allowed of a customer, for an operator: that is a look at her, and stands in her ledger."""
     async with database.transaction() as connection:
-        customer = await customers.by_identifier(connection, keyring, found_by.kind, keyring.index_of(found_by))
-        if customer is None:
-            raise UnknownCustomerError
-        then = await _then(connection, policies_at, customer, question)
+        customer = await customers.whom(connection, keyring, caller, found_by)
+        read = await _read(connection, customer, question)
         now = await customers.clock(connection)
-        act = LookedUp(what=f"allowed at {then.at.isoformat()}", reason=caller.reason)
+        act = LookedUp(what=f"allowed at {read.at.isoformat()}", reason=caller.reason)
         await ledger.append(connection, entry(ledger.new_entry_id(now), customer, caller, now, act))
-    return then
+    return await _then(policies_at, read, question)
 
 
 class _Side(Struct, frozen=True):
@@ -99,7 +98,17 @@ class _Side(Struct, frozen=True):
         return Side(None if ground is None else ground.standing, self.limits)
 
 
-async def _then(connection: Connection, policies_at: PoliciesAt, customer: CustomerId, question: Question) -> Then:
+class _Read(Struct, frozen=True):
+    """What a decision of that instant rests on; without policies nothing was allowed, nor before she was known."""
+
+    customer: CustomerId
+    at: datetime
+    sides: Sequence[_Side]
+    policies: PolicyVersion | None
+    known: bool
+
+
+async def _read(connection: Connection, customer: CustomerId, question: Question) -> _Read:
     now = await past.now(connection)
     at = question.at or now
     if at > now:
@@ -107,33 +116,33 @@ async def _then(connection: Connection, policies_at: PoliciesAt, customer: Custo
     person = [customer, *await past.linked(connection, customer, at)]
     answers, choices = await past.answers(connection, person, at), await past.choices(connection, person, at)
     sides = [_Side(grounds(answers.get(each, [])), replay_choices(choices.get(each, []))) for each in person]
-    limits, version = sides[0].limits, await past.policies(connection, at)
     enrolled = await past.enrolled_at(connection, customer)
-    if version is None or enrolled is None or enrolled > at:
-        return Then(at=at, policies=version, limits=limits, allowed=[])
-    policies = await policies_at(version)
-    found = list(_allowed(policies, customer, at, sides, question.purpose))
-    return Then(at=at, policies=version, limits=limits, allowed=found)
+    known = enrolled is not None and enrolled <= at
+    return _Read(customer, at, sides, await past.policies(connection, at), known)
 
 
-def _allowed(
-    policies: Policies,
-    customer: CustomerId,
-    at: datetime,
-    sides: Sequence[_Side],
-    purpose: PurposeId | None,
-) -> Iterator[Allowed]:
+async def _then(policies_at: PoliciesAt, read: _Read, question: Question) -> Then:
+    """Decide as it was decided then. No connection is held meanwhile: to fetch policies takes one."""
+    limits = read.sides[0].limits
+    if read.policies is None or not read.known:
+        return Then(at=read.at, policies=read.policies, limits=limits, allowed=[])
+    policies = await policies_at(read.policies)
+    found = list(_allowed(policies, read, question.purpose))
+    return Then(at=read.at, policies=read.policies, limits=limits, allowed=found)
+
+
+def _allowed(policies: Policies, read: _Read, purpose: PurposeId | None) -> Iterator[Allowed]:
     for asked in everybody(policies.catalogue):
         if purpose is not None and asked.purpose != purpose:
             continue
-        ground = sides[0].stands.get(Spot(asked.purpose, asked.channel))
+        ground = read.sides[0].stands.get(Spot(asked.purpose, asked.channel))
         use = policies.catalogue.services[asked.service].uses[asked.purpose]
-        known = {each: _as_if_known(policies, each, at) for each in map(AttributeId, use.attributes)}
-        mine, *others = [each.side(Spot(asked.purpose, asked.channel)) for each in sides]
-        facts = Facts(customer, 0, at, mine.standing, mine.restrictions, known, tuple(others))
+        known = {each: _as_if_known(policies, each, read.at) for each in map(AttributeId, use.attributes)}
+        mine, *others = [each.side(Spot(asked.purpose, asked.channel)) for each in read.sides]
+        facts = Facts(read.customer, 0, read.at, mine.standing, mine.restrictions, known, tuple(others))
         consented = policies.catalogue.purposes[asked.purpose].basis is Basis.CONSENT
         decision = decide(policies, asked, list(known), facts)
-        yield Allowed(asked, decision, _answered(ground, at) if consented else None)
+        yield Allowed(asked, decision, _answered(ground, read.at) if consented else None)
 
 
 def _answered(ground: Ground | None, at: datetime) -> Answered:

@@ -7,16 +7,20 @@ from service.crypto.framing import Part
 from service.crypto.keyring import Keyring, open_evidence
 from service.database import Database
 from service.errors import UnauthenticatedError
-from service.model.callers import Caller, CustomerCaller, ServiceCaller, actor
+from service.model.callers import Caller, CustomerCaller, OperatorCaller, ServiceCaller, actor
 from service.model.catalogue import Catalogue
 from service.model.consent import Answer
 from service.model.facts import Standing
+from service.model.identifiers import Identifier
+from service.model.ledger import LookedUp, entry
 from service.model.words import PairwiseId, PurposeId, Status
 from service.policy.engine import Policies
-from service.storage import consents, customers
+from service.storage import consents, customers, ledger
 
 LATEST = 100
 """Answers that come along with what stands."""
+SHOWN = 1000
+"""Answers that an operator is shown at most."""
 
 
 class Record(Struct, frozen=True):
@@ -47,6 +51,7 @@ async def read(
     database: Database, keyring: Keyring | None, policies: Policies, caller: Caller, customer: PairwiseId | None
 ) -> Record:
     """Return what stands and its history: all of it to the customer, to a service as far as its purposes go."""
+    _refuse_unproven(caller)
     purposes = _visible(policies.catalogue, caller)
     async with database.connection() as connection:
         found = await customers.whom(connection, keyring, caller, customer)
@@ -67,8 +72,7 @@ async def history(  # noqa: PLR0913  what it may touch, who asks, and which page
     most: int,
 ) -> History:
     """Return a page of answers, newest first; where the proof of each lies is for herself alone."""
-    if isinstance(caller, ServiceCaller | CustomerCaller) and not caller.proven:
-        raise UnauthenticatedError
+    _refuse_unproven(caller)
     purposes = _visible(policies.catalogue, caller)
     async with database.connection() as connection:
         found = await customers.whom(connection, keyring, caller, customer)
@@ -80,6 +84,25 @@ async def history(  # noqa: PLR0913  what it may touch, who asks, and which page
     more = cursor(keyring, page[-1].sequence, about) if len(events) > most else None
     opened = None if key is None else keyring.open_evidence_key(found, key)
     return History([Past(e.answer, open_evidence(opened, found, e.answer)) for e in page], more)
+
+
+async def shown(database: Database, keyring: Keyring, caller: OperatorCaller, found_by: Identifier) -> list[Past]:
+    """Return a customer's latest answers and where the proof of each lies, for an operator: an entry in her ledger."""
+    async with database.transaction() as connection:
+        customer = await customers.whom(connection, keyring, caller, found_by)
+        key = await consents.evidence_key(connection, customer)
+        purposes = {spot.purpose for spot in await consents.spots_of(connection, customer)}
+        events = await consents.history(connection, customer, purposes, LAST, SHOWN)
+        now = await customers.clock(connection)
+        act = LookedUp(what="consents", reason=caller.reason)
+        await ledger.append(connection, entry(ledger.new_entry_id(now), customer, caller, now, act))
+    opened = None if key is None else keyring.open_evidence_key(customer, key)
+    return [Past(each.answer, open_evidence(opened, customer, each.answer)) for each in events]
+
+
+def _refuse_unproven(caller: Caller) -> None:
+    if isinstance(caller, ServiceCaller | CustomerCaller) and not caller.proven:
+        raise UnauthenticatedError
 
 
 def _visible(catalogue: Catalogue, caller: Caller) -> list[PurposeId]:

@@ -10,7 +10,7 @@ from service.model.facts import Standing
 from service.model.ledger import Expired, Outlived, entry
 from service.model.words import Acting, AttributeId, CustomerId, EntryId, Method, PolicyVersion, Status
 from service.policy.engine import Policies
-from service.storage import consents, customers, facts, ledger
+from service.storage import consents, customers, facts, ledger, publications
 
 AT_ONCE = 200
 """Customers looked for at a time; each is ended in a transaction of her own."""
@@ -29,16 +29,17 @@ async def end_outlived_facts(database: Database, policies: Policies) -> int:
     return await _each(database, concerned, lambda customer: _end(database, customer, kept))
 
 
-async def end_expired_consents(database: Database, in_force: PolicyVersion) -> int:
+async def end_expired_consents(database: Database) -> int:
     """Say of every consent that has run its time that it has; returns how many customers it concerned.
 
     A decision looks at the date itself and needs no worker; this makes the end an event, once, however many do it.
+    No policies need be usable for it, only named: which were in force is part of the event.
     """
 
     async def concerned(connection: Connection) -> list[CustomerId]:
         return await consents.expired(connection, AT_ONCE)
 
-    return await _each(database, concerned, lambda customer: _expire(database, customer, in_force))
+    return await _each(database, concerned, lambda customer: _expire(database, customer))
 
 
 async def _each(
@@ -71,13 +72,14 @@ async def _end(database: Database, customer: CustomerId, kept: Mapping[Attribute
     return True
 
 
-async def _expire(database: Database, customer: CustomerId, in_force: PolicyVersion) -> bool:
+async def _expire(database: Database, customer: CustomerId) -> bool:
     async with database.transaction() as connection:
         await customers.line_up(connection, [customer])
         over = await consents.expired_of(connection, customer)
         if not over:
             return False
         change = await customers.bump(connection, customer)
+        in_force = await publications.current_version(connection)
         id_ = ledger.new_entry_id(change.now)
         for yes in over:
             end = _end_of(yes, change.now, id_, in_force)

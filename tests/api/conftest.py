@@ -98,7 +98,10 @@ SAMPLES: dict[str, list[Json]] = {
     "answer_as_customer": [HER_ANSWER, {"purpose": "market.newsletter", "answer": "withdrawn"}],
     "verify_receipt": [{"receipt": "e30.e30.e30"}],
     "disown": [{"reference": SOME_REFERENCE}],
-    "withdraw": [{"purpose": "market.newsletter", "channel": "email"}, {"all": "marketing"}],
+    "withdraw": [
+        {"purpose": "market.newsletter", "channel": "email", "method": "phone", "acting": "staff", "actor": "till-4"},
+        {"all": "marketing"},
+    ],
     "withdraw_as_customer": [{"purpose": "market.newsletter", "channel": "email"}, {"all": "everything"}],
     "serve": [{**SHOWN, "customer": None}],
     "serve_as_customer": [SHOWN],

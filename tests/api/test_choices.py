@@ -241,7 +241,7 @@ async def test_saying_the_same_again_changes_nothing_and_leaves_an_entry(hers: H
 
 
 async def test_what_holds_and_how_it_came_to_hold_is_shown_to_her(hers: Hers) -> None:
-    await hers.let_say("shop", {"choice": "marketing", "value": "no", "method": "phone", "actor": "agent-7"})
+    await hers.let_say("shop", {"choice": "marketing", "value": "no", "method": "phone", "actor": "staff-7"})
     await hers.choose({"choice": "objection", "value": "raised", "purpose": "prevent.fraud"})
     shown = (await hers.api.call("GET", "/v1/me/choices", hers.token)).json()
     held = {(each["choice"], each.get("purpose")): each["value"] for each in shown["holds"]}
@@ -254,7 +254,7 @@ async def test_what_holds_and_how_it_came_to_hold_is_shown_to_her(hers: Hers) ->
         ("marketing", "no", "phone", "service:shop"),
         ("age-band", "adult", "api", "service:shop"),
     ]
-    assert "agent-7" not in str(shown)
+    assert "staff-7" not in str(shown)
 
 
 async def test_a_choice_of_one_customer_never_touches_another(hers: Hers) -> None:

@@ -2,9 +2,12 @@
 
 import hashlib
 import json
+from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
+import asyncpg
 import pytest
 from msgspec import structs
 
@@ -16,6 +19,7 @@ from service.model.snapshots import LIFE
 from service.model.words import Channel, CustomerId, IdentifierKind, PurposeId
 from service.policy.engine import Policies
 from service.storage import consents
+from service.usecases import merges
 from service.usecases.access import make_customer_token
 from tests.conftest import OPERATOR, Api, Person, allow, enrol
 
@@ -87,6 +91,13 @@ class Ana:
             await connection.execute(
                 "UPDATE consent SET decided_at = decided_at - $2::interval WHERE customer = $1", self.id, by
             )
+
+
+@pytest.fixture
+async def owner(database_url: str) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(database_url)
+    yield connection
+    await connection.close()
 
 
 @pytest.fixture
@@ -342,6 +353,101 @@ async def test_while_she_pauses_nobody_asks(ana: Ana) -> None:
     choice = {"choice": "pause", "value": until.isoformat()}
     await ana.api.post("/v1/me/choices", ana.token, choice)
     assert await ana.reason() == (False, "not-now")
+
+
+# --- whether to ask who is two customers of ours ---
+
+
+async def merge(one: Ana, other: Ana, keyring: Keyring) -> UUID:
+    """Say that two are one person."""
+    found_by = (
+        identifier(IdentifierKind.EMAIL, one.person.email),
+        identifier(IdentifierKind.EMAIL, other.person.email),
+    )
+    return (await merges.merge(one.database, keyring, OPERATOR, found_by)).link
+
+
+@pytest.fixture
+async def bo(api: Api, database: Database, keyring: Keyring) -> Ana:
+    return await newcomer(api, database, keyring, "bo@example.com")
+
+
+async def test_who_refused_on_one_side_is_asked_on_none(ana: Ana, bo: Ana, keyring: Keyring) -> None:
+    await bo.answer(answer="refused")
+    link = await merge(ana, bo, keyring)
+    assert await ana.reason() == await bo.reason() == (False, "refused-recently")
+    assert await ana.reason(caller=ana.token) == (False, "refused-recently")
+    await bo.later(timedelta(days=365))
+    assert await ana.reason() == (True, "asked-long-ago")
+    await merges.unmerge(ana.database, keyring, OPERATOR, link)
+    assert await ana.reason() == (True, "never-asked")
+
+
+async def test_who_is_being_asked_on_one_side_is_asked_with_that_page_on_the_other(
+    ana: Ana, bo: Ana, keyring: Keyring
+) -> None:
+    await merge(ana, bo, keyring)
+    await bo.page()
+    assert await ana.reason() == (True, "being-asked")
+    await bo.later(LIFE)
+    assert await ana.reason() == (False, "asked-recently")
+
+
+async def test_a_yes_that_came_by_a_link_is_an_answer(ana: Ana, bo: Ana, keyring: Keyring) -> None:
+    await merge(ana, bo, keyring)
+    await bo.answer(method="counter", evidence="scan-1")
+    assert await ana.reason() == await bo.reason() == (False, "answered")
+
+
+async def test_a_yes_of_before_the_merge_counts_for_one_side_and_she_is_not_asked_again_within_a_year(
+    ana: Ana, bo: Ana, keyring: Keyring
+) -> None:
+    await bo.answer(method="counter", evidence="scan-1")
+    await merge(ana, bo, keyring)
+    assert await ana.reason() == await bo.reason() == (False, "asked-recently")
+    await bo.later(timedelta(days=365))
+    assert await ana.reason() == await bo.reason() == (True, "asked-long-ago")
+
+
+@pytest.mark.parametrize("choice", [{"choice": "profiling", "value": "no"}, {"choice": "processing", "value": "no"}])
+async def test_what_one_side_forbids_is_asked_for_on_none(ana: Ana, bo: Ana, keyring: Keyring, choice: Json) -> None:
+    await bo.api.post("/v1/me/choices", bo.token, choice)
+    await merge(ana, bo, keyring)
+    assert await ana.reason() == await bo.reason() == (False, "not-now")
+
+
+async def test_while_one_side_pauses_nobody_asks_the_other(ana: Ana, bo: Ana, keyring: Keyring) -> None:
+    async with ana.database.connection() as connection:
+        until = await connection.fetchval("SELECT clock_timestamp() + interval '1 day'")
+    await bo.api.post("/v1/me/choices", bo.token, {"choice": "pause", "value": until.isoformat()})
+    await merge(ana, bo, keyring)
+    assert await ana.reason() == (False, "not-now")
+
+
+async def test_who_is_not_known_to_be_an_adult_on_one_side_is_not_asked_for_profiling(
+    ana: Ana, bo: Ana, keyring: Keyring
+) -> None:
+    who = {"identifiers": {"email": "bo@example.com"}, "age_band": "minor"}
+    await bo.api.post("/v1/customers", "shop", who)
+    await merge(ana, bo, keyring)
+    assert await ana.reason() == (False, "adults-only")
+
+
+BENT = [
+    "DELETE FROM restrictions WHERE customer = $1",
+    "UPDATE restrictions SET linked = '{}' WHERE customer = $1",
+    "UPDATE restrictions SET mac = sha256('x') WHERE customer = $1",
+]
+
+
+@pytest.mark.parametrize("bent", BENT)
+async def test_nobody_is_asked_while_it_is_not_proven_what_the_other_side_forbids(
+    ana: Ana, bo: Ana, keyring: Keyring, owner: asyncpg.Connection, bent: str
+) -> None:
+    await merge(ana, bo, keyring)
+    assert (await ana.reason())[0]
+    await owner.execute(bent, bo.id)
+    assert await ana.reason() == await bo.reason() == (False, "unverified")
 
 
 # --- scope ---

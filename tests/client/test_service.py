@@ -8,10 +8,10 @@ import httpx
 import pytest
 
 from service.app import House, assemble
-from service.client import Byleave, Consent, Customer, Fact, NotWrittenError, Parent
+from service.client import Byleave, Consent, Customer, Fact, NotWrittenError, Parent, Reach
 from service.model.words import ServiceId
 from tests.client.conftest import RECOMMENDATIONS, URL, WEB
-from tests.conftest import Person, Template
+from tests.conftest import Api, Person, Template, allow
 
 AsService = Callable[[str], Byleave]
 ATTRIBUTES = ["first_name", "favourite_genres", "birth_year"]
@@ -92,6 +92,40 @@ async def test_what_a_service_may_not_ask_is_no_data(as_service: AsService) -> N
         Customer(email="abbie@example.com"), RECOMMENDATIONS, WEB, ["first_name"]
     )
     assert (answer.decision, answer.failure) == ("unavailable", "not-granted")
+
+
+async def test_what_her_browser_sent_is_passed_on_and_what_it_overrules_is_told(
+    as_service: AsService, api: Api, abbie: Person
+) -> None:
+    await allow(api, abbie, "market.newsletter", "email")
+    newsletter, who = as_service("newsletter"), Customer(email=abbie.email)
+    for ask in (newsletter.release, newsletter.check):
+        assert (await ask(who, "market.newsletter", "email", ["first_name"], gpc=False)).conflict is None
+    answer = await newsletter.release(who, "market.newsletter", "email", ["first_name"], gpc=True)
+    assert [each.reason for each in answer.withheld] == ["no-sharing"]
+    assert answer.conflict is not None
+    assert (await newsletter.check(who, "market.newsletter", "email", ["first_name"])).decision == "deny"
+
+
+@pytest.mark.parametrize(("reach", "left"), [("marketing", "permit"), ("everything", "deny")])
+async def test_one_call_withdraws_from_as_much_as_she_says_and_gives_a_receipt(
+    as_service: AsService, abbie: Person, reach: Reach, left: str
+) -> None:
+    recommender = as_service("recommender")
+    recorded = await recommender.withdraw_all(abbie.at_recommender, reach)
+    answer = await recommender.release(Customer(id=abbie.at_recommender), RECOMMENDATIONS, WEB, ["first_name"])
+    assert answer.decision == left
+    withdrawn = await recommender.withdraw(abbie.at_recommender, RECOMMENDATIONS)
+    assert withdrawn.receipt is not None
+    assert withdrawn.receipt.count(".") == 2
+    assert withdrawn.version > recorded.version
+
+
+async def test_only_who_may_verify_an_identifier_says_that_it_did(as_service: AsService) -> None:
+    bo = Customer(email="bo@example.com")
+    assert (await as_service("shop").enrol(bo, "adult", ["email"])).customer
+    with pytest.raises(NotWrittenError, match=r"^not-granted"):
+        await as_service("recommender").enrol(bo, verified=["email"])
 
 
 async def test_many_tasks_share_one_client(as_service: AsService, abbie: Person) -> None:

@@ -52,6 +52,9 @@ def bytes_of(text: str) -> bytes:
     return found
 
 
+NESTED = b'{"alg":"EdDSA","crit":' + b"[" * 5000 + b"]" * 5000 + b',"kid":"x","typ":"y"}'
+
+
 def header(**changes: Any) -> str:
     """Return a header with changes; None leaves a field out."""
     fields = {"alg": ALGORITHM, "kid": KEY.id, "typ": KIND} | changes
@@ -185,6 +188,7 @@ def test_whatever_is_presented_is_judged_and_never_a_fault(presented: str) -> No
         (signed_with(header(alg="ES256")), Flaw.UNSUPPORTED_ALGORITHM),
         (signed_with(header(alg="eddsa")), Flaw.UNSUPPORTED_ALGORITHM),
         (signed_with(header(alg=None)), Flaw.MALFORMED),
+        (signed_with(written(NESTED)), Flaw.MALFORMED),
         (signed_with(header(crit=["exp"])), Flaw.CRITICAL_HEADER),
         (signed_with(header(crit=[])), Flaw.CRITICAL_HEADER),
         (signed_with(header(kid="other")), Flaw.UNKNOWN_KEY),

@@ -1,6 +1,7 @@
 """Rules of the house that a linter cannot read."""
 
 import ast
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from service import errors
-from service.api.problems import STATUS
+from service.api.document import document
+from service.api.problems import FRAMEWORK, STATUS, status_of
 from service.errors import OperatorError, ServiceError
 from service.settings import PREFIX, Settings
 
@@ -60,6 +62,18 @@ def test_every_refusal_that_a_caller_can_meet_has_a_status() -> None:
         if not issubclass(each, OperatorError) and not any(base in STATUS for base in each.__mro__)
     ]
     assert without == ["ServiceError", "UnknownServiceError"]
+
+
+def test_the_page_of_codes_has_every_code_that_a_caller_can_meet_with_its_status_and_no_other() -> None:
+    examples = json.loads(document())["components"]["examples"].values()
+    possible = {each["value"]["code"]: str(each["value"]["status"]) for each in examples} | {
+        kind.code: str(status_of(kind)) for kind in FRAMEWORK.values()
+    }
+    page = (ROOT / "docs/errors.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([a-z-]+)` \| ([0-9]{3}) \| [^|]{4,} \| [^|]{4,} \|$", page, re.MULTILINE)
+    assert len(rows) == page.count("\n| `")
+    assert dict(rows) == possible
+    assert len(rows) == len(possible)
 
 
 def test_the_readme_explains_every_setting() -> None:

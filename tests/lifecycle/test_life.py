@@ -223,8 +223,7 @@ class Life(RuleBasedStateMachine):
     @rule()
     def the_worker_comes_by(self) -> None:
         now = self.now()
-        policies = self.world.run(self.world.house.library.current())
-        self.world.run(end_expired_consents(self.world.database, policies.version))
+        self.world.run(end_expired_consents(self.world.database))
         for spot, stands in self.model.stands.items():
             stands.status = self.model.status(spot, now)
 

@@ -11,7 +11,7 @@ from msgspec import structs
 
 from service.model.catalogue import Catalogue
 from service.model.facts import FLAGS, Restrictions, Standing, restrictions_at_enrolment
-from service.model.prompts import YEAR, Asking, Hearing, Past, Prompt, Reason, offered, prompts
+from service.model.prompts import YEAR, Asking, Hearing, Past, Prompt, Reason, as_one, offered, prompts
 from service.model.snapshots import LIFE
 from service.model.words import AgeBand, Channel, PurposeId, Status
 from service.policy.engine import Policies
@@ -20,7 +20,7 @@ NOW = datetime(2026, 5, 1, tzinfo=UTC)
 PICKS, LETTER, PANEL = (PurposeId(p) for p in ("personalise.recommendations", "market.newsletter", "research.panel"))
 DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 OPEN = restrictions_at_enrolment(AgeBand.ADULT)
-HEARING = Hearing(Channel.EMAIL, "en", NOW, OPEN)
+HEARING = Hearing(Channel.EMAIL, "en", NOW, [OPEN])
 GIVEN, REFUSED, WITHDRAWN = Status.GIVEN, Status.REFUSED, Status.WITHDRAWN
 REQUESTED, DEFERRED = Status.REQUESTED, Status.DEFERRED
 
@@ -128,7 +128,7 @@ HELD_BACK: list[tuple[dict[str, Any], PurposeId, Reason]] = [
 def test_who_forbids_it_is_not_asked_for_it(
     catalogue: Catalogue, limits: dict[str, Any], purpose: PurposeId, reason: Reason
 ) -> None:
-    hearing = structs.replace(HEARING, limits=structs.replace(OPEN, **limits))
+    hearing = structs.replace(HEARING, limits=[structs.replace(OPEN, **limits)])
     assert asked(catalogue, Past(), hearing, purpose) == Prompt(catalogue.purposes[purpose], reason)
     assert asked(catalogue, Past(), HEARING, purpose).ask
 
@@ -139,21 +139,21 @@ def test_what_forbids_one_thing_leaves_another_to_be_asked(catalogue: Catalogue)
         ({"may_profile": False}, LETTER),
         ({"may_share": False}, PANEL),
     ]:
-        hearing = structs.replace(HEARING, limits=structs.replace(OPEN, **limits))
+        hearing = structs.replace(HEARING, limits=[structs.replace(OPEN, **limits)])
         assert asked(catalogue, Past(), hearing, purpose).ask
-    over = structs.replace(HEARING, limits=structs.replace(OPEN, paused_until=NOW))
+    over = structs.replace(HEARING, limits=[structs.replace(OPEN, paused_until=NOW)])
     assert asked(catalogue, Past(), over).ask
 
 
 def test_in_her_quiet_hours_she_is_not_rung_up_to_be_asked(catalogue: Catalogue) -> None:
     night = structs.replace(OPEN, quiet_hours="22:00-07:00 Europe/Berlin")
     for limits, now, ask in [(night, NOW, False), (night, NOW + 12 * 60 * MINUTE, True), (OPEN, NOW, True)]:
-        hearing = Hearing(Channel.PHONE, "en", now, limits)
+        hearing = Hearing(Channel.PHONE, "en", now, [limits])
         assert asked(catalogue, Past(), hearing, PANEL).ask is ask
 
 
 def test_without_proof_of_what_she_forbids_nobody_is_asked(catalogue: Catalogue) -> None:
-    assert asked(catalogue, Past(), structs.replace(HEARING, limits=None)).reason is Reason.UNVERIFIED
+    assert asked(catalogue, Past(), structs.replace(HEARING, limits=[])).reason is Reason.UNVERIFIED
 
 
 def test_nobody_is_asked_in_a_language_without_a_notice(catalogue: Catalogue) -> None:
@@ -204,7 +204,11 @@ def limits(draw: st.DrawFn) -> Restrictions:
 
 EVERY_PURPOSE = st.sampled_from([PICKS, LETTER, PANEL])
 HEARINGS = st.builds(
-    Hearing, st.just(Channel.EMAIL), st.sampled_from(["en", "de", "fr"]), st.just(NOW), st.none() | limits()
+    Hearing,
+    st.just(Channel.EMAIL),
+    st.sampled_from(["en", "de", "fr"]),
+    st.just(NOW),
+    st.lists(limits(), max_size=3),
 )
 
 
@@ -247,8 +251,8 @@ def stricter(limits: Restrictions) -> Iterable[Restrictions]:
 def test_forbidding_more_never_makes_her_asked(
     catalogue: Catalogue, past: Past, given_: Restrictions, purpose: PurposeId
 ) -> None:
-    if not asked(catalogue, past, structs.replace(HEARING, limits=given_), purpose).ask:
-        for more in [None, *stricter(given_)]:
+    if not asked(catalogue, past, structs.replace(HEARING, limits=[given_]), purpose).ask:
+        for more in [[], *([each] for each in stricter(given_)), *([OPEN, each] for each in stricter(given_))]:
             assert not asked(catalogue, past, structs.replace(HEARING, limits=more), purpose).ask
 
 
@@ -256,7 +260,7 @@ def test_forbidding_more_never_makes_her_asked(
 def test_nobody_is_asked_while_she_pauses_or_restricts(catalogue: Catalogue, limits_: Restrictions) -> None:
     paused = limits_.paused_until is not None and limits_.paused_until > NOW
     if paused or not limits_.may_process:
-        hearing = structs.replace(HEARING, limits=limits_)
+        hearing = structs.replace(HEARING, limits=[OPEN, limits_])
         assert not any(each.ask for each in prompts(catalogue, hearing, {p: Past() for p in (PICKS, LETTER, PANEL)}))
 
 
@@ -271,3 +275,42 @@ def test_once_she_was_shown_the_notice_or_answered_it_nobody_asks_for_a_year(
         stood = Standing(purpose, Channel.EMAIL, status, in_force, False, NOW, NOW + 730 * DAY)
     after = Past(answer, max(past.seen, in_force), stood)
     assert not asked(catalogue, after, structs.replace(HEARING, now=NOW + later), purpose).ask
+
+
+# --- a merged person ---
+
+
+@given(sides=st.lists(pasts(), min_size=1, max_size=3), purpose=EVERY_PURPOSE)
+def test_a_person_of_several_sides_is_asked_no_sooner_than_the_last_of_them(
+    catalogue: Catalogue, sides: list[Past], purpose: PurposeId
+) -> None:
+    person = as_one(sides, NOW)
+    stand = [each.status_at(NOW) for each in sides]
+    assert person.status_at(NOW).valid is all(each.valid for each in stand)
+    assert person.status_at(NOW).no is any(each.no and each is not Status.UNKNOWN for each in stand)
+    if asked(catalogue, person, purpose=purpose).ask:
+        within = [each.last for each in sides if each.last is not None and each.last.recorded_at + YEAR > NOW]
+        newest = max(within, key=lambda each: each.recorded_at, default=None)
+        loaded_again = newest is not None and newest.status is REQUESTED and newest.begun_at + LIFE > NOW
+        assert not within or loaded_again or person.seen < catalogue.newest_material(purpose)
+
+
+TOGETHER = [
+    # Of two yeses the older notice counts, though she has seen the newer; and the end that comes first.
+    ([said(GIVEN, 2, DAY, ends=700 * DAY), said(GIVEN, 1, 2 * DAY, ends=600 * DAY)], Reason.ANSWERED),
+    ([said(GIVEN, 2, 700 * DAY, ends=20 * DAY), said(GIVEN, 2, 400 * DAY, ends=300 * DAY)], Reason.ENDS_SOON),
+    ([said(GIVEN, 2, DAY, ends=700 * DAY), said(GIVEN, 2, 2 * DAY, ends=600 * DAY)], Reason.ANSWERED),
+    # Of two refusals the one that was recorded last: it is that long since she said so.
+    ([said(WITHDRAWN, 2, 700 * DAY), said(REFUSED, 2, DAY)], Reason.REFUSED_RECENTLY),
+    ([said(REFUSED, 2, DAY), Past()], Reason.REFUSED_RECENTLY),
+    ([said(GIVEN, 2, DAY, ends=700 * DAY), Past()], Reason.ASKED_RECENTLY),
+    ([said(DEFERRED, 2, DAY), said(REQUESTED, 2, 2 * DAY)], Reason.DEFERRED_RECENTLY),
+    ([said(DEFERRED, 1, DAY), said(REQUESTED, 1, 2 * DAY)], Reason.NEW_SCOPE),
+    ([Past(), Past()], Reason.NEVER_ASKED),
+]
+
+
+@pytest.mark.parametrize(("sides", "reason"), TOGETHER)
+def test_what_two_sides_were_asked_is_one_past(catalogue: Catalogue, sides: list[Past], reason: Reason) -> None:
+    for each in (sides, sides[::-1]):
+        assert asked(catalogue, as_one(each, NOW)).reason is reason

@@ -9,11 +9,12 @@ import asyncpg
 import pytest
 
 from service.app import House
+from service.database import opened
 from service.model.identifiers import identifier
 from service.model.words import IdentifierKind
-from service.usecases import access
-from tests.conftest import OPERATOR, Api, Person, Template, allow
-from tests.security.conftest import ask, assert_denied, assert_problem, fresh_process
+from service.usecases import access, merges
+from tests.conftest import OPERATOR, Api, Person, Template, allow, enrol
+from tests.security.conftest import ask, assert_denied, assert_problem, door_of, fresh_process
 
 STANDS = "SELECT purpose, channel, status FROM consent"
 UNREADABLE = "UPDATE publication SET bundle = 'unreadable'"
@@ -85,7 +86,7 @@ async def test_each_reach_needs_no_key(
     assert {spot for spot in (NEWSLETTER, PICKS) if stood[spot] == "withdrawn"} == ended
 
 
-async def test_a_browser_that_asks_not_to_share_does_not_keep_her_from_withdrawing(
+async def test_a_browser_that_asks_not_to_share_is_heard_and_does_not_keep_her_from_withdrawing(
     hers: str, owner: asyncpg.Connection, keyless: Process
 ) -> None:
     await owner.execute(UNREADABLE)
@@ -94,6 +95,74 @@ async def test_a_browser_that_asks_not_to_share_does_not_keep_her_from_withdrawi
         done = await broken.call("POST", "/v1/me/withdrawals", hers, {"all": "everything"}, headers=headers)
     assert done.status_code == 200, done.text
     assert set((await stands(owner)).values()) == {"withdrawn"}
+    assert await owner.fetchval("SELECT said_no FROM restrictions") == ["may_share"]
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {"choice": "marketing", "value": "no"},
+        {"choice": "processing", "value": "no"},
+        {"choice": "pause", "value": "2999-01-01T00:00:00Z"},
+        {"choice": "objection", "value": "raised", "purpose": "prevent.fraud"},
+    ],
+    ids=lambda choice: str(choice["choice"]),
+)
+async def test_what_only_takes_away_needs_no_key_and_no_policies(
+    choice: dict[str, Any], hers: str, owner: asyncpg.Connection, keyless: Process
+) -> None:
+    await owner.execute(UNREADABLE)
+    async with keyless() as broken:
+        await broken.post("/v1/me/choices", hers, choice)
+    assert await owner.fetchval("SELECT cardinality(said_no) FROM restrictions") == 1
+
+
+async def test_a_withdrawal_without_policies_reaches_what_stands_on_the_other_side_of_a_merged_person(
+    api: Api, zephyrine: Person, hers: str, house: House, owner: asyncpg.Connection, sound: Process
+) -> None:
+    bo = await enrol(api, "bo@example.com", {})
+    found_by = [identifier(IdentifierKind.EMAIL, person.email) for person in (zephyrine, bo)]
+    await merges.merge(house.database, await house.keys(), OPERATOR, (found_by[0], found_by[1]))
+    token = await access.make_customer_token(house.database, await house.keys(), OPERATOR, found_by[1], 60)
+    await owner.execute(UNREADABLE)
+    async with sound() as broken:
+        await broken.post("/v1/me/withdrawals", token.text, {"purpose": "market.newsletter"})
+        assert (await stands(owner))[NEWSLETTER] == "withdrawn"
+        await broken.post("/v1/me/withdrawals", token.text, {"all": "everything"})
+    assert set((await stands(owner)).values()) == {"withdrawn"}
+
+
+async def test_a_withdrawal_whose_evidence_cannot_be_sealed_is_a_withdrawal(
+    api: Api, zephyrine: Person, hers: str, owner: asyncpg.Connection
+) -> None:
+    await owner.execute("UPDATE evidence_key SET wrapped = sha256(wrapped)")
+    no = {"purpose": "personalise.recommendations", "answer": "withdrawn", "evidence": "call-17"}
+    await api.post("/v1/me/consents", hers, no)
+    assert (await stands(owner))[PICKS] == "withdrawn"
+    yes = {"purpose": "personalise.recommendations", "answer": "given", "channel": "web", "notice": 2}
+    answer = await api.call("POST", "/v1/me/consents", hers, {**yes, "evidence": "scan-4711"})
+    assert_problem(answer, 500, "integrity")
+
+
+async def test_a_receipt_key_that_does_not_open_keeps_nothing_but_receipts_back(
+    zephyrine: Person, hers: str, owner: asyncpg.Connection, sound: Process
+) -> None:
+    await owner.execute("UPDATE wrapped_key SET wrapped = sha256(wrapped) WHERE role = 'receipt'")
+    async with sound() as started:
+        assert (await ask(started, zephyrine)).json()["decision"] == "permit"
+        done = await started.post("/v1/me/withdrawals", hers, {"all": "everything"})
+    assert "receipt" not in done
+
+
+async def test_who_asks_for_her_past_takes_no_connection_from_who_withdraws(
+    hers: str, owner: asyncpg.Connection, database_url: str, template: Template
+) -> None:
+    async with (
+        opened(database_url, connections=1) as database,
+        door_of(House(database, template.root_key_file), template) as narrow,
+    ):
+        answer = await narrow.call("GET", "/v1/me/permissions", hers)
+    assert answer.status_code == 200, answer.text
 
 
 async def test_without_policies_a_no_to_what_never_stood_is_not_made_up(

@@ -198,7 +198,22 @@ async def test_where_the_proof_lies_is_sealed_and_opened_for_herself_alone(
     page = await records.history(database, keyring, policies, herself, None, after=None, most=5)
     assert page.answers[0].evidence == PROOF["evidence"]
     assert PROOF["evidence"] not in repr(page)
-    # Moved to another act of hers it does not open.
-    await owner.execute("UPDATE consent_event SET entry = 'ent_other'")
-    with pytest.raises(IntegrityError):
-        await records.history(database, keyring, policies, herself, None, after=None, most=5)
+    # Moved to another act of hers, or to another purpose of the same act, it does not open.
+    for change in ("entry = 'ent_other'", "entry = entry, channel = 'app'", "purpose = 'market.newsletter'"):
+        async with owner.transaction():
+            await owner.execute(f"UPDATE consent_event SET {change}")  # noqa: S608  ours
+        with pytest.raises(IntegrityError):
+            await records.history(database, keyring, policies, herself, None, after=None, most=5)
+
+
+async def test_an_operator_sees_who_said_what_and_where_the_proof_lies_and_that_stands_in_her_ledger(
+    abbie: Person, database: Database, keyring: Keyring, owner: asyncpg.Connection
+) -> None:
+    (past,) = await records.shown(database, keyring, OFFICER, Identifier(IdentifierKind.EMAIL, abbie.email))
+    assert (past.evidence, past.answer.status, past.answer.recorder) == (PROOF["evidence"], "given", "service:shop")
+    entered = await owner.fetchrow("SELECT kind, actor, body FROM entry ORDER BY position DESC LIMIT 1")
+    assert entered is not None
+    assert (entered["kind"], entered["actor"]) == ("look-up", "operator:officer")
+    assert OFFICER.reason in entered["body"].decode()
+    with pytest.raises(UnknownCustomerError):
+        await records.shown(database, keyring, OFFICER, Identifier(IdentifierKind.EMAIL, "nobody@example.com"))

@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from service.database import Database
-from service.model.words import PolicyVersion, Status
+from service.model.words import Status
 from service.policy.engine import Policies
 from service.usecases.announcements import announce_renewals
 from service.usecases.retention import end_expired_consents
@@ -41,14 +41,14 @@ async def announced(api: Api, service: str, cursor: str = "") -> dict[str, Any]:
 
 
 async def test_a_consent_that_has_run_its_time_ends_as_an_event_once_whatever_number_of_workers_runs(
-    api: Api, database: Database, policies: Policies, owner: asyncpg.Connection
+    api: Api, database: Database, owner: asyncpg.Connection
 ) -> None:
     people = [await enrol(api, f"{name}@example.com", {}) for name in ("ana", "bo", "cem")]
     for person in people:
         await allow(api, person)
         await allow(api, person, channel="email")
     await owner.execute(ENDS_IN, timedelta(seconds=-1))
-    ended = await asyncio.gather(*(end_expired_consents(database, policies.version) for _ in range(5)))
+    ended = await asyncio.gather(*(end_expired_consents(database) for _ in range(5)))
     assert sum(ended) == len(people)
     assert await owner.fetchval(ENTERED, "expiry") == len(people)
     for person in people:
@@ -57,14 +57,14 @@ async def test_a_consent_that_has_run_its_time_ends_as_an_event_once_whatever_nu
         assert {(each["method"], each["acting"], each["recorded_by"]) for each in last} == {
             ("system", "worker", "worker")
         }
-    assert await end_expired_consents(database, policies.version) == 0
+    assert await end_expired_consents(database) == 0
 
 
 async def test_a_consent_that_still_holds_is_left_alone(
-    api: Api, abbie: Person, database: Database, policies: Policies, owner: asyncpg.Connection
+    api: Api, abbie: Person, database: Database, owner: asyncpg.Connection
 ) -> None:
     await owner.execute(ENDS_IN, timedelta(seconds=60))
-    assert await end_expired_consents(database, policies.version) == 0
+    assert await end_expired_consents(database) == 0
     assert [each["status"] for each in await history(api, abbie)] == ["given"]
 
 
@@ -74,7 +74,7 @@ async def test_an_expired_consent_can_be_renewed_also_by_a_yes_given_before_it_e
     await owner.execute("UPDATE consent SET decided_at = decided_at - interval '800 days'")
     await owner.execute(ENDS_IN, timedelta(seconds=-1))
     before: datetime = await owner.fetchval("SELECT clock_timestamp()")
-    assert await end_expired_consents(database, PolicyVersion("sha256:" + "0" * 64)) == 1
+    assert await end_expired_consents(database) == 1
     again = {
         "purpose": PURPOSE,
         "answer": "renewed",

@@ -1,10 +1,12 @@
 """A merge is a link: what it allows lies within both sides, and undone it leaves each side as it was."""
 
+from collections.abc import AsyncIterator
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -34,6 +36,13 @@ WEB, LETTER, PANEL = SPOTS
 @pytest.fixture
 def world(database: Database, keyring: Keyring, policies: Policies, template: Template) -> World:
     return World(database, keyring, policies, ServiceCaller(SHOP, template.api_keys[SHOP].split("_")[1], proven=True))
+
+
+@pytest.fixture
+async def owner(database_url: str) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(database_url)
+    yield connection
+    await connection.close()
 
 
 async def entries(world: World, side: Side) -> list[tuple[str, str]]:
@@ -134,7 +143,9 @@ async def test_with_acts_in_between_each_side_keeps_every_no_and_its_own_yes(
             meanwhile = [act.what == "yes" for act in then if act.spot == spot and act.what in ("yes", "no")]
             expected = meanwhile[-1] if meanwhile else apart[number].get(spot, UNKNOWN).valid
             assert shown.get(spot, UNKNOWN).valid is expected
+    assert await differences(world) == set()
     await world.unmerge(link)
+    assert await differences(world) == set()
 
     acts = [*first, *then]
     minors = {act.side for act in first if act.what == "minor"}
@@ -315,6 +326,108 @@ async def test_what_stands_follows_from_what_was_said_through_a_merge_and_its_en
     for _ in range(2):
         async for audited in audits.audit_state(world.database, world.keyring):
             assert audited.differences == []
+        with suppress(UnknownLinkError):
+            await world.unmerge(link)
+
+
+async def differences(world: World) -> set[str]:
+    audit = audits.audit_state(world.database, world.keyring)
+    return {found.what async for audited in audit for found in audited.differences}
+
+
+async def test_what_came_by_links_follows_from_what_was_said_whatever_was_said(world: World) -> None:
+    one, middle, last = [await world.newcomer() for _ in range(3)]
+    await one.say(GIVEN, LETTER)
+    first = await world.merge(one, middle)
+    second = await world.merge(middle, last)
+    for side, status, spot in [
+        (one, GIVEN, WEB),
+        (middle, GIVEN, WEB),
+        (middle, Status.RENEWED, WEB),
+        (last, WITHDRAWN, WEB),
+        (one, GIVEN, WEB),
+        (last, GIVEN, LETTER),
+        (middle, Status.REFUSED, PANEL),
+        (last, GIVEN, PANEL),
+    ]:
+        await side.say(status, spot)
+        assert await differences(world) == set()
+    # One that claims to be older than what stands there stays without effect.
+    await one.say(GIVEN, LETTER, given_at=await now(world) - timedelta(days=1))
+    await middle.say(GIVEN, LETTER, given_at=await now(world) - timedelta(days=2))
+    assert await differences(world) == set()
+    for link in (first, second):
+        await world.unmerge(link)
+        assert await differences(world) == set()
+
+
+async def test_a_merge_taken_out_of_the_rows_of_both_sides_is_found(world: World, owner: asyncpg.Connection) -> None:
+    """Each row carries our MAC, and each says the same as the other; only the links know better."""
+    one, other = await world.newcomer(), await world.newcomer()
+    await owner.execute("CREATE TEMPORARY TABLE kept AS SELECT * FROM restrictions")
+    await world.merge(one, other)
+    await owner.execute("DELETE FROM restrictions")
+    await owner.execute("INSERT INTO restrictions SELECT * FROM kept")
+    assert await differences(world) == {"restrictions: linked does not follow from the merges"}
+
+
+async def test_rows_that_say_one_person_after_the_merge_ended_are_found(
+    world: World, owner: asyncpg.Connection
+) -> None:
+    one, other = await world.newcomer(), await world.newcomer()
+    link = await world.merge(one, other)
+    await owner.execute("CREATE TEMPORARY TABLE kept AS SELECT * FROM restrictions")
+    await world.unmerge(link)
+    await owner.execute("DELETE FROM restrictions")
+    await owner.execute("INSERT INTO restrictions SELECT * FROM kept")
+    assert await differences(world) == {"restrictions: linked does not follow from the merges"}
+
+
+OF_LINKS = [
+    ("UPDATE link SET mac = sha256('x')", "merges: one does not carry our MAC"),
+    ("UPDATE link SET ended_at = now()", "merges: one does not carry our MAC"),
+    ("UPDATE link SET said = NOT said", "merges: one does not carry our MAC"),
+    ("DELETE FROM linked_consent", f"{WEB[0]} on web: a yes was recorded by a merge, and nothing stands by it"),
+    ("UPDATE linked_consent SET notice = 1", f"{WEB[0]} on web: what stands by a merge does not follow"),
+    ("UPDATE linked_consent SET status = 'refused'", f"{WEB[0]} on web: what stands by a merge does not follow"),
+    ("UPDATE linked_consent SET origin = customer", f"{WEB[0]} on web: what stands by a merge does not follow"),
+    ("UPDATE linked_consent SET mac = sha256('x')", f"{WEB[0]} on web: what stands by a merge does not carry our MAC"),
+    ("UPDATE linked_consent SET channel = 'app'", f"{WEB[0]} on app: something stands by a merge, and no yes was"),
+    ("DELETE FROM consent_event WHERE link IS NOT NULL", f"{WEB[0]} on web: something stands by a merge, and no yes"),
+]
+
+
+@pytest.mark.parametrize(("statement", "what"), OF_LINKS, ids=[statement for statement, _ in OF_LINKS])
+async def test_whatever_of_a_merge_is_changed_by_sql_is_found(
+    world: World, owner: asyncpg.Connection, statement: str, what: str
+) -> None:
+    one, other = await world.newcomer(), await world.newcomer()
+    await world.merge(one, other)
+    await one.say(GIVEN)
+    assert await differences(world) == set()
+    await owner.execute(statement)
+    assert any(each.startswith(what) for each in await differences(world))
+
+
+async def test_a_link_removed_by_sql_is_found(world: World, owner: asyncpg.Connection) -> None:
+    await world.merge(await world.newcomer(), await world.newcomer())
+    await owner.execute("DELETE FROM link")
+    assert await differences(world) == {"restrictions: linked does not follow from the merges"}
+
+
+async def test_a_yes_by_a_link_put_back_after_a_no_or_after_the_merge_ended_is_found(
+    world: World, owner: asyncpg.Connection
+) -> None:
+    one, other = await world.newcomer(), await world.newcomer()
+    link = await world.merge(one, other)
+    await one.say(GIVEN)
+    await owner.execute("CREATE TEMPORARY TABLE kept AS SELECT * FROM linked_consent")
+    await one.say(WITHDRAWN)
+    for _ in range(2):
+        assert await differences(world) == set()
+        await owner.execute("INSERT INTO linked_consent SELECT * FROM kept")
+        assert await differences(world) == {f"{WEB[0]} on web: something stands by a merge, and no yes was recorded"}
+        await owner.execute("DELETE FROM linked_consent")
         with suppress(UnknownLinkError):
             await world.unmerge(link)
 

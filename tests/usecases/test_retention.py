@@ -1,13 +1,19 @@
 """Retention: what has run its time goes, once, and is entered."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import pytest
 
 from service.database import Database
+from service.errors import DatabaseUnavailableError, PoliciesUnavailableError
 from service.policy.engine import Policies
 from service.storage import customers
 from service.usecases.retention import end_outlived_facts
+from service.worker import run
 from service.worker.run import work
-from tests.conftest import Api, enrol
+from tests.conftest import Api, allow, enrol
 
 AGE = "UPDATE fact SET as_of = clock_timestamp() - make_interval(days => $1) WHERE attribute = $2"
 LEFT = "SELECT attribute FROM fact ORDER BY attribute"
@@ -69,6 +75,62 @@ async def test_a_worker_waits_for_a_change_under_way_and_then_finds_what_it_left
         await connection.execute("UPDATE fact SET as_of = clock_timestamp()")
     assert await ending == 0
     assert await left(database) == ["first_name"]
+
+
+async def test_without_policies_everything_is_done_that_needs_none(
+    api: Api, database: Database, policies: Policies
+) -> None:
+    """And what needs them is done in the next round."""
+    ana = await enrol(api, "ana@example.com", {"first_name": "Ana"})
+    for channel, days in (("web", -1), ("email", 20)):
+        await allow(api, ana, channel=channel)
+        async with database.transaction() as connection:
+            ends = "UPDATE consent SET expires_at = clock_timestamp() + $1::interval WHERE channel = $2"
+            await connection.execute(ends, timedelta(days=days), channel)
+    await aged(database, "first_name", 36_000)
+
+    async def unusable() -> Policies:
+        raise PoliciesUnavailableError("the published policies cannot be used")
+
+    async def in_force() -> Policies:
+        return policies
+
+    assert not await work(database, unusable, once=True)
+    async with database.connection() as connection:
+        done = await connection.fetch("SELECT kind FROM entry WHERE actor = 'worker' ORDER BY kind")
+        version = await connection.fetchval("SELECT policy_version FROM consent_event WHERE status = 'expired'")
+    assert ([row["kind"] for row in done], version) == (["expiry", "renewal-due"], policies.version)
+    assert await left(database) == ["first_name"]
+    assert await work(database, in_force, once=True)
+    assert await left(database) == []
+
+
+JOBS = ["end_outlived_facts", "end_expired_consents", "announce_renewals", "forget_old_keys", "forget_old_tokens"]
+
+
+@pytest.mark.parametrize("failing", JOBS)
+@pytest.mark.parametrize("fault", [DatabaseUnavailableError("gone"), ValueError("a mistake of ours")])
+async def test_whatever_goes_wrong_with_one_job_the_others_are_done(
+    database: Database, policies: Policies, monkeypatch: pytest.MonkeyPatch, failing: str, fault: Exception
+) -> None:
+    done = []
+
+    def job(name: str) -> Callable[..., Awaitable[int]]:
+        async def do(*_: object) -> int:
+            if name == failing:
+                raise fault
+            done.append(name)
+            return 0
+
+        return do
+
+    async def in_force() -> Policies:
+        return policies
+
+    for name in JOBS:
+        monkeypatch.setattr(run, name, job(name))
+    assert not await work(database, in_force, once=True)
+    assert set(done) == set(JOBS) - {failing}
 
 
 async def test_a_round_that_fails_says_so_and_the_next_one_is_tried(database: Database, policies: Policies) -> None:
