@@ -280,9 +280,26 @@ def test_answers_and_lists_of_people_to_leave_alone_are_told_in_one_line(shell: 
         "refused for 1 customers"
     )
     assert (files / "agency.txt.rejects.csv").read_text().splitlines()[1].startswith("3,,expected an identifier")
+    assert shell.run(*listed, "--all", "--since", "2999-01-01", status=1).startswith(
+        "byleave: 2999-01-02T00:00:00+00:00"
+    )
+    assert "expected a day or a time" in shell.run(*listed, "--all", "--since", "20260630", status=2)
+    (files / "agency.txt").write_text("P0@example.com\nP3@example.com\n", encoding="utf-8")
+    early = (*listed, "--purpose", "market.newsletter", "--since", "2001-01-01")
+    standing = "1 customers have a yes that stands: "
+    assert shell.run(*early) == (
+        f"2 identifiers: 2 left alone from now on, 0 were already, 0 rejected; {standing}given after that"
+    )
+    assert shell.run(*early[:-2]) == (
+        "2 identifiers: 0 left alone from now on, 2 were already, 0 rejected; "
+        f"{standing}if they gave it before they were listed, say --since"
+    )
+    assert shell.run(*early[:-1], "2026-06-30T12:00Z") == (
+        "2 identifiers: 0 left alone from now on, 2 again, 0 were already, 0 rejected; refused for 1 customers"
+    )
     counted = [line.split() for line in shell.run("suppressions", "count").splitlines()]
     assert ["email", "opted-out", "everything", "2"] in counted
-    assert ["email", "opted-out", "market.newsletter", "83"] in counted
+    assert ["email", "opted-out", "market.newsletter", "85"] in counted
 
 
 def test_a_refusal_is_one_line_and_status_1(shell: Shell, files: Path) -> None:

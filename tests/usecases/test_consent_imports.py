@@ -352,9 +352,9 @@ async def test_a_no_that_came_in_before_does_not_come_again_with_a_changed_row(m
     assert await status(means, "ann@example.com", CALLS) is Status.REFUSED
 
 
-async def her_own_yes(api: Api, mail: str) -> None:
+async def her_own_yes(api: Api, mail: str, **more: str) -> None:
     shop = (await api.post("/v1/customers", "shop", {"identifiers": {"email": mail}, "age_band": "adult"}))["customer"]
-    yes = {"purpose": NEWS.purpose, "channel": "email", "answer": "given", "notice": 2, **PROOF}
+    yes = {"purpose": NEWS.purpose, "channel": "email", "answer": "given", "notice": 2, **PROOF, **more}
     await api.post(f"/v1/customers/{shop}/consents", "shop", yes)
 
 
@@ -401,7 +401,7 @@ async def test_what_she_says_at_a_service_is_not_what_its_export_said(means: Mea
     shop = structs.replace(MAILER, source=None)
     await bring(means, person("ann", name="Ann"), columns=PROFILES)
     await bring(means, person("ann", news="stopped"), columns=shop)
-    await her_own_yes(api, "ann@example.com")
+    await her_own_yes(api, "ann@example.com", actor="shop")
     await bring(means, person("ann", news="stopped", phone="07700 900123"), columns=shop)
     assert await status(means, "ann@example.com") is Status.GIVEN
 
