@@ -19,6 +19,9 @@ from tests.contract.judge import judge_of_body
 OF_EARLIER_REQUESTS = {
     # Whether a key was used before with another body is not in the request.
     "idempotency-key-reused",
+    # Nor is whether somebody changed it since, or when the notice was shown.
+    "precondition-failed",
+    "snapshot-expired",
 }
 NO_SCHEMA_CAN_SAY = {
     # Of which kind an identifier was verified can only be one of those that are sent.
@@ -26,9 +29,13 @@ NO_SCHEMA_CAN_SAY = {
     # What is an e-mail address, a phone or a loyalty number is a matter of UTS 46, numbering plans and NFKC.
     re.compile(r"/(customer|identifiers)/(email|phone|loyalty)"): ("wrong-kind",),
     # A time lies after 1970 and not in the future of this moment.
-    re.compile(r"/given_at|/facts/\d+/as_of|/since|/until"): ("wrong-kind",),
+    re.compile(r"/given_at|/facts/\d+/as_of|/since|/until|/at"): ("wrong-kind",),
     # What an attribute takes is said in the company's catalogue.
-    re.compile(r"/facts/\d+/value"): ("wrong-kind",),
+    re.compile(r"/facts/\d+/value|/preferences/\d+/value"): ("wrong-kind",),
+    # A pause ends in the future of this moment, and which time zones there are is a matter of the tz database.
+    re.compile(r"/value|/quiet_hours"): ("wrong-kind",),
+    # A snapshot is signed for one screen.
+    re.compile(r"/snapshot"): ("bad-snapshot",),
     # A cursor is signed for one customer and one list.
     re.compile(r"/cursor"): ("bad-cursor",),
 }
@@ -61,7 +68,7 @@ def _is_excepted(problem: Any, case: Case[Any]) -> bool:
 
 def _is_not_as_documented(case: Case[Any]) -> bool:
     """Whether words drawn from a dictionary, which come last, made of a documented body one that is not."""
-    return case.method == "POST" and not judge_of_body(case.path, case.method).is_valid(case.body)
+    return case.method in {"POST", "PUT"} and not judge_of_body(case.path, case.method).is_valid(case.body)
 
 
 def _is_whole_float(body: Any, pointer: str) -> bool:

@@ -124,6 +124,7 @@ HARMLESS = {
     "service.storage.ledger.Line",  # ids and words, never a value
     "service.storage.sources.Known",  # a MAC
     "service.model.columns.IdentifierColumns",  # headings of columns
+    "service.model.suppression.Suppression",  # a blind index
 }
 
 

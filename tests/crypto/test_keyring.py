@@ -21,6 +21,7 @@ from service.crypto.keyring import (
     WrappedKey,
     fact_labels,
     make_keys,
+    open_key,
     open_keyring,
     open_sealed,
     restriction_parts,
@@ -126,7 +127,7 @@ def test_a_key_that_is_not_the_one_that_was_made_fails_its_canary(wrapped: list[
     changed = [structs.replace(key, wrapped=new.wrapped) for key, new in zip(wrapped, other, strict=True)]
     for key in changed:
         with pytest.raises(WrongKeysError, match="canary"):
-            open_keyring(ROOT, [key])
+            open_key(ROOT, key)
 
 
 def test_a_changed_canary_is_refused(wrapped: list[WrappedKey]) -> None:
@@ -144,7 +145,21 @@ def test_a_key_does_not_open_in_another_role_or_version(wrapped: list[WrappedKey
     ]
     for moved in changes:
         with pytest.raises(WrongKeysError):
-            open_keyring(ROOT, [moved])
+            open_key(ROOT, moved)
+
+
+def test_a_key_of_receipts_that_does_not_open_is_left_out_and_one_of_the_others_is_refused(
+    wrapped: list[WrappedKey],
+) -> None:
+    for key in wrapped:
+        others = [each for each in wrapped if each is not key]
+        damaged = [*others, structs.replace(key, proof=bytes(32))]
+        if key.role in NEEDED:
+            with pytest.raises(WrongKeysError):
+                open_keyring(ROOT, damaged)
+        else:
+            with pytest.raises(KeysUnavailableError):
+                open_keyring(ROOT, damaged).key(key.role, key.version)
 
 
 def test_a_damaged_wrapped_key_is_refused(wrapped: list[WrappedKey]) -> None:
@@ -231,7 +246,8 @@ def test_every_label_of_a_fact_is_bound_to_its_ciphertext() -> None:
     assert open_sealed(key, Permit(ANA, fact, ())) == b"Zephyrine"
     with pytest.raises(IntegrityError):
         open_sealed(key, Permit(BO, fact, ()))
-    for name in SealedFact.__struct_fields__:
+    # Whose it is the permit says.
+    for name in (each for each in SealedFact.__struct_fields__ if each != "owner"):
         with pytest.raises(IntegrityError):
             open_sealed(key, Permit(ANA, structs.replace(fact, **{name: getattr(OTHER_FACT, name)}), ()))
 
