@@ -46,18 +46,23 @@ Value = Annotated[
 TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})"
 
 
-def _rule(kinds: list[str], value: dict[str, Any], *also: str) -> dict[str, Any]:
-    then = {"properties": {"value": value}} | ({"required": list(also)} if also else {})
-    return {"if": {"properties": {"choice": {"enum": kinds}}}, "then": then}
+def _rule(kinds: list[str], value: dict[str, Any]) -> dict[str, Any]:
+    return {"if": {"properties": {"choice": {"enum": kinds}}}, "then": {"properties": {"value": value}}}
 
 
+ONLY_AN_OBJECTION_NAMES_A_PURPOSE = {
+    "if": {"properties": {"choice": {"const": Kind.OBJECTION.value}}},
+    "then": {"required": ["purpose"], "properties": {"purpose": {"type": "string"}}},
+    "else": {"properties": {"purpose": {"type": "null"}}},
+}
 EACH_KIND_HAS_ITS_VALUES = {
     "allOf": [
         _rule([str(kind) for kind in FLAG], {"enum": [YES, NO]}),
-        _rule([Kind.OBJECTION.value], {"enum": [RAISED, LIFTED]}, "purpose"),
+        _rule([Kind.OBJECTION.value], {"enum": [RAISED, LIFTED]}),
         _rule([Kind.PAUSE.value], {"anyOf": [{"const": NONE}, {"pattern": f"^{TIME}$"}]}),
         _rule([Kind.QUIET_HOURS.value], {"anyOf": [{"const": NONE}, {"pattern": f"^{WRITTEN.pattern}$"}]}),
         _rule([Kind.AGE_BAND.value], {"const": AgeBand.MINOR.value}),
+        ONLY_AN_OBJECTION_NAMES_A_PURPOSE,
     ]
 }
 REFUSALS = (UnknownPurposeError, NotInterestBasedError)

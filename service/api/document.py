@@ -207,8 +207,12 @@ def _in_query(described: Described) -> list[Json]:
     if described.query is None:
         return []
     _, components = msgspec.json.schema_components([described.query], ref_template=REFERENCE)
-    properties = components[described.query.__name__]["properties"]
-    return [_parameter(name, "query", _without_null(schema), required=False) for name, schema in properties.items()]
+    query = components[described.query.__name__]
+    required = query.get("required", ())
+    return [
+        _parameter(name, "query", _without_null(schema), required=name in required)
+        for name, schema in query["properties"].items()
+    ]
 
 
 def _parameter(name: str, where: str, schema: Json, *, required: bool) -> Json:

@@ -11,11 +11,12 @@ import schemathesis
 from schemathesis import Case
 from schemathesis.core.failures import Failure
 from schemathesis.core.transport import Response
-from schemathesis.openapi.checks import EnsureResourceAvailability, RejectedPositiveData
+from schemathesis.openapi.checks import EnsureResourceAvailability, MissingHeaderNotRejected, RejectedPositiveData
 
 from service.api.attempts import STRING
 from tests.contract.judge import judge_of_body
 
+PRECONDITION_REQUIRED = 428
 OF_EARLIER_REQUESTS = {
     # Whether a key was used before with another body is not in the request.
     "idempotency-key-reused",
@@ -46,6 +47,9 @@ def filter_failure(context: Any, failure: Failure, case: Case[Any], response: Re
     """Keep what is a finding."""
     if isinstance(failure, RejectedPositiveData):
         return not (_is_excepted(response.json(), case) or _is_not_as_documented(case))
+    if isinstance(failure, MissingHeaderNotRejected):
+        # Of a condition that is missing RFC 6585 has a status of its own.
+        return response.status_code != PRECONDITION_REQUIRED
     if isinstance(failure, EnsureResourceAvailability):
         # Here 404 also says that a word of the body is not in the catalogue.
         return bool(response.json()["code"] == "unknown-customer")
