@@ -35,6 +35,8 @@ NO_SCHEMA_CAN_SAY = {
     re.compile(r"/facts/\d+/value|/preferences/\d+/value"): ("wrong-kind",),
     # A pause ends in the future of this moment, and which time zones there are is a matter of the tz database.
     re.compile(r"/value|/quiet_hours"): ("wrong-kind",),
+    # That no preference stands twice is a matter of one of its fields.
+    re.compile(r"/preferences/\d+/attribute"): ("wrong-kind",),
     # A snapshot is signed for one screen.
     re.compile(r"/snapshot"): ("bad-snapshot",),
     # A cursor is signed for one customer and one list.

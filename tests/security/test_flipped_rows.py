@@ -304,7 +304,7 @@ async def test_an_api_key_put_in_by_sql_receives_nothing_and_says_no_yes(
         "/v1/decisions": {**question(zephyrine), "customer": {"id": zephyrine.at_shop}},
         "/v1/customers": {"identifiers": {"email": ZEPHYRINE}},
         f"{hers}/attributes": {"facts": [fact]},
-        f"{hers}/consents": YES,
+        f"{hers}/consents": {**YES, "method": "counter"},
     }.items():
         assert_problem(await api.call("POST", path, mine.text, body), 401, "unauthenticated")
 
@@ -395,7 +395,9 @@ async def test_policies_put_in_by_sql_give_nobody_the_right_to_say_yes_for_her(
     hers = f"/v1/customers/{zephyrine.at_recommender}"
     fact = {"attribute": "first_name", "value": "Mallory", "provenance": "volunteered"}
     before = await last_acts(owner, 1)
-    assert_problem(await api.call("POST", f"{hers}/consents", "recommender", YES), 500, "integrity")
+    assert_problem(
+        await api.call("POST", f"{hers}/consents", "recommender", {**YES, "method": "counter"}), 500, "integrity"
+    )
     assert_problem(await api.call("POST", f"{hers}/attributes", "recommender", {"facts": [fact]}), 500, "integrity")
     assert await last_acts(owner, 1) == before
     # A no needs no proof of anything.

@@ -23,7 +23,7 @@ HOT = [
     ("customers", "by_pairwise", ("shop", "byc_x")),
     ("customers", "by_identifier", ("email", bytes(32))),
     ("access", "credential", ("x",)),
-    ("notices", "asked", (UUID(int=1), "web", ["p"], [1])),
+    ("notices", "asked", ([UUID(int=1)], "web", ["p"], [1])),
     ("receipts", "answers", (UUID(int=1), "ent_x")),
     ("receipts", "choices", (UUID(int=1), "ent_x")),
     ("receipts", "lines", (UUID(int=1), None, 50)),
