@@ -458,20 +458,8 @@ def consents_history(settings: Settings, customer: str, reason: str) -> None:
     """Show what a customer answered, who recorded it, and where the proof lies (GDPR Art. 7(1))."""
     found_by = _named(customer)
     found = with_keys(settings, lambda db, ring: records.shown(db, ring, operator(reason), found_by))
-    rows = [
-        (
-            f"{past.answer.recorded_at:%Y-%m-%d %H:%M:%S}",
-            f"{past.answer.purpose} on {past.answer.channel}",
-            str(past.answer.status),
-            f"notice {past.answer.notice}" if past.answer.notice else "",
-            f"{past.answer.acting}{f' ({past.answer.actor})' if past.answer.actor else ''} by {past.answer.method}",
-            past.answer.recorder,
-            past.evidence or (f"shown {past.answer.shown.digest[:12]}" if past.answer.shown else ""),
-            past.answer.entry,
-        )
-        for past in found
-    ]
-    _table(("recorded", "what", "answer", "notice", "who", "recorded by", "proof", "entry"), rows)
+    for each in found:
+        click.echo(_answered(each))
 
 
 @consents_.command("invalidate")
@@ -619,6 +607,17 @@ def operator(reason: str = "") -> OperatorCaller:
     except KeyError:  # as in most containers
         account = f"uid-{getuid()}"
     return OperatorCaller(account, reason)
+
+
+def _answered(past: records.Past) -> str:
+    said = past.answer
+    proof = past.evidence or (f"shown {said.shown.digest}" if said.shown else "none needed or none kept")
+    notice = f", notice {said.notice}" if said.notice else ""
+    who = f"{said.acting}{f' ({said.actor})' if said.actor else ''} by {said.method}, recorded by {said.recorder}"
+    return (
+        f"{said.recorded_at:%Y-%m-%d %H:%M:%S} {said.purpose} on {said.channel}: {said.status}{notice}; "
+        f"{who}; proof: {proof}; {said.entry}"
+    )
 
 
 def _allowed(allowed: past.Allowed) -> Iterable[str]:
