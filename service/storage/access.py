@@ -8,7 +8,7 @@ from service.crypto.credentials import Credential, credential_parts, token_parts
 from service.crypto.keyring import Keyring, Mac
 from service.database import Connection
 from service.errors import UnauthenticatedError
-from service.model.callers import Caller, ServiceCaller
+from service.model.callers import Caller, CustomerCaller, ServiceCaller
 from service.model.words import CustomerId, ServiceId
 from service.storage.statements import statements
 
@@ -53,6 +53,12 @@ async def customer_of(
 async def hold(connection: Connection, service: ServiceId) -> None:
     """Changes to one service's keys come one after the other."""
     await connection.execute(SQL["hold"], CORNER, service)
+
+
+def refuse_unproven(caller: Caller) -> None:
+    """Raise UnauthenticatedError for a credential that somebody at the database, and not we, may have made."""
+    if isinstance(caller, ServiceCaller | CustomerCaller) and not caller.proven:
+        raise UnauthenticatedError
 
 
 async def refuse_ended(connection: Connection, caller: Caller) -> None:

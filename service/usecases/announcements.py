@@ -6,12 +6,11 @@ from service.crypto.cursors import cursor, position_of
 from service.crypto.framing import Part
 from service.crypto.keyring import Keyring
 from service.database import Database
-from service.errors import UnauthenticatedError
 from service.model.callers import ServiceCaller, WorkerCaller
 from service.model.consent import RENEWAL_DUE
 from service.model.ledger import RenewalAnnounced, entry
 from service.policy.engine import Policies
-from service.storage import announcements, ledger
+from service.storage import access, announcements, ledger
 from service.storage.announcements import Announcement
 
 AT_ONCE = 200
@@ -50,8 +49,7 @@ async def announced(
     database: Database, keyring: Keyring, policies: Policies, caller: ServiceCaller, after: str | None, most: int
 ) -> Announced:
     """Return what was announced after a cursor, as far as this service's purposes go and it still holds."""
-    if not caller.proven:
-        raise UnauthenticatedError
+    access.refuse_unproven(caller)
     about: list[Part] = ["announcements", caller.service]
     position = 0 if after is None else position_of(keyring, after, about)
     purposes = policies.catalogue.consents_of(caller.service)

@@ -14,7 +14,6 @@ from service.errors import (
     KeysUnavailableError,
     NotGrantedError,
     NotInterestBasedError,
-    UnauthenticatedError,
     UnknownPurposeError,
     WrongKindError,
 )
@@ -88,8 +87,8 @@ async def choose(
     What only takes away works without a keyring and without policies. Raises NotGrantedError for a service that would
     open something, KeysUnavailableError for an opening while no key is there.
     """
-    if keyring is not None and isinstance(caller, ServiceCaller | CustomerCaller) and not caller.proven:
-        raise UnauthenticatedError
+    if keyring is not None:
+        access.refuse_unproven(caller)
     catalogue = None if policies is None else policies.catalogue
     async with database.transaction() as connection:
         if not takes_away(said.choice):

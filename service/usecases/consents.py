@@ -20,13 +20,12 @@ from service.errors import (
     NoticeSupersededError,
     PoliciesUnavailableError,
     SnapshotExpiredError,
-    UnauthenticatedError,
     UnknownChannelError,
     UnknownNoticeError,
     UnknownPurposeError,
     WrongKindError,
 )
-from service.model.callers import Caller, CustomerCaller, OperatorCaller, ServiceCaller, actor
+from service.model.callers import Caller, OperatorCaller, ServiceCaller, actor
 from service.model.catalogue import Catalogue, Purpose
 from service.model.clocks import CLOCKS_DIFFER
 from service.model.consent import Answer, Reach, Shown, Spot, latest, standing_after
@@ -104,7 +103,7 @@ async def record_no(
     is proven, so that nobody at the database can turn her no into somebody else's.
     """
     if keyring is not None:
-        _refuse_unproven(caller)
+        access.refuse_unproven(caller)
     return await _record(database, keyring, policies, caller, said)
 
 
@@ -116,7 +115,7 @@ async def record_yes(
     if said.channel is None:
         raise MissingFieldError("a yes is for one channel", pointer="/channel")
     _offered(purpose, said.channel)
-    _refuse_unproven(caller)
+    access.refuse_unproven(caller)
     _refuse_recorder(policies.catalogue, caller, PurposeId(purpose.id))
     _refuse_outdated(policies.catalogue, PurposeId(purpose.id), said.notice)
     if not said.snapshot and not said.evidence:
@@ -436,11 +435,6 @@ def _offered(purpose: Purpose, channel: Channel) -> Channel:
     if channel not in purpose.channels:
         raise UnknownChannelError(pointer="/channel")
     return channel
-
-
-def _refuse_unproven(caller: Caller) -> None:
-    if isinstance(caller, ServiceCaller | CustomerCaller) and not caller.proven:
-        raise UnauthenticatedError
 
 
 def _refuse_recorder(catalogue: Catalogue, caller: Caller, purpose: PurposeId) -> None:

@@ -6,7 +6,6 @@ from service.crypto.cursors import LAST, cursor, position_of
 from service.crypto.framing import Part
 from service.crypto.keyring import Keyring, open_evidence
 from service.database import Database
-from service.errors import UnauthenticatedError
 from service.model.callers import Caller, CustomerCaller, OperatorCaller, ServiceCaller, actor
 from service.model.catalogue import Catalogue
 from service.model.consent import Answer
@@ -15,7 +14,7 @@ from service.model.identifiers import Identifier
 from service.model.ledger import LookedUp, entry
 from service.model.words import PairwiseId, PurposeId, Status
 from service.policy.engine import Policies
-from service.storage import consents, customers, ledger
+from service.storage import access, consents, customers, ledger
 
 LATEST = 100
 """Answers that come along with what stands."""
@@ -51,7 +50,7 @@ async def read(
     database: Database, keyring: Keyring | None, policies: Policies, caller: Caller, customer: PairwiseId | None
 ) -> Record:
     """Return what stands and its history: all of it to the customer, to a service as far as its purposes go."""
-    _refuse_unproven(caller)
+    access.refuse_unproven(caller)
     purposes = _visible(policies.catalogue, caller)
     async with database.connection() as connection:
         found = await customers.whom(connection, keyring, caller, customer)
@@ -72,7 +71,7 @@ async def history(  # noqa: PLR0913  what it may touch, who asks, and which page
     most: int,
 ) -> History:
     """Return a page of answers, newest first; where the proof of each lies is for herself alone."""
-    _refuse_unproven(caller)
+    access.refuse_unproven(caller)
     purposes = _visible(policies.catalogue, caller)
     async with database.connection() as connection:
         found = await customers.whom(connection, keyring, caller, customer)
@@ -98,11 +97,6 @@ async def shown(database: Database, keyring: Keyring, caller: OperatorCaller, fo
         await ledger.append(connection, entry(ledger.new_entry_id(now), customer, caller, now, act))
     opened = None if key is None else keyring.open_evidence_key(customer, key)
     return [Past(each.answer, open_evidence(opened, customer, each.answer)) for each in events]
-
-
-def _refuse_unproven(caller: Caller) -> None:
-    if isinstance(caller, ServiceCaller | CustomerCaller) and not caller.proven:
-        raise UnauthenticatedError
 
 
 def _visible(catalogue: Catalogue, caller: Caller) -> list[PurposeId]:
