@@ -21,7 +21,6 @@ from service.errors import (
     PoliciesUnavailableError,
     ServiceError,
     UnauthenticatedError,
-    WrongKeysError,
 )
 from service.model.attempts import Attempt
 from service.model.callers import Caller, CustomerCaller, ServiceCaller, actor
@@ -30,7 +29,6 @@ from service.model.choices import takes_away
 from service.model.prompts import Prompt
 from service.model.words import Channel, CustomerId, EntryId, PairwiseId
 from service.policy.engine import Policies
-from service.rootkey import read_root_key
 from service.storage import publications
 from service.usecases import (
     access,
@@ -47,44 +45,13 @@ from service.usecases import (
     records,
     releases,
 )
-from service.usecases.keys import open_keys
+from service.usecases.keys import Keys
 from service.usecases.once import once
 from service.usecases.policies import Library
 
 Result = TypeVar("Result")
 log = structlog.get_logger()
 Written = TypeVar("Written", bound=Struct)
-
-
-class Keys:
-    """The keyring as soon as it can be opened; until then every wish for it tries again."""
-
-    def __init__(self, database: Database, root_key_file: Path) -> None:
-        self._database = database
-        self._file = root_key_file
-        self._keyring: Keyring | None = None
-
-    async def __call__(self) -> Keyring:
-        """Return the keyring, or raise KeysUnavailableError."""
-        if self._keyring is None:
-            return await self.anew()
-        return self._keyring
-
-    async def anew(self) -> Keyring:
-        """Open the keys once more: what was not there may have been made since. If it fails, the old ones stay."""
-        try:
-            self._keyring = await open_keys(self._database, read_root_key(self._file))
-        except WrongKeysError as error:
-            log.error("alarm: the keys do not fit", detail=error.detail)  # noqa: TRY400  no traceback
-            raise KeysUnavailableError("the keys do not fit") from None
-        return self._keyring
-
-    async def or_none(self) -> Keyring | None:
-        """Return the keyring if it can be had, for what works without: saying no."""
-        try:
-            return await self()
-        except KeysUnavailableError:
-            return None
 
 
 class House:

@@ -145,7 +145,7 @@ def serve(settings: Settings) -> None:
 def worker(settings: Settings, *, once: bool) -> None:
     """End what has run its time, again and again. Any number of workers may run."""
     log_as_json()
-    well = with_database(settings, lambda database: work(database, policies.Library(database).current, once=once))
+    well = with_database(settings, lambda database: _work(settings, database, once=once))
     sys.exit(0 if well else 1)
 
 
@@ -577,6 +577,11 @@ def verify(settings: Settings, *, state: bool) -> None:
     looked, wrong = with_keys(settings, audit)
     click.echo(f"{looked} customers looked at; {wrong or 'no'} difference{'' if wrong == 1 else 's'}")
     sys.exit(DIFFERENT if wrong else 0)
+
+
+async def _work(settings: Settings, database: Database, *, once: bool) -> bool:
+    keyring = keys.Keys(database, settings.root_key_file)
+    return await work(database, keyring.or_none, policies.Library(database).current, once=once)
 
 
 def with_database(settings: Settings, action: Callable[[Database], Awaitable[Result]]) -> Result:
