@@ -80,16 +80,14 @@ OPTIONS = {
 }
 
 
-# What was made before there was an owner. On one line, because PostgreSQL alone reads a statement from each.
-CHANGE_HANDS = " ".join(
-    f"""
-    DO $$ DECLARE found regclass; BEGIN
-        FOR found IN SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') LOOP
-            EXECUTE format('ALTER TABLE %s OWNER TO {OWNER}', found);
-        END LOOP;
-    END $$
-    """.split()
-)
+# What was made before there was an owner.
+CHANGE_HANDS = """
+DO $$ DECLARE found regclass; BEGIN
+    FOR found IN SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') LOOP
+        EXECUTE format('ALTER TABLE %s OWNER TO byleave_owner', found);
+    END LOOP;
+END $$
+"""
 
 
 class Account(Struct, frozen=True):
@@ -417,11 +415,11 @@ def _passwords(home: Path) -> dict[str, str]:
 
 
 def _run_alone(server: Server, data: Path, database: str, *statements: str) -> None:
-    """Run statements, each of one line, while no server runs."""
+    """Run statements while no server runs."""
     # An error would quote the statement, and some hold a password.
     options = ["-c", "exit_on_error=on", "-c", "log_min_error_statement=panic"]
     single: list[str | Path] = [server.binaries / "postgres", "--single", "-D", data, database, *options]
-    _run(server, single, "\n".join(statements))
+    _run(server, single, "\n".join(each.replace("\n", " ") for each in statements))  # one on each line
 
 
 def _keep(file: Path, secret: str) -> None:

@@ -32,8 +32,7 @@ def migrate(url: str) -> None:
     except DBAPIError as error:
         if getattr(error.orig, "sqlstate", "") != NO_RIGHT:
             raise
-        lacking = str(error.orig).rpartition(">: ")[2]
-        raise OperatorError(f"the migrating login lacks a right (docs/roles.md): {lacking}") from None
+        raise OperatorError(f"the migrating login lacks a right (docs/roles.md): {error.orig}") from None
 
 
 async def refuse_other_schema(database: Database) -> None:

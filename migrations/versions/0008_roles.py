@@ -79,13 +79,13 @@ END $$
 # On PostgreSQL 16 and later, who makes a role may give it away, but does not have it.
 MEMBERS = """
 DO $$ DECLARE
-    having text := CASE WHEN current_setting('server_version_num')::integer < 160000 THEN 'MEMBER' ELSE 'SET' END;
+    right_to text := CASE WHEN current_setting('server_version_num')::integer < 160000 THEN 'MEMBER' ELSE 'SET' END;
     former text;
 BEGIN
     FOR former IN SELECT current_user
                    UNION
                   SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = ANY('{tables}'::regclass[]) LOOP
-        IF NOT pg_has_role(former, '{owner}', having) THEN
+        IF NOT pg_has_role(former, '{owner}', right_to) THEN
             EXECUTE format('GRANT {owner} TO %I', former);
         END IF;
     END LOOP;
