@@ -49,7 +49,11 @@ async def say(connection: Connection | asyncpg.Connection[asyncpg.Record], count
 
 
 async def test_the_log_is_dense_and_every_head_is_the_signed_root_of_its_beginning(
-    database: Database, database_url: str, template: Template, owner: "asyncpg.Connection[asyncpg.Record]", tmp_path: Path
+    database: Database,
+    database_url: str,
+    template: Template,
+    owner: "asyncpg.Connection[asyncpg.Record]",
+    tmp_path: Path,
 ) -> None:
     async with database.transaction() as connection:
         await say(connection, 600)
@@ -142,7 +146,9 @@ async def withdraw_without_keys(house: House, template: Template, person: Person
         said = {"purpose": "personalise.recommendations", "answer": "withdrawn", "method": "portal"}
         await Api(client, template.api_keys).post(f"/v1/customers/{person.at_shop}/consents", "shop", said)
     async with house.database.connection() as connection:
-        row = await connection.fetchrow("SELECT customer, content FROM queue WHERE key IS NULL AND customer IS NOT NULL")
+        row = await connection.fetchrow(
+            "SELECT customer, content FROM queue WHERE key IS NULL AND customer IS NOT NULL"
+        )
     assert row is not None
     assert b'"status":"withdrawn"' in content_of(row["content"]).body
     found: CustomerId = row["customer"]
@@ -150,7 +156,11 @@ async def withdraw_without_keys(house: House, template: Template, person: Person
 
 
 async def test_uses_are_counted_by_hour_and_service_in_the_transaction_that_takes_them(
-    database: Database, database_url: str, template: Template, owner: "asyncpg.Connection[asyncpg.Record]", tmp_path: Path
+    database: Database,
+    database_url: str,
+    template: Template,
+    owner: "asyncpg.Connection[asyncpg.Record]",
+    tmp_path: Path,
 ) -> None:
     customer = CustomerId(LONG_AGO)
     async with at_the_log(database_url) as log:
@@ -180,7 +190,10 @@ TAMPERING = {
     "shortened": ("DELETE FROM entry WHERE position = (SELECT max(position) FROM entry)", "were signed"),
     "lengthened": ("INSERT INTO entry SELECT max(position) + 1, sha256('x') FROM entry", "were signed"),
     "holed": ("DELETE FROM entry WHERE position = 2", "do not have the root"),
-    "another root": ("UPDATE checkpoint SET root = sha256('x') WHERE size = (SELECT max(size) FROM checkpoint)", "signed"),
+    "another root": (
+        "UPDATE checkpoint SET root = sha256('x') WHERE size = (SELECT max(size) FROM checkpoint)",
+        "signed",
+    ),
     "another key": ("UPDATE ledger_key SET public = sha256('x')", "public key"),
     "no key": ("DELETE FROM ledger_key", "key is gone"),
 }
@@ -227,7 +240,11 @@ async def test_of_two_who_believe_they_lead_one_is_refused_and_the_log_does_not_
 
 
 async def test_a_restored_backup_does_not_fork_the_log_and_can_go_on_under_another_name(
-    database: Database, database_url: str, template: Template, owner: "asyncpg.Connection[asyncpg.Record]", tmp_path: Path
+    database: Database,
+    database_url: str,
+    template: Template,
+    owner: "asyncpg.Connection[asyncpg.Record]",
+    tmp_path: Path,
 ) -> None:
     desk = desk_of(template, tmp_path)
     async with at_the_log(database_url) as log:
@@ -297,7 +314,11 @@ async def test_a_log_keeps_the_name_it_began_with(
 
 
 async def test_one_leads_and_when_its_connection_is_cut_another_does_within_seconds(
-    database: Database, database_url: str, template: Template, owner: "asyncpg.Connection[asyncpg.Record]", tmp_path: Path
+    database: Database,
+    database_url: str,
+    template: Template,
+    owner: "asyncpg.Connection[asyncpg.Record]",
+    tmp_path: Path,
 ) -> None:
     one, other = tmp_path / "one", tmp_path / "other"
     from service.database import opened  # noqa: PLC0415
@@ -316,7 +337,9 @@ async def test_one_leads_and_when_its_connection_is_cut_another_does_within_seco
             assert await leaders(owner) == 1
             for _ in range(3):
                 before = await owner.fetchval("SELECT coalesce(max(size), 0) FROM checkpoint")
-                await owner.execute("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted")
+                await owner.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+                )
                 async with database.transaction() as connection:
                     await say(connection, 20)
                 await settled(owner)
@@ -346,7 +369,11 @@ async def settled(owner: "asyncpg.Connection[asyncpg.Record]") -> None:
 
 
 async def test_a_batch_that_fails_leaves_everything_where_it_was(
-    database: Database, database_url: str, template: Template, owner: "asyncpg.Connection[asyncpg.Record]", tmp_path: Path
+    database: Database,
+    database_url: str,
+    template: Template,
+    owner: "asyncpg.Connection[asyncpg.Record]",
+    tmp_path: Path,
 ) -> None:
     async with at_the_log(database_url) as log:
         standing = await take_all(log, desk_of(template, tmp_path))
