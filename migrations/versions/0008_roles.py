@@ -28,7 +28,7 @@ GRANTS = {
     "node": {APP: "SELECT", SEQUENCER: ADD, AUDITOR: "SELECT"},
     "checkpoint": {APP: "SELECT", SEQUENCER: ADD, AUDITOR: "SELECT"},
     "body": {APP: "SELECT", SEQUENCER: f"{ADD}, DELETE", AUDITOR: "SELECT"},
-    "use_line": {APP: "SELECT", SEQUENCER: f"{ADD}, UPDATE, DELETE", AUDITOR: "SELECT"},
+    "use_line": {APP: "SELECT", SEQUENCER: f"{ADD}, UPDATE (times, released, refused), DELETE", AUDITOR: "SELECT"},
     "gap": {APP: "SELECT", SEQUENCER: ADD, AUDITOR: "SELECT"},
     # What she said.
     "customer": {APP: f"{ADD}, {BUMP}", SEQUENCER: f"SELECT, {BUMP}", AUDITOR: "SELECT"},
