@@ -5,7 +5,7 @@ committed to.
 """
 
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import asyncpg
 import msgspec
@@ -13,23 +13,26 @@ from msgspec import Struct
 
 from service.crypto.entries import Content, content_of, mark_of, open_content
 from service.crypto.keyring import Keyring
-from service.database import Connection
+from service.database import Connection, Record
 from service.model.facts import CustomerKey, Sealed
 from service.model.ledger import Body, Chose, Recorded
 from service.model.words import CustomerId, EntryId
+
+AnyConnection: TypeAlias = "asyncpg.Connection[Record] | Connection"
 
 WAITING = """
 SELECT q.*, e.id AS key_id, e.epoch, e.wrapped
   FROM queue q
   LEFT JOIN evidence_key e ON e.customer = q.customer
  WHERE ($1::text IS NULL OR q.kind = $1) AND ($2::uuid IS NULL OR q.customer = $2)
- ORDER BY q.number
+ ORDER BY q.number DESC
+ LIMIT $3
 """
 COUNTED = {"release", "check"}
 """The kinds of which more is said in the clear than who, when and whose."""
 
 
-class Line(Struct, frozen=True):
+class Entered(Struct, frozen=True):
     """An entry as it waits, opened."""
 
     id: EntryId
@@ -50,23 +53,24 @@ class Line(Struct, frozen=True):
         return self.content.body.decode()
 
 
-async def lines(
-    connection: asyncpg.Connection | Connection,
+async def entered(
+    connection: AnyConnection,
     keyring: Keyring,
     kind: str | None = None,
     customer: CustomerId | None = None,
-) -> list[Line]:
-    """Open what was entered, oldest first: all of it, of one kind, or about one customer."""
-    return [_line(row, keyring) for row in await connection.fetch(WAITING, kind, customer)]
+    most: int | None = None,
+) -> list[Entered]:
+    """Open what was entered, oldest first: all of it, of one kind, about one customer, or the last few."""
+    return [_entered(row, keyring) for row in reversed(await connection.fetch(WAITING, kind, customer, most))]
 
 
-async def line(connection: asyncpg.Connection | Connection, keyring: Keyring, id_: str) -> Line:
+async def entry_of(connection: AnyConnection, keyring: Keyring, id_: str) -> Entered:
     """Open one entry."""
-    (found,) = [each for each in await lines(connection, keyring) if each.id == id_]
+    (found,) = [each for each in await entered(connection, keyring) if each.id == id_]
     return found
 
 
-def _line(row: asyncpg.Record, keyring: Keyring) -> Line:
+def _entered(row: Record, keyring: Keyring) -> Entered:
     content = _content(row, keyring)
     body, act = msgspec.json.decode(content.body, type=Body), msgspec.json.decode(content.body)["act"]
     assert content.commitment == row["commitment"]
@@ -75,8 +79,8 @@ def _line(row: asyncpg.Record, keyring: Keyring) -> Line:
     said = act if row["kind"] in COUNTED else {}
     clear = [said.get("purpose", ""), said.get("channel", ""), said.get("outcome", "")]
     assert [row["purpose"], row["channel"], row["outcome"]] == clear
-    assert (row["released"], row["refused"]) == (said.get("released", []), list(said.get("withheld", {})))
-    return Line(
+    assert (row["released"], sorted(row["refused"])) == (said.get("released", []), sorted(said.get("withheld", {})))
+    return Entered(
         id=row["id"],
         customer=row["customer"],
         kind=row["kind"],
@@ -90,7 +94,7 @@ def _line(row: asyncpg.Record, keyring: Keyring) -> Line:
     )
 
 
-def _content(row: asyncpg.Record, keyring: Keyring) -> Content:
+def _content(row: Record, keyring: Keyring) -> Content:
     if row["key"] is None:
         return content_of(row["content"])
     assert row["key"] == row["key_id"], "sealed under a key that she does not have"

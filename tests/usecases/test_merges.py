@@ -48,7 +48,7 @@ async def owner(database_url: str) -> AsyncIterator[asyncpg.Connection]:
 async def entries(world: World, side: Side) -> list[tuple[str, str]]:
     """Return the kinds and actors of a customer's entries."""
     async with world.database.connection() as connection:
-        rows = await connection.fetch("SELECT kind, actor FROM entry WHERE customer = $1 ORDER BY position", side.id)
+        rows = await connection.fetch("SELECT kind, actor FROM queue WHERE customer = $1 ORDER BY number", side.id)
     return [(row["kind"], row["actor"]) for row in rows]
 
 
