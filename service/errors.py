@@ -341,6 +341,12 @@ class OperatorError(ServiceError):
     title = "The set-up is wrong"
 
 
+class LedgerRefusedError(OperatorError):
+    """The ledger is not as it was signed, or not all there; so nothing more is signed."""
+
+    code = "ledger-refused"
+
+
 class SettingsError(OperatorError):
     """An environment variable has a wrong value."""
 
