@@ -1,6 +1,5 @@
 """A merge is a link: what it allows lies within both sides, and undone it leaves each side as it was."""
 
-from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
@@ -27,6 +26,7 @@ from service.storage import customers as store_of_customers
 from service.usecases import audits, choices, consents, customers, merges, past
 from tests.conftest import OPERATOR, Template
 from tests.merging import BEARING, SHOP, SPOTS, Side, World, allowed, with_facts_of
+from tests.reading import entered
 from tests.security.test_monotone import STATES, State, put
 
 GIVEN, WITHDRAWN, UNKNOWN = Status.GIVEN, Status.WITHDRAWN, Status.UNKNOWN
@@ -36,13 +36,6 @@ WEB, LETTER, PANEL = SPOTS
 @pytest.fixture
 def world(database: Database, keyring: Keyring, policies: Policies, template: Template) -> World:
     return World(database, keyring, policies, ServiceCaller(SHOP, template.api_keys[SHOP].split("_")[1], proven=True))
-
-
-@pytest.fixture
-async def owner(database_url: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(database_url)
-    yield connection
-    await connection.close()
 
 
 async def entries(world: World, side: Side) -> list[tuple[str, str]]:
@@ -288,8 +281,8 @@ async def test_a_merge_and_its_end_are_entries_of_everybody_concerned_and_name_n
     for side in (one, other):
         assert (await entries(world, side))[-2:] == [("merge", "operator:tests"), ("unmerge", "operator:tests")]
         async with world.database.connection() as connection:
-            bodies = await connection.fetch("SELECT body FROM entry WHERE customer = $1", side.id)
-        assert not any(str(each.id).encode() in row["body"] for row in bodies for each in (one, other))
+            said = [each.text for each in await entered(connection, world.keyring, customer=side.id)]
+        assert not any(str(each.id) in text for text in said for each in (one, other))
     found = await merges.history(world.database, world.keyring, OPERATOR, one.found_by)
     assert [(each.id, each.made_by, each.ended_by) for each in found] == [(link, "operator:tests", "operator:tests")]
     assert (await entries(world, one))[-1] == ("look-up", "operator:tests")
