@@ -12,12 +12,13 @@ from service.api.described import Described
 from service.api.document import document
 from service.api.door import ROUTES
 from service.app import House, assemble
-from service.database import Database, opened
+from service.database import opened
 from service.model.identifiers import identifier
 from service.model.words import IdentifierKind, PairwiseId, ServiceId
 from service.storage import customers
 from service.usecases import access
 from tests.conftest import OPERATOR, Api, Person, Template, allow, enrol, own_database
+from tests.reading import Entered, entered
 
 Json = dict[str, Any]
 Path = tuple[str | int, ...]
@@ -207,9 +208,10 @@ class Hers(Struct, frozen=True):
 class Walker:
     """Asks each route as one who may, and looks at the database."""
 
-    def __init__(self, api: Api, database: Database, person: Person, token: str, hers: Hers) -> None:
+    def __init__(self, api: Api, house: House, person: Person, token: str, hers: Hers) -> None:
         self.api = api
-        self.database = database
+        self.house = house
+        self.database = house.database
         self.person = person
         self.token = token
         self.hers = hers
@@ -261,11 +263,10 @@ class Walker:
         async with self.database.connection() as connection:
             return await connection.fetchval("SELECT customer FROM pairwise WHERE id = $1", pairwise)
 
-    async def entries(self) -> list[Any]:
+    async def entries(self) -> list[Entered]:
         """Return the ledger."""
         async with self.database.connection() as connection:
-            rows: list[Any] = await connection.fetch("SELECT * FROM entry ORDER BY position")
-            return rows
+            return await entered(connection, await self.house.keys())
 
 
 def _is_documented(route: Route, response: httpx.Response) -> None:
@@ -291,7 +292,7 @@ async def walker(server: str, template: Template) -> AsyncIterator[Walker]:
             found_by = identifier(IdentifierKind.EMAIL, EMAIL)
             token = await access.make_customer_token(database, await house.keys(), OPERATOR, found_by, 60)
             device = (await api.post("/v1/customers", "shop", SAMPLES["enrol"][1]))["customer"]
-            yield Walker(api, database, person, token.text, Hers(entry, device, await _spare_references(house, person)))
+            yield Walker(api, house, person, token.text, Hers(entry, device, await _spare_references(house, person)))
 
 
 async def _spare_references(house: House, person: Person) -> list[str]:

@@ -22,6 +22,7 @@ from service.model.words import CustomerId, IdentifierKind
 from service.storage import choices, customers
 from service.usecases.access import make_customer_token
 from tests.conftest import OPERATOR, Api, Person, Template, allow, enrol
+from tests.reading import entered
 
 PURPOSE = "personalise.recommendations"
 QUIET = "22:00-07:00 Europe/Berlin"
@@ -130,15 +131,9 @@ async def why(hers: Hers, name: str) -> str | None:
     await reasons(hers.api, hers.person)
     service, purpose, _ = ASKED[name]
     async with hers.database.connection() as connection:
-        reason: str | None = await connection.fetchval(
-            "SELECT (SELECT value FROM jsonb_each_text(said -> 'withheld') LIMIT 1)"
-            "  FROM (SELECT position, convert_from(body, 'UTF8')::jsonb AS said FROM entry"
-            "         WHERE kind = 'release' AND actor = $1) AS line"
-            " WHERE said ->> 'purpose' = $2 ORDER BY position DESC LIMIT 1",
-            f"service:{service}",
-            purpose,
-        )
-    return reason
+        asked = await entered(connection, hers.keyring, "release")
+    mine = [each.act for each in asked if (each.actor, each.act["purpose"]) == (f"service:{service}", purpose)]
+    return next(iter(mine[-1]["withheld"].values()), None)
 
 
 EFFECT: dict[str, tuple[set[str], str, str]] = {

@@ -223,7 +223,7 @@ class Life(RuleBasedStateMachine):
     @rule()
     def the_worker_comes_by(self) -> None:
         now = self.now()
-        self.world.run(end_expired_consents(self.world.database))
+        self.world.run(end_expired_consents(self.world.database, self.world.keyring))
         for spot, stands in self.model.stands.items():
             stands.status = self.model.status(spot, now)
 
