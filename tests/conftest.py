@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,6 @@ from msgspec import Struct
 from service.app import House, assemble
 from service.crypto.keyring import Keyring
 from service.database import Database, opened
-from service.embedded import reset, running
 from service.model.callers import OperatorCaller
 from service.model.words import ServiceId
 from service.policy.engine import Policies
@@ -28,6 +27,7 @@ from service.schema import migrate, shipped
 from service.usecases import access
 from service.usecases.keys import make, open_keys
 from service.usecases.policies import check, publish
+from tests.passing import passing_server
 
 # A database is set up for a test, not for each example: examples use customers of their own.
 settings.register_profile(
@@ -51,22 +51,14 @@ class Template(Struct, frozen=True):
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server() -> Iterator[str]:
     """The server that tests run on: the embedded one, or that of BYLEAVE_TEST_DATABASE_URL."""
     given = os.environ.get("BYLEAVE_TEST_DATABASE_URL")  # noqa: TID251  a setting of the tests, not of the product
     if given:
         yield given
     else:
-        with passing_server(tmp_path_factory.mktemp("postgres")) as url:
+        with passing_server() as url:
             yield url
-
-
-@contextmanager
-def passing_server(home: Path, binaries: Path | None = None) -> Iterator[str]:
-    """Lend an embedded server that leaves nothing behind, not even the shelter it takes when its home is closed."""
-    with running(home, binaries) as url:
-        yield url
-    reset(home)
 
 
 @pytest.fixture(scope="session")
@@ -112,7 +104,7 @@ async def database_url(server: str, template: Template) -> AsyncIterator[str]:
 async def own_database(server: str, template: Template) -> AsyncIterator[str]:
     """Copy the template for the length of a block."""
     name = f"byleave_test_{os.getpid()}_{next(NUMBERS)}"
-    await administer(server, f"CREATE DATABASE {name} TEMPLATE {template.name}")
+    await administer(server, f"CREATE DATABASE {name} TEMPLATE {template.name} STRATEGY FILE_COPY")
     yield url_of(server, name)
     await administer(server, f"DROP DATABASE {name} WITH (FORCE)")
 
@@ -240,12 +232,12 @@ def url_of(server: str, name: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def template_of_18(server: str, template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def template_of_18(server: str, template: Template) -> Iterator[str]:
     """A migrated database on PostgreSQL 18, whatever server the tests run on."""
     if not os.environ.get("BYLEAVE_TEST_DATABASE_URL"):  # noqa: TID251  a setting of the tests, not of the product
         yield template.url
         return
-    with passing_server(tmp_path_factory.mktemp("postgres-18")) as url, ThreadPoolExecutor(1) as thread:
+    with passing_server() as url, ThreadPoolExecutor(1) as thread:
         thread.submit(migrate, url).result()
         yield url
 
