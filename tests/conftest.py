@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from msgspec import Struct
 
-from service.app import House, assemble
+from service.app import House
 from service.crypto.keyring import Keyring
 from service.database import Database, opened
 from service.model.callers import OperatorCaller
@@ -27,6 +27,7 @@ from service.schema import migrate, shipped
 from service.usecases import access
 from service.usecases.keys import make, open_keys
 from service.usecases.policies import check, publish
+from tests.houses import reaching
 from tests.passing import passing_server
 
 # A database is set up for a test, not for each example: examples use customers of their own.
@@ -157,7 +158,7 @@ class Api:
 @pytest.fixture
 async def api(house: House, template: Template) -> AsyncIterator[Api]:
     """The API of one process, without a socket between."""
-    transport = httpx.ASGITransport(assemble(house))  # type: ignore[arg-type]  # Litestar types ASGI more narrowly
+    transport = reaching(house)
     async with httpx.AsyncClient(transport=transport, base_url="http://byleave.test") as client:
         yield Api(client, template.api_keys)
 
