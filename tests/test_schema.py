@@ -14,7 +14,8 @@ import pytest
 from service import schema
 from service.errors import OperatorError
 from service.schema import migrate, shipped
-from tests.conftest import administer, passing_server, url_of
+from tests.conftest import administer, url_of
+from tests.passing import passing_server
 
 ROLES = ("byleave_owner", "byleave_app", "byleave_sequencer", "byleave_auditor")
 WAITING = "SELECT count(*) FROM pg_locks WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))"
@@ -30,9 +31,9 @@ def upgrade() -> None:
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def cluster() -> Iterator[str]:
     """A server of these tests' own, because roles are the whole server's; its superuser's URL."""
-    with passing_server(tmp_path_factory.mktemp("bare")) as url:
+    with passing_server() as url:
         run(url, "ALTER DATABASE byleave OWNER TO byleave", "DROP ROLE byleave_migrator")
         run(url, "CREATE ROLE plain LOGIN PASSWORD 'word'", "CREATE ROLE maker LOGIN PASSWORD 'word' CREATEROLE")
         yield url

@@ -11,13 +11,14 @@ from msgspec import Struct
 from service.api.described import Described
 from service.api.document import document
 from service.api.door import ROUTES
-from service.app import House, assemble
+from service.app import House
 from service.database import opened
 from service.model.identifiers import identifier
 from service.model.words import IdentifierKind, PairwiseId, ServiceId
 from service.storage import customers
 from service.usecases import access
 from tests.conftest import OPERATOR, Api, Person, Template, allow, enrol, own_database
+from tests.houses import reaching
 from tests.reading import Entered, entered
 
 Json = dict[str, Any]
@@ -283,7 +284,7 @@ async def walker(server: str, template: Template) -> AsyncIterator[Walker]:
     """Abbie, found by every kind of identifier, with a token of her own; shared, because a refusal leaves no trace."""
     async with own_database(server, template) as url, opened(url) as database:
         house = House(database, template.root_key_file)
-        transport = httpx.ASGITransport(assemble(house))  # type: ignore[arg-type]  # Litestar types ASGI more narrowly
+        transport = reaching(house)
         async with httpx.AsyncClient(transport=transport, base_url="http://byleave.test") as client:
             api = Api(client, template.api_keys)
             person = await enrol(api, EMAIL, {})

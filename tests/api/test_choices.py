@@ -11,7 +11,7 @@ import httpx
 import pytest
 from msgspec import Struct
 
-from service.app import House, assemble
+from service.app import House
 from service.crypto.cursors import LAST
 from service.crypto.keyring import Keyring
 from service.database import Database
@@ -22,6 +22,7 @@ from service.model.words import CustomerId, IdentifierKind
 from service.storage import choices, customers
 from service.usecases.access import make_customer_token
 from tests.conftest import OPERATOR, Api, Person, Template, allow, enrol
+from tests.houses import reaching
 from tests.reading import entered
 
 PURPOSE = "personalise.recommendations"
@@ -273,7 +274,7 @@ async def test_a_choice_of_one_customer_never_touches_another(hers: Hers) -> Non
 @asynccontextmanager
 async def keyless(database: Database, template: Template, nowhere: Path) -> AsyncIterator[Api]:
     """Call a process that cannot reach the root key."""
-    transport = httpx.ASGITransport(assemble(House(database, nowhere)))  # type: ignore[arg-type]  # Litestar types ASGI more narrowly
+    transport = reaching(House(database, nowhere))
     async with httpx.AsyncClient(transport=transport, base_url="http://byleave.test") as client:
         yield Api(client, template.api_keys)
 

@@ -11,11 +11,12 @@ import pytest
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from service.app import House, assemble
+from service.app import House
 from service.crypto.keyring import Keyring
 from service.database import opened
 from service.model.words import CustomerId
 from tests.conftest import Api, Person, Template, allow, enrol
+from tests.houses import reaching
 from tests.reading import entered
 
 # Words that stand nowhere else, so that one of them in an answer or a log line is a leak.
@@ -40,7 +41,7 @@ async def zephyrine(api: Api) -> Person:
 @asynccontextmanager
 async def door_of(house: House, template: Template) -> AsyncIterator[Api]:
     """Call another process of the service."""
-    transport = httpx.ASGITransport(assemble(house))  # type: ignore[arg-type]  # Litestar types ASGI more narrowly
+    transport = reaching(house)
     async with httpx.AsyncClient(transport=transport, base_url="http://byleave.test") as client:
         yield Api(client, template.api_keys)
 
