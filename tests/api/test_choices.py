@@ -24,6 +24,8 @@ from service.usecases.access import make_customer_token
 from tests.conftest import OPERATOR, Api, Person, Template, allow, enrol
 from tests.reading import entered
 
+pytestmark = pytest.mark.usefixtures("all_said")
+
 PURPOSE = "personalise.recommendations"
 QUIET = "22:00-07:00 Europe/Berlin"
 LATER = "2126-01-01T00:00:00+00:00"
