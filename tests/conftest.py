@@ -33,6 +33,7 @@ from service.usecases.keys import make, open_keys
 from service.usecases.policies import check, publish
 from tests.houses import reaching
 from tests.passing import passing_server
+from tests.reading import unsaid
 
 # A database is set up for a test, not for each example: examples use customers of their own.
 settings.register_profile(
@@ -164,6 +165,14 @@ async def owner(superuser_url: str) -> AsyncIterator[asyncpg.Connection]:
 async def keyring(database: Database, template: Template) -> Keyring:
     """The keys of this test's database."""
     return await open_keys(database, read_root_key(template.root_key_file))
+
+
+@pytest.fixture
+async def all_said(database: Database, keyring: Keyring) -> AsyncIterator[None]:
+    """Whatever was done in a test: in the end every answer and every choice stands in the body of its entry."""
+    yield
+    async with database.connection() as connection:
+        assert await unsaid(connection, keyring) == []
 
 
 @pytest.fixture

@@ -4,8 +4,9 @@ Whoever reads an entry here has it checked as well: that it opens under her key,
 committed to.
 """
 
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import asyncpg
 import msgspec
@@ -31,10 +32,27 @@ SELECT q.*, e.id AS key_id, e.epoch, e.wrapped
 COUNTED = {"release", "check"}
 """The kinds of which more is said in the clear than who, when and whose."""
 
+EVENTS = """
+SELECT customer, entry, recorded_at, purpose, channel, status, notice, explicit, given_at, expires_at, link
+  FROM consent_event
+ ORDER BY sequence
+"""
+CHOICES = "SELECT customer, entry, recorded_at, choice, value FROM choice_event ORDER BY sequence"
+
+
+class Said(NamedTuple):
+    """Something that she said, as the history has it or as its entry does."""
+
+    customer: CustomerId | None
+    entry: str
+    at: datetime
+    said: Recorded | Chose
+
 
 class Entered(Struct, frozen=True):
     """An entry as it waits, opened."""
 
+    number: int
     id: EntryId
     customer: CustomerId | None
     kind: str
@@ -70,6 +88,24 @@ async def entry_of(connection: AnyConnection, keyring: Keyring, id_: str) -> Ent
     return found
 
 
+async def unsaid(connection: AnyConnection, keyring: Keyring) -> list[tuple[list[Said], list[Said]]]:
+    """Return the history of each customer of whom the ledger says something else, and what that says."""
+    ledger = await entered(connection, keyring)
+    answered = [Said(row[0], row[1], row[2], Recorded(*list(row)[3:])) for row in await connection.fetch(EVENTS)]
+    chosen = [Said(row[0], row[1], row[2], Chose(*list(row)[3:])) for row in await connection.fetch(CHOICES)]
+    return [
+        *_differences(answered, [Said(e.customer, e.id, e.at, each) for e in ledger for each in e.recorded]),
+        *_differences(chosen, [Said(e.customer, e.id, e.at, each) for e in ledger for each in e.chosen]),
+    ]
+
+
+def _differences(history: list[Said], ledger: list[Said]) -> Iterator[tuple[list[Said], list[Said]]]:
+    for customer in {each.customer for each in (*history, *ledger)}:
+        hers = [[each for each in said if each.customer == customer] for said in (history, ledger)]
+        if hers[0] != hers[1]:
+            yield hers[0], hers[1]
+
+
 def _entered(row: Record, keyring: Keyring) -> Entered:
     content = _content(row, keyring)
     body, act = msgspec.json.decode(content.body, type=Body), msgspec.json.decode(content.body)["act"]
@@ -81,6 +117,7 @@ def _entered(row: Record, keyring: Keyring) -> Entered:
     assert [row["purpose"], row["channel"], row["outcome"]] == clear
     assert (row["released"], sorted(row["refused"])) == (said.get("released", []), sorted(said.get("withheld", {})))
     return Entered(
+        number=row["number"],
         id=row["id"],
         customer=row["customer"],
         kind=row["kind"],

@@ -8,6 +8,8 @@ from service.database import Database
 from tests.conftest import Api, Person
 from tests.reading import entered
 
+pytestmark = pytest.mark.usefixtures("all_said")
+
 QUESTION = {"purpose": "personalise.recommendations", "channel": "web", "attributes": ["first_name"]}
 
 

@@ -25,6 +25,8 @@ from tests.conftest import OPERATOR, Api, Person, Template, allow, enrol
 from tests.houses import reaching
 from tests.reading import entered
 
+pytestmark = pytest.mark.usefixtures("all_said")
+
 PURPOSE = "personalise.recommendations"
 QUIET = "22:00-07:00 Europe/Berlin"
 LATER = "2126-01-01T00:00:00+00:00"

@@ -12,6 +12,8 @@ from service.usecases.access import make_customer_token
 from tests.api.conftest import MUTATING, SAMPLES
 from tests.conftest import OPERATOR, Api, Person, allow
 
+pytestmark = pytest.mark.usefixtures("all_said")
+
 NEWSLETTER = {"purpose": "market.newsletter", "channel": "email", "attributes": ["first_name"]}
 RECOMMENDATIONS = {"purpose": "personalise.recommendations", "channel": "web", "attributes": ["first_name"]}
 GPC = {"signals": {"gpc": True}}

@@ -16,6 +16,8 @@ from service.usecases.access import make_customer_token
 from tests.conftest import OPERATOR, Api, Person, allow, enrol, tampering_with
 from tests.reading import entry_of
 
+pytestmark = pytest.mark.usefixtures("all_said")
+
 NUMBERS = count()
 PHONE, CARD, DEVICE = "+442079460018", "HB1234567", "0b7c2f5e-3d1a-4c7e-9f60-6a5d2c1b8e9f"
 ASKED = {"purpose": "personalise.recommendations", "channel": "web", "attributes": ["first_name", "favourite_genres"]}

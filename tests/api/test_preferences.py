@@ -16,6 +16,8 @@ from service.usecases.access import make_customer_token
 from tests.conftest import OPERATOR, Api, Person
 from tests.reading import entered
 
+pytestmark = pytest.mark.usefixtures("all_said")
+
 HERE = "/v1/me/preferences"
 QUIET = "22:00-07:00 Europe/Berlin"
 WISH: dict[str, Any] = {

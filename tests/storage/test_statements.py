@@ -27,7 +27,13 @@ HOT = [
     ("receipts", "answers", (UUID(int=1), "ent_x")),
     ("receipts", "choices", (UUID(int=1), "ent_x")),
     ("receipts", "lines", (UUID(int=1), None, 50)),
-    ("ledger", "append_if_unchanged", ("e", UUID(int=1), "k", "a", None, b"", 1, 1, "x")),
+    (
+        "ledger",
+        "append_if_unchanged",
+        ("e", UUID(int=1), "k", "a", None, "p", "web", "o", [], [], bytes(32), "key", b"", 1, 1, "x"),
+    ),
+    ("evidence", "keys", ([UUID(int=1)],)),
+    ("evidence", "hold", ([UUID(int=1)],)),
 ]
 
 

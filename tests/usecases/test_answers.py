@@ -47,6 +47,7 @@ async def decision(api: Api, person: Person) -> str:
     return found
 
 
+@pytest.mark.usefixtures("all_said")
 async def test_a_revoked_consent_permits_nothing_and_says_who_took_it_back_and_why(
     api: Api, abbie: Person, database: Database, keyring: Keyring, policies: Policies, owner: asyncpg.Connection
 ) -> None:
@@ -59,6 +60,7 @@ async def test_a_revoked_consent_permits_nothing_and_says_who_took_it_back_and_w
     assert (await entered(owner, keyring, "consent"))[-1].act["reason"] == OFFICER.reason
 
 
+@pytest.mark.usefixtures("all_said")
 async def test_she_may_say_yes_again_after_it_was_revoked(
     api: Api, abbie: Person, database: Database, keyring: Keyring, policies: Policies
 ) -> None:
@@ -72,6 +74,7 @@ async def test_nobody_is_revoked_who_is_not_found(database: Database, keyring: K
         await consents.record_no(database, keyring, policies, OFFICER, revoked("nobody@example.com"))
 
 
+@pytest.mark.usefixtures("all_said")
 async def test_what_rests_on_a_wrong_notice_is_invalid_for_everybody_and_nothing_else_is(
     api: Api, database: Database, policies: Policies, owner: asyncpg.Connection
 ) -> None:
@@ -103,6 +106,7 @@ async def test_a_notice_that_never_was_invalidates_nothing(database: Database, p
 # --- what only she or a trusted service can do ---
 
 
+@pytest.mark.usefixtures("all_said")
 async def test_a_deferral_undoes_neither_a_yes_nor_a_no(api: Api, abbie: Person) -> None:
     async def say(answer: str, **more: Any) -> list[str]:
         body = {"purpose": PURPOSE, "answer": answer, "channel": "web", "notice": 2, **more}
@@ -127,6 +131,7 @@ async def test_a_deferral_undoes_neither_a_yes_nor_a_no(api: Api, abbie: Person)
     assert [each["status"] for each in done["standing"]] == ["given"]
 
 
+@pytest.mark.usefixtures("all_said")
 async def test_everything_ends_in_one_call_also_what_is_offered_no_more(
     api: Api, abbie: Person, owner: asyncpg.Connection
 ) -> None:
@@ -139,6 +144,7 @@ async def test_everything_ends_in_one_call_also_what_is_offered_no_more(
     assert await owner.fetchval("SELECT count(*) FROM queue WHERE kind = 'consent-wide'") == 1
 
 
+@pytest.mark.usefixtures("all_said")
 async def test_all_marketing_ends_in_one_call_and_the_rest_stays(
     api: Api, abbie: Person, owner: asyncpg.Connection
 ) -> None:

@@ -23,6 +23,8 @@ from service.storage import customers as customer_store
 from service.usecases import choices, customers
 from service.usecases.choices import Said
 
+pytestmark = pytest.mark.usefixtures("all_said")
+
 NUMBERS = count()
 SHOP = ServiceCaller(ServiceId("shop"), "key", proven=True)
 LIVE = """INSERT INTO credential (id, service, digest, mac_version, mac) VALUES ('key', 'shop', sha256(''), 1, '')

@@ -43,6 +43,8 @@ from service.usecases.suppressions import Wanted, leave_alone
 from tests.conftest import PROOF, Api, enrol
 from tests.reading import entered
 
+pytestmark = pytest.mark.usefixtures("all_said")
+
 MARKER = "xyzzyplugh"
 NEWS = Spot(PurposeId("market.newsletter"), Channel.EMAIL)
 CALLS = Spot(PurposeId("market.phone-offers"), Channel.PHONE)

@@ -46,6 +46,8 @@ from service.usecases.consents import Acknowledged, Said
 from service.usecases.customers import Newcomer
 from tests.reading import entered
 
+pytestmark = pytest.mark.usefixtures("all_said")
+
 RECOMMENDATIONS = PurposeId("personalise.recommendations")
 CHANNELS = (Channel.WEB, Channel.APP, Channel.EMAIL)
 IN_FORCE = 2

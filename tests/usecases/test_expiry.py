@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import asyncpg
+import pytest
 
 from service.app import House
 from service.crypto.keyring import Keyring
@@ -14,6 +15,8 @@ from service.usecases.announcements import announce_renewals
 from service.usecases.retention import end_expired_consents
 from service.worker.run import work
 from tests.conftest import PROOF, Api, Person, allow, enrol
+
+pytestmark = pytest.mark.usefixtures("all_said")
 
 PURPOSE = "personalise.recommendations"
 ENDS_IN = "UPDATE consent SET expires_at = clock_timestamp() + $1::interval WHERE status IN ('given', 'renewed')"

@@ -45,6 +45,8 @@ from tests.conftest import Person as Enrolled
 from tests.opening import person
 from tests.reading import entered
 
+pytestmark = pytest.mark.usefixtures("all_said")
+
 MARKER = "xyzzyplugh"
 SHOP = read_columns(MAP.encode())
 NEW_SHOP = structs.replace(read_columns(MAP_OF_JSON.encode()), format=Format.JSONL)

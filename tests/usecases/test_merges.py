@@ -113,6 +113,7 @@ def stands(acts: list[Act], side: int, since: int) -> dict[Any, bool]:
     return said
 
 
+@pytest.mark.usefixtures("all_said")
 @given(first=st.lists(ACTS, max_size=4), then=st.lists(ACTS, max_size=6))
 @settings(max_examples=50)
 async def test_with_acts_in_between_each_side_keeps_every_no_and_its_own_yes(
@@ -185,6 +186,7 @@ def test_persons_are_the_connected_components_of_what_was_said(count: int, said:
 # --- examples ---
 
 
+@pytest.mark.usefixtures("all_said")
 async def test_a_yes_on_one_side_counts_for_both_and_lapses_on_the_other_when_they_are_parted(world: World) -> None:
     one, other = await world.newcomer(), await world.newcomer()
     await one.tell("first_name", b'"Abbie"')
@@ -204,6 +206,7 @@ async def test_a_yes_on_one_side_counts_for_both_and_lapses_on_the_other_when_th
     assert (await other.rows())["consent"] == []
 
 
+@pytest.mark.usefixtures("all_said")
 async def test_a_yes_by_a_link_replaces_an_older_yes_only_as_long_as_the_link(world: World) -> None:
     one, other = await world.newcomer(), await world.newcomer()
     await other.say(GIVEN)
@@ -220,6 +223,7 @@ async def test_a_yes_by_a_link_replaces_an_older_yes_only_as_long_as_the_link(wo
     assert before != (await other.rows())["consent"]
 
 
+@pytest.mark.usefixtures("all_said")
 async def test_a_withdrawal_from_everything_reaches_both_sides_with_an_entry_on_each(world: World) -> None:
     one, other = await world.newcomer(), await world.newcomer()
     await one.say(GIVEN, WEB)
@@ -233,6 +237,7 @@ async def test_a_withdrawal_from_everything_reaches_both_sides_with_an_entry_on_
         assert [kind for kind, _ in (await entries(world, side))[count:]] == ["consent-wide"]
 
 
+@pytest.mark.usefixtures("all_said")
 async def test_three_are_one_and_parting_one_link_parts_them_where_it_was(world: World) -> None:
     one, middle, last = [await world.newcomer() for _ in range(3)]
     first = await world.merge(one, middle)
@@ -294,6 +299,7 @@ async def choose(world: World, side: Side, choice: Any) -> None:
     await choices.choose(world.database, world.keyring, world.policies, me, said)
 
 
+@pytest.mark.usefixtures("all_said")
 async def test_what_takes_away_holds_on_both_sides_and_what_opens_on_hers(world: World) -> None:
     one, other = await world.newcomer(), await world.newcomer()
     link = await world.merge(one, other)
@@ -308,6 +314,7 @@ async def test_what_takes_away_holds_on_both_sides_and_what_opens_on_hers(world:
         assert [kind for kind, _ in await entries(world, side)].count("choice") == (1 if side is one else 2)
 
 
+@pytest.mark.usefixtures("all_said")
 async def test_what_stands_follows_from_what_was_said_through_a_merge_and_its_end(world: World) -> None:
     one, other = await world.newcomer(), await world.newcomer()
     await other.say(GIVEN, LETTER)
