@@ -12,14 +12,15 @@ from litestar.types import Receive, Scope, Send
 from service.api.actions import Actions
 from service.app import House, assemble
 
-MEANT: ContextVar[House] = ContextVar("meant")
+MEANT: ContextVar[Actions] = ContextVar("meant")
 
 
 def reaching(house: House) -> httpx.ASGITransport:
     """Return a transport to this house."""
+    actions = house.actions
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
-        MEANT.set(house)
+        MEANT.set(actions)
         await _application()(scope, receive, send)
 
     return httpx.ASGITransport(application)  # type: ignore[arg-type]  # Litestar types ASGI more narrowly
@@ -32,18 +33,18 @@ def _application() -> Litestar:
 
 
 class _Whichever(House):
-    """The house that a request is meant for."""
+    """Whichever house a request is meant for."""
 
     def __init__(self) -> None:
         """Have nothing of its own."""
 
     @property
     def actions(self) -> Actions:
-        return Actions(**{name: _of_the_house(name) for name in Actions.__struct_fields__})
+        return Actions(**{name: _of_the_one_meant(name) for name in Actions.__struct_fields__})
 
 
-def _of_the_house(action: str) -> Callable[..., Any]:
+def _of_the_one_meant(action: str) -> Callable[..., Any]:
     async def act(*values: Any) -> Any:
-        return await getattr(MEANT.get().actions, action)(*values)
+        return await getattr(MEANT.get(), action)(*values)
 
     return act

@@ -22,6 +22,7 @@ from service.database import Database
 from service.schema import shipped
 from tests.conftest import Api, Person, Template, enrol, in_role
 from tests.reading import entered
+from tests.test_embedded import place
 
 pytestmark = pytest.mark.smoke
 
@@ -255,7 +256,7 @@ def test_an_acknowledged_answer_survives_the_sudden_death_of_everything(tmp_path
     token = shell.run("customers", "token", "--customer", "email:abbie@example.com", "--reason", "a test")
     process = subprocess.Popen([sys.executable, "-m", "service", "serve"], env=shell.environment)
     await_status(port, "/health/ready", 200)
-    postmaster = int((home_of(home) / "postmaster.pid").read_text().split()[0])
+    postmaster = int((place(home) / "postgres/postmaster.pid").read_text().split()[0])
     doomed = [*family(process.pid), *family(postmaster)]
     body = {"purpose": "market.newsletter", "answer": "refused"}
     url, headers = f"http://127.0.0.1:{port}/v1/me/consents", {"authorization": f"Bearer {token}"}
@@ -270,13 +271,6 @@ def test_an_acknowledged_answer_survives_the_sudden_death_of_everything(tmp_path
         history = httpx.get(url, headers=headers).json()["history"]
     assert acknowledged.json()["entry"] in {each["entry"] for each in history}
     shell.run("demo", "--reset")
-
-
-def home_of(home: Path) -> Path:
-    """Return the folder of the cluster: below the home, or where root shelters it."""
-    if (home / "postgres").is_dir():
-        return home / "postgres"
-    return max(Path("/var/lib/byleave").glob("*/postgres"), key=lambda each: each.stat().st_mtime)
 
 
 def family(pid: int) -> list[int]:
