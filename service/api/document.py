@@ -13,7 +13,7 @@ from service.api.attempts import STRING
 from service.api.described import Described
 from service.api.door import ROUTES
 from service.api.problems import HEADERS, Problem, status_of
-from service.api.wire import CustomerWord, EntryWord, NoticeNumber, PurposeWord
+from service.api.wire import CustomerWord, EntryWord, LineWord, NoticeNumber, PurposeWord
 from service.errors import (
     BadIdempotencyKeyError,
     BodyTooLargeError,
@@ -41,6 +41,7 @@ PARAMETER = re.compile(r"\{(\w+):str\}")
 IN_PATH: dict[str, Any] = {
     "customer": CustomerWord,
     "entry": EntryWord,
+    "line": LineWord,
     "purpose": PurposeWord,
     "version": NoticeNumber,
 }

@@ -26,6 +26,7 @@ from service.api import (
     problems,
     receipts,
     releases,
+    use,
     well_known,
     withdrawals,
 )
@@ -59,7 +60,8 @@ ROUTES = [
     preferences.keep_preferences,
     me.facts,
     permissions.permissions,
-    me.use,
+    use.use,
+    use.use_of_line,
     receipts.receipt,
     receipts.my_receipt,
     receipts.my_receipts,

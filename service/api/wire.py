@@ -17,6 +17,7 @@ Instant = Annotated[datetime, Meta(tz=True)]
 PAIRWISE = r"^byc_[a-z2-7]{26}(?!\n)$"
 HER = "byc_" + "n5xw23lfmfwgk3lbnzqxgzltoq"
 ENTRY = r"^ent_[0-9A-HJKMNP-TV-Z]{26}(?!\n)$"
+LINE = r"^[A-Za-z0-9_-]{56}(?!\n)$"
 Staff = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}(?!\n)$")]
 NUMBER = re.compile(r"[1-9][0-9]{0,5}")
 LAST_NOTICE = 100_000
@@ -30,6 +31,14 @@ EntryWord = Annotated[
         pattern=ENTRY,
         description="An entry of the ledger, as its act named it.",
         examples=["ent_01K9Z6V7W8X9Y0Z1A2B3C4D5E6"],
+    ),
+]
+LineWord = Annotated[
+    str,
+    Meta(
+        pattern=LINE,
+        description="A line of the use of her data, as `GET /v1/me/use` named it; good for ever, and for her alone.",
+        examples=["AAGWb3JkcyBvZiBsaW5lcyBhcmUgc2lnbmVkIGJ5IHVzAAAAAAAAAAc0"],
     ),
 ]
 PurposeWord = Annotated[
