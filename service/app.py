@@ -36,6 +36,7 @@ from service.usecases import (
     choices,
     consents,
     customers,
+    entries,
     hers,
     identifiers,
     notices,
@@ -96,6 +97,7 @@ class House:
             known=self._known,
             uses=self._uses,
             uses_of_line=self._uses_of_line,
+            shown=self._shown,
             catalogue=self._catalogue,
             faults=self._faults,
         )
@@ -315,6 +317,9 @@ class House:
 
     async def _uses_of_line(self, caller: CustomerCaller, line: str, after: str | None, most: int) -> uses.Opened:
         return await uses.opened(self.database, await self._keys_for(caller), caller, line, after, most)
+
+    async def _shown(self, caller: CustomerCaller, entry: EntryId, wait: float) -> entries.Shown:
+        return await entries.shown(self.database, await self._keys_for(caller), caller, entry, wait)
 
     async def _catalogue(self) -> Catalogue:
         return (await self.library.current()).catalogue

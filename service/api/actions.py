@@ -19,6 +19,7 @@ from service.usecases.choices import Choices, Taken
 from service.usecases.consents import Acknowledged, Said
 from service.usecases.customers import Changed, Claim, Newcomer
 from service.usecases.hers import Knowledge
+from service.usecases.entries import Shown
 from service.usecases.identifiers import Done, HerIdentifier
 from service.usecases.notices import Served, Serving
 from service.usecases.past import Question, Then
@@ -60,6 +61,8 @@ class Actions(Struct, frozen=True):
     known: Callable[[CustomerCaller, str | None, int], Awaitable[Knowledge]]
     uses: Callable[[CustomerCaller, Filter, str | None, int], Awaitable[Uses]]
     uses_of_line: Callable[[CustomerCaller, str, str | None, int], Awaitable[Opened]]
+    shown: Callable[[CustomerCaller, EntryId, float], Awaitable[Shown]]
+    """An entry of hers and, unless so many seconds are not enough for it to get there, its proof."""
     catalogue: Callable[[], Awaitable[Catalogue]]
     faults: Callable[[], Awaitable[list[str]]]
     """What keeps this process from deciding; empty when it is ready."""
