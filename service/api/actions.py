@@ -18,8 +18,8 @@ from service.usecases.announcements import Announced
 from service.usecases.choices import Choices, Taken
 from service.usecases.consents import Acknowledged, Said
 from service.usecases.customers import Changed, Claim, Newcomer
-from service.usecases.hers import Knowledge
 from service.usecases.entries import Shown
+from service.usecases.hers import Knowledge
 from service.usecases.identifiers import Done, HerIdentifier
 from service.usecases.notices import Served, Serving
 from service.usecases.past import Question, Then

@@ -28,7 +28,9 @@ class Entry(Struct, frozen=True):
     opening: Opening
     commitment: Annotated[
         str,
-        Meta(description="What the ledger publishes of it: HMAC-SHA-256 of the bytes, keyed by the opening, in base64."),
+        Meta(
+            description="What the ledger publishes of it: HMAC-SHA-256 of the bytes, keyed by the opening, in base64."
+        ),
     ]
     proof: Annotated[Proof | None, Meta(description="Null while the entry waits for the ledger.")]
 
