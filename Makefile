@@ -1,6 +1,6 @@
 # make demo   try it                 make test   every check and test        make generate   write generated files anew        make soak   test for longer
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-reset test static unit soak audit smoke-15 bench bench-import generate format
+.PHONY: help install demo demo-reset test static unit soak audit go smoke-15 bench bench-import generate format
 
 PYTHON ?= python3
 UV_VERSION := 0.13.9
@@ -49,6 +49,10 @@ soak: install
 audit: install
 	@$(UV) export --quiet --locked --no-emit-project --no-dev > .venv/requirements.txt
 	@$(RUN)python -m tests.audit .venv/requirements.txt
+
+# Go's own reader of transparency logs, which tests/crypto/test_go.py asks about ours; that test is skipped without it.
+go:
+	@(command -v go && test -d /usr/share/gocode/src/golang.org/x/mod) >/dev/null || (apt-get update -qq && apt-get install -qq -y --no-install-recommends golang-go golang-golang-x-mod-dev >/dev/null)
 
 # A short way through the whole service on Debian's PostgreSQL 15, as a server of its own with a URL.
 smoke-15: install

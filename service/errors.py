@@ -345,6 +345,12 @@ class TooLateError(UnavailableError):
     code = "too-late"
 
 
+class LedgerBehindError(UnavailableError):
+    """Entries wait to be taken into the log, and this has to wait for them."""
+
+    code = "ledger-behind"
+
+
 class IntegrityError(ServiceError):
     """Something stored is not what was stored: an alarm and a refusal, never an empty value."""
 
@@ -360,6 +366,12 @@ class OperatorError(ServiceError):
 
     code = "operator"
     title = "The set-up is wrong"
+
+
+class LedgerRefusedError(OperatorError):
+    """The ledger is not as it was signed, or not all there; so nothing more is signed."""
+
+    code = "ledger-refused"
 
 
 class SettingsError(OperatorError):

@@ -14,6 +14,7 @@ PREFIX = "BYLEAVE_"
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Count = Annotated[int, Meta(ge=1, le=200)]
+LedgerName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:/-]+$", max_length=200)]
 Url = Annotated[str, Meta(pattern=r"^postgres(ql)?://")]
 
 
@@ -28,6 +29,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     port: Port = 8400
     workers: Count = 1
     connections: Count = 10
+    ledger_name: LedgerName | None = None
+    ledger_seen: Path | None = None
+
+    @property
+    def ledger_seen_file(self) -> Path:
+        """Where a sequencer remembers what was signed: ``BYLEAVE_LEDGER_SEEN``, else in the home folder."""
+        return self.ledger_seen or self.home / "ledger.seen"
 
     @property
     def root_key_file(self) -> Path:

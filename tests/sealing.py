@@ -1,25 +1,36 @@
-"""Taking what waits into the log, as the sequencer does: most tests run none, so each says when."""
+"""Running the sequencer in tests: as its own database role, on a host of the test's own."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
-from service.crypto.notes import Verifier
-from service.database import Database
+from service.database import Connection, opened
 from service.rootkey import read_root_key
 from service.usecases import sequencing
-from service.usecases.keys import open_keys
-from service.usecases.sequencing import Desk
+from service.usecases.sequencing import Desk, Standing
+from tests.conftest import Template, in_role
 
-MOST = 10_000
+PATIENCE = 20.0
 
 
-async def seal(database: Database, root_key_file: Path) -> Verifier:
-    """Take all that waits into the log, and return the ledger's public key."""
-    root = read_root_key(root_key_file)
-    keyring = await open_keys(database, root)
-    desk = Desk(lambda: root, None, root_key_file.with_name("nothing.seen"))
-    async with database.connection() as connection:
-        standing = await sequencing.begin(connection, desk)
-        await sequencing.seal_waiting(connection, keyring)
-        while (sealed := await sequencing.seal(connection, standing, MOST)).count:
-            standing = sealed.standing
-    return standing.signer.verifier
+def desk_of(template: Template, folder: Path, name: str | None = None) -> Desk:
+    """Return what a sequencer on one host works with."""
+    return Desk(lambda: read_root_key(template.root_key_file), name, folder / "ledger.seen")
+
+
+@asynccontextmanager
+async def at_the_log(database_url: str) -> AsyncIterator[Connection]:
+    """Lend a connection of the sequencer's role."""
+    async with opened(in_role(database_url, "byleave_sequencer"), 2, PATIENCE) as database:
+        async with database.connection() as connection:
+            yield connection
+
+
+async def take_all(connection: Connection, desk: Desk, most: int = 10_000) -> Standing:
+    """Take everything that waits into the log, as a sequencer does that starts anew."""
+    standing = await sequencing.begin(connection, desk)
+    while (sealed := await sequencing.seal(connection, standing, most)).count:
+        standing = sealed.standing
+    if standing.frontier.size:
+        sequencing.remember(desk, standing)
+    return standing

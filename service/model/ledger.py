@@ -344,7 +344,7 @@ class Entry(Struct, frozen=True):
         act = self.act
         if not isinstance(act, Released):
             return Facets()
-        return Facets(act.purpose, act.channel, act.outcome, act.released, list(act.withheld))
+        return Facets(act.purpose, act.channel, act.outcome, sorted(act.released), sorted(act.withheld))
 
     def body(self, mark: str | None) -> bytes:
         """Return the canonical form of all it says, with her mark in the place of the customer."""
