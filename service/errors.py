@@ -165,13 +165,6 @@ class UnknownUseError(ServiceError):
     title = "There is no such line of use"
 
 
-class ErasedError(ServiceError):
-    """It was there, and what it said was erased."""
-
-    code = "erased"
-    title = "What was entered here was erased"
-
-
 class BadCursorError(ServiceError):
     """The cursor of a page was not made by us, or for another list."""
 

@@ -41,21 +41,28 @@ class Entry(Struct, frozen=True):
 EXAMPLE_ID = "ent_01K9Z6V7W8X9Y0Z1A2B3C4D5E6"
 EXAMPLE_TEXT = (
     '{"act":{"kind":"look-up","reason":"she called","what":"consents"},"actor":"operator:ana",'
-    f'"at":"2026-11-02T10:20:00Z","customer":"{"5e" * 32}","id":"{EXAMPLE_ID}"}}'
+    '"at":"2026-11-02T10:20:00Z","customer":"c71fa96514ad66fa297702fc7307aa5ae07cc36b681b7b782c443b5aed4f9305",'
+    '"id":"ent_01K9Z6V7W8X9Y0Z1A2B3C4D5E6"}'
 )
-EXAMPLE_PROOF = (
-    "c2sp.org/tlog-proof@v1\n"
-    "extra R2l2ZXMgYXdheSB3aGF0IHRoZSBlbnRyeSBzYXlzISE=\n"
-    "index 0\n\n"
-    "ledger.example.com\n1\nqVbWvKPQlPbFgtJCc5Ea0nqhCL6hLGrJMC3Nc6X4JGY=\n\n"
-    "— ledger.example.com xxxxxQ==\n"
-)
+EXAMPLE_PROOF = """\
+c2sp.org/tlog-proof@v1
+extra FQtbWF2kwUwxlfKSGsOiUwxTdr0eVd79EdSxa+f7WME=
+index 1
+6PILFambhWtXWZ0uSxr/p16uUVdXZyvRk8MEvDMidKg=
+
+ledger.example.com
+2
+Ap/9Abzc7Y8WOnF9+NQQ+JgquXTzWQ8EtPa44EaGsx0=
+
+— ledger.example.com ooG4VSJjyG3tjDTthEn9DtbfGYdcwwTQcJDPAcFdLYpP9d5z4hsSU+88aaf9h4wU20On6s/DmpcFci5BzkKmcHXsfw4=
+"""
+"""Of a ledger with two entries, and true: it proves the example's commitment."""
 EXAMPLE = Entry(
     entry=EXAMPLE_ID,
     body=msgspec.json.decode(EXAMPLE_TEXT),
     body_text=EXAMPLE_TEXT,
-    opening="R2l2ZXMgYXdheSB3aGF0IHRoZSBlbnRyeSBzYXlzISE=",
-    commitment="qVbWvKPQlPbFgtJCc5Ea0nqhCL6hLGrJMC3Nc6X4JGY=",
+    opening="FQtbWF2kwUwxlfKSGsOiUwxTdr0eVd79EdSxa+f7WME=",
+    commitment="q32WAeVJDUobmPnGcvBvRtR0/LDf/VlNi4qK7GfitgM=",
     proof=EXAMPLE_PROOF,
 )
 

@@ -13,7 +13,7 @@ from service.api.actions import Actions
 from service.api.bodies import instant, read_query
 from service.api.described import described
 from service.api.wire import LINE, Cursor, Instant, Limit, PageQuery, PurposeWord
-from service.errors import BadCursorError, ErasedError, UnknownUseError
+from service.errors import BadCursorError, UnknownUseError
 from service.model.callers import CustomerCaller
 from service.model.ledger import Aborted, Checked, LookedUp, UseKind
 from service.model.words import PurposeId
@@ -192,7 +192,7 @@ async def use(
         answer=UsesOfLine,
         example=EXAMPLE_OF_LINE,
         query=PageQuery,
-        refusals=(BadCursorError, UnknownUseError, ErasedError),
+        refusals=(BadCursorError, UnknownUseError),
     ),
 )
 async def use_of_line(

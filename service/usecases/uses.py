@@ -9,7 +9,7 @@ from service.crypto.cursors import LAST, cursor, name_cursor, name_of, position_
 from service.crypto.framing import EPOCH, Part, microseconds
 from service.crypto.keyring import Keyring
 from service.database import Database
-from service.errors import BadCursorError, ErasedError, UnknownUseError
+from service.errors import BadCursorError, IntegrityError, UnknownUseError
 from service.model.callers import CustomerCaller
 from service.model.ledger import Aborted, Checked, LookedUp, Released
 from service.model.words import EntryId, PurposeId
@@ -83,7 +83,8 @@ async def opened(
 ) -> Opened:
     """Return the entries of one line, newest first: what was released, what refused, and why.
 
-    Raises UnknownUseError for a line that is not hers as for none at all, ErasedError where nothing is left to open.
+    Raises UnknownUseError for a line that is not hers, or was erased, as for none at all. An erasure takes the lines
+    first: one with nothing behind it is an IntegrityError.
     """
     line = _line(keyring, caller, word)
     about: list[Part] = ["use-of-line", caller.customer, line]
@@ -93,7 +94,7 @@ async def opened(
             raise UnknownUseError
         found = await bodies.of_line(connection, keyring, caller.customer, line, before, most + 1)
     if not found and after is None:
-        raise ErasedError
+        raise IntegrityError("what a line of use counted is not there")
     page = found[:most]
     last = page[-1].position if len(found) > most else None
     more = None if last is None else cursor(keyring, last, about)

@@ -1,38 +1,46 @@
 """Who used her data: listed by hour with nothing opened, and each line opened for her, and for nobody else."""
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
+import asyncpg
 import pytest
 
+from service.app import House
 from service.crypto.keyring import Keyring
-from service.database import Connection, Database
+from service.crypto.notes import Verifier
+from service.database import Connection, Database, opened
 from service.model.identifiers import identifier
 from service.model.ledger import Aborted, LookedUp, entry
 from service.model.words import CustomerId, EntryId, IdentifierKind
 from service.storage import evidence, ledger
 from service.usecases.access import make_customer_token
-from tests.conftest import OPERATOR, Api, Person, Template, allow, enrol
+from service.usecases.erasures import destroy_evidence
+from tests.conftest import OPERATOR, Api, Person, Template, allow, enrol, in_role
 from tests.sealing import seal
 
 PURPOSE, NEWSLETTER = "personalise.recommendations", "market.newsletter"
 MARGIN = timedelta(seconds=10)
+BROKEN = (500, "integrity")
 NOBODYS = "A" * 56
+Owner: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+Sealing = Callable[[], Awaitable[Verifier]]
 
 
-async def token_of(database: Database, keyring: Keyring, email: str) -> str:
+async def token_of(house: House, email: str) -> str:
     found_by = identifier(IdentifierKind.EMAIL, email)
-    return (await make_customer_token(database, keyring, OPERATOR, found_by, 5)).text
+    return (await make_customer_token(house.database, await house.keys(), OPERATOR, found_by, 5)).text
 
 
 class Hers:
     """A customer who looks at the use of her data."""
 
-    def __init__(self, api: Api, database: Database, root_key_file: Path, person: Person, token: str) -> None:
+    def __init__(self, api: Api, owner: Owner, sealing: Sealing, person: Person, token: str) -> None:
         self.api = api
-        self.database = database
-        self.root_key_file = root_key_file
+        self.owner = owner
+        self.seal = sealing
         self.person = person
         self.token = token
 
@@ -42,10 +50,6 @@ class Hers:
         answer = await self.api.post(path, "recommender", {**who, "attributes": list(attributes)})
         found: str | None = answer.get("entry")
         return found
-
-    async def seal(self) -> None:
-        """Let the sequencer take in what waits."""
-        await seal(self.database, self.root_key_file)
 
     async def page(self, query: str = "") -> dict[str, Any]:
         """Return a page of the list."""
@@ -75,29 +79,32 @@ class Hers:
 
     async def id(self) -> CustomerId:
         """Return who she is in the database."""
-        async with self.database.connection() as connection:
-            found: CustomerId = await connection.fetchval(
-                "SELECT customer FROM pairwise WHERE id = $1", self.person.at_shop
-            )
+        at_shop = "SELECT customer FROM pairwise WHERE id = $1"
+        found: CustomerId = await self.owner.fetchval(at_shop, self.person.at_shop)
         return found
 
 
 @pytest.fixture
-async def hers(api: Api, database: Database, keyring: Keyring, template: Template, abbie: Person) -> Hers:
-    """Abbie."""
-    token = await token_of(database, keyring, abbie.email)
-    return Hers(api, database, template.root_key_file, abbie, token)
+def sealing(database_url: str, template: Template, tmp_path: Path) -> Sealing:
+    """Lets the sequencer take in what waits."""
+    return lambda: seal(database_url, template, tmp_path)
 
 
 @pytest.fixture
-async def bos(api: Api, database: Database, keyring: Keyring, template: Template) -> Hers:
+async def hers(api: Api, owner: Owner, sealing: Sealing, abbie: Person, house: House) -> Hers:
+    """Abbie."""
+    return Hers(api, owner, sealing, abbie, await token_of(house, abbie.email))
+
+
+@pytest.fixture
+async def bos(api: Api, owner: Owner, sealing: Sealing, house: House) -> Hers:
     """Bo, who allows the same."""
     person = await enrol(api, "bo@example.com")
     await allow(api, person)
-    return Hers(api, database, template.root_key_file, person, await token_of(database, keyring, person.email))
+    return Hers(api, owner, sealing, person, await token_of(house, person.email))
 
 
-async def make_lines(connection: Connection, customer: CustomerId, count: int, **more: Any) -> None:
+async def make_lines(connection: Owner, customer: CustomerId, count: int, **more: Any) -> None:
     """Give her lines of use, one an hour into the past; ``hours``: so many in each hour."""
     await connection.execute(
         """
@@ -143,8 +150,7 @@ async def test_an_hour_goes_on_where_it_was_and_a_later_one_is_listed_before_it(
     await hers.seal()
     (before,) = await hers.lines("?service=recommender")
     await hers.asked("favourite_genres")
-    async with hers.database.connection() as connection:
-        await make_lines(connection, await hers.id(), 2)
+    await make_lines(hers.owner, await hers.id(), 2)
     await hers.seal()
     newest, *older = [each for each in await hers.lines() if each["kind"] == "release"]
     assert (newest["line"], newest["times"], newest["released"]) == (
@@ -160,8 +166,7 @@ async def test_the_list_opens_nothing_so_it_works_with_her_evidence_key_destroye
     await hers.asked("first_name")
     await hers.seal()
     before = await hers.lines()
-    async with hers.database.connection() as connection:
-        await connection.execute("DELETE FROM evidence_key")
+    await hers.owner.execute("DELETE FROM evidence_key")
     assert await hers.lines() == before
 
 
@@ -194,9 +199,8 @@ async def test_lines_can_be_filtered(query: str, count: int, hers: Hers) -> None
 async def test_a_line_counts_where_any_part_of_its_hour_does(
     since: int | None, until: int | None, count: int, hers: Hers
 ) -> None:
-    async with hers.database.connection() as connection:
-        await make_lines(connection, await hers.id(), 1)
-        hour: datetime = await connection.fetchval("SELECT hour FROM use_line")
+    await make_lines(hers.owner, await hers.id(), 1)
+    hour: datetime = await hers.owner.fetchval("SELECT hour FROM use_line")
     bounds = {"since": since, "until": until}
     written = {name: hour + timedelta(minutes=at) for name, at in bounds.items() if at is not None}
     query = "&".join(f"{name}={at:%Y-%m-%dT%H:%M:%SZ}" for name, at in written.items())
@@ -204,8 +208,7 @@ async def test_a_line_counts_where_any_part_of_its_hour_does(
 
 
 async def test_pages_follow_each_other_over_ties_without_gap_or_repetition_while_new_uses_come(hers: Hers) -> None:
-    async with hers.database.connection() as connection:
-        await make_lines(connection, await hers.id(), 23, in_an_hour=8)
+    await make_lines(hers.owner, await hers.id(), 23, in_an_hour=8)
     whole = [each["line"] for each in await hers.lines("?limit=100")]
     assert len(set(whole)) == 23
     seen: list[str] = []
@@ -222,9 +225,8 @@ async def test_pages_follow_each_other_over_ties_without_gap_or_repetition_while
 
 
 async def test_a_cursor_is_good_for_its_own_list_and_customer_only(hers: Hers, bos: Hers) -> None:
-    async with hers.database.connection() as connection:
-        for each in (hers, bos):
-            await make_lines(connection, await each.id(), 3)
+    for each in (hers, bos):
+        await make_lines(hers.owner, await each.id(), 3)
     first = await hers.page("?limit=1")
     cursor, line = first["next"], first["uses"][0]["line"]
     for caller, query in (
@@ -272,38 +274,33 @@ async def enter(connection: Connection, keyring: Keyring, customer: CustomerId) 
 
 
 async def test_it_covers_her_from_the_day_on_which_she_was_enrolled(hers: Hers) -> None:
-    async with hers.database.connection() as connection:
-        await connection.execute("UPDATE customer SET enrolled_at = now() - interval '3 days'")
-        enrolled = await connection.fetchval("SELECT enrolled_at FROM customer")
+    await hers.owner.execute("UPDATE customer SET enrolled_at = now() - interval '3 days'")
+    enrolled = await hers.owner.fetchval("SELECT enrolled_at FROM customer")
     assert instant((await hers.page())["covers_since"]) == enrolled
 
 
 async def test_what_waits_in_the_queue_is_not_covered_and_is_listed_once_it_is(hers: Hers) -> None:
-    async with hers.database.connection() as connection:
-        await connection.execute("UPDATE customer SET enrolled_at = now() - interval '3 days'")
+    await hers.owner.execute("UPDATE customer SET enrolled_at = now() - interval '3 days'")
     await hers.seal()
     listed = await hers.lines()
     of = await hers.asked("first_name")
-    async with hers.database.connection() as connection:
-        await connection.execute("UPDATE queue SET at = at - interval '1 hour'")
-        waits_since: datetime = await connection.fetchval("SELECT at FROM queue WHERE id = $1", of)
+    await hers.owner.execute("UPDATE queue SET at = at - interval '1 hour'")
+    waits_since: datetime = await hers.owner.fetchval("SELECT at FROM queue WHERE id = $1", of)
     page = await hers.page()
     assert page["uses"] == listed
     assert instant(page["covered_until"]) == waits_since - MARGIN
     await hers.seal()
     page = await hers.page()
     assert len(page["uses"]) == len(listed) + 1
-    async with hers.database.connection() as connection:
-        now: datetime = await connection.fetchval("SELECT clock_timestamp()")
+    now: datetime = await hers.owner.fetchval("SELECT clock_timestamp()")
     assert timedelta() < now - MARGIN - instant(page["covered_until"]) < timedelta(seconds=5)
 
 
 async def test_it_never_says_that_an_act_is_covered_whose_transaction_is_still_open(
-    hers: Hers, keyring: Keyring
+    hers: Hers, database: Database, keyring: Keyring
 ) -> None:
-    async with hers.database.connection() as connection:
-        await connection.execute("UPDATE customer SET enrolled_at = now() - interval '3 days'")
-    async with hers.database.transaction() as slow:
+    await hers.owner.execute("UPDATE customer SET enrolled_at = now() - interval '3 days'")
+    async with database.transaction() as slow:
         at = await enter(slow, keyring, await hers.id())
         # Its number is drawn. Others commit after it, and the sequencer takes them in before it.
         await hers.asked("first_name")
@@ -344,11 +341,11 @@ async def test_a_line_opens_to_its_entries_newest_first_with_the_reasons(hers: H
 
 
 async def test_of_a_check_a_look_and_a_release_that_was_broken_off_she_reads_what_there_is(
-    hers: Hers, keyring: Keyring
+    hers: Hers, database: Database, keyring: Keyring
 ) -> None:
     await hers.asked("first_name", path="/v1/decisions")
     of = EntryId(await hers.asked("first_name") or "")
-    async with hers.database.transaction() as connection:
+    async with database.transaction() as connection:
         now = await connection.fetchval("SELECT clock_timestamp()")
         said = entry(ledger.new_entry_id(now), await hers.id(), OPERATOR, now, Aborted(of, "too-late"))
         await ledger.append(connection, keyring, said)
@@ -384,20 +381,32 @@ async def test_somebody_elses_line_is_as_unknown_as_none(hers: Hers, bos: Hers) 
     assert await bos.refused(f"/v1/me/use/{line}") == (404, "unknown-use")
     for other in (NOBODYS, line[:-1], line + "A", line[:-1] + ("A" if line[-1] != "A" else "B"), "1", "%00", "é"):
         assert await hers.refused(f"/v1/me/use/{other}") == (404, "unknown-use"), other
-    async with hers.database.connection() as connection:
-        await connection.execute("DELETE FROM use_line")
+    await hers.owner.execute("DELETE FROM use_line")
     assert await hers.refused(f"/v1/me/use/{line}") == (404, "unknown-use")
 
 
-async def test_a_line_whose_bodies_were_erased_says_so_and_is_never_empty(hers: Hers) -> None:
+async def test_after_an_erasure_neither_line_nor_entry_is_there_and_nothing_of_it_can_be_read(
+    hers: Hers, bos: Hers, database_url: str
+) -> None:
+    of = [await each.asked("first_name") for each in (hers, bos)]
+    line = (await line_of(hers, "release", "permit"))["line"]
+    async with opened(in_role(database_url, "byleave_sequencer")) as database:
+        assert (await destroy_evidence(database, OPERATOR, await hers.id())).bodies > 1
+    page = await hers.page()
+    assert page["uses"] == []
+    assert instant(page["covered_until"]) >= instant(page["covers_since"])
+    assert await hers.refused(f"/v1/me/use/{line}") == (404, "unknown-use")
+    assert await hers.refused(f"/v1/me/entries/{of[0]}") == (404, "unknown-entry")
+    assert (await bos.get(f"/v1/me/entries/{of[1]}"))["entry"] == of[1]
+
+
+async def test_a_line_with_nothing_behind_it_is_a_refusal_and_never_an_empty_page(hers: Hers) -> None:
     await hers.asked("first_name")
     line = (await line_of(hers, "release", "permit"))["line"]
-    async with hers.database.connection() as connection:
-        await connection.execute("DELETE FROM body")
-    assert await hers.refused(f"/v1/me/use/{line}") == (410, "erased")
+    await hers.owner.execute("DELETE FROM body")
+    assert await hers.refused(f"/v1/me/use/{line}") == BROKEN
 
 
-BROKEN = (500, "integrity")
 SPOILT = {
     "gone": ("DELETE FROM evidence_key", (503, "keys-unavailable")),
     "relabelled": ("UPDATE evidence_key SET id = 'another'", BROKEN),
@@ -416,17 +425,18 @@ async def test_what_does_not_open_as_it_was_entered_is_a_refusal_and_never_an_em
     of = [await hers.asked("first_name") for _ in range(2)]
     line = (await line_of(hers, "release", "permit"))["line"]
     statement, expected = SPOILT[how]
-    async with hers.database.connection() as connection:
-        await connection.execute(statement)
+    await hers.owner.execute(statement)
     assert await hers.refused(f"/v1/me/use/{line}") == expected
     assert await hers.refused(f"/v1/me/entries/{of[0]}") == expected
 
 
-async def test_what_was_sealed_under_a_key_that_was_replaced_is_a_refusal(hers: Hers, keyring: Keyring) -> None:
+async def test_what_was_sealed_under_a_key_that_was_replaced_is_a_refusal(
+    hers: Hers, database: Database, keyring: Keyring
+) -> None:
     of = await hers.asked("first_name")
     line = (await line_of(hers, "release", "permit"))["line"]
-    async with hers.database.connection() as connection:
-        await connection.execute("DELETE FROM evidence_key")
+    await hers.owner.execute("DELETE FROM evidence_key")
+    async with database.connection() as connection:
         assert await evidence.keys_for(connection, keyring, {await hers.id()})
     assert await hers.refused(f"/v1/me/use/{line}") == (503, "keys-unavailable")
     assert await hers.refused(f"/v1/me/entries/{of}") == (503, "keys-unavailable")
