@@ -37,10 +37,10 @@ def main() -> None:
     """Measure and print."""
     quick = _options().quick
     rounds, seconds = (1, 2) if quick else (5, 6)
-    with TemporaryDirectory() as home, running(Path(home)) as url, ExitStack() as servers:
-        migrate(url)
-        key = asyncio.run(_furnish(url, Path(home), 100 if quick else CUSTOMERS))
-        leave_to_children(url)
+    with TemporaryDirectory() as home, running(Path(home)) as urls, ExitStack() as servers:
+        migrate(urls.migrate)
+        key = asyncio.run(_furnish(urls.app, Path(home), 100 if quick else CUSTOMERS))
+        leave_to_children(urls.app)
         servers.enter_context(_served(SERVICE_PORT, [sys.executable, "-m", "service", "serve"], Path(home)))
         servers.enter_context(_served(YARDSTICK_PORT, _yardsticks(), Path(home)))
         calls = _calls(key, 100 if quick else CUSTOMERS)

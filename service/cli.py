@@ -152,8 +152,8 @@ def demo(settings: Settings, *, once: bool, reset: bool) -> None:
 @click.pass_obj
 def serve(settings: Settings) -> None:
     """Serve the API."""
-    with reachable(settings) as url:
-        serve_http(settings, url)
+    with reachable(settings) as urls:
+        serve_http(settings, urls.app)
 
 
 @cli.command()
@@ -170,8 +170,8 @@ def worker(settings: Settings, *, once: bool) -> None:
 @click.pass_obj
 def migrate(settings: Settings) -> None:
     """Bring the database to this release's schema."""
-    with reachable(settings) as url:
-        migrate_schema(url)
+    with reachable(settings) as urls:
+        migrate_schema(urls.migrate)
 
 
 @cli.command("import")
@@ -614,8 +614,8 @@ def with_database(settings: Settings, action: Callable[[Database], Awaitable[Res
         async with opened(url) as database:
             return await action(database)
 
-    with reachable(settings) as url:
-        return asyncio.run(act(url))
+    with reachable(settings) as urls:
+        return asyncio.run(act(urls.app))
 
 
 def with_keys(settings: Settings, action: Callable[[Database, Keyring], Awaitable[Result]]) -> Result:

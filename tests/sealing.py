@@ -5,13 +5,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from service.crypto.notes import Verifier
-from service.database import Connection, opened
+from service.database import Connection, Database, opened
 from service.rootkey import read_root_key
 from service.usecases import sequencing
 from service.usecases.sequencing import Desk, Standing
+from service.worker.sequencer import PATIENCE
 from tests.conftest import Template, in_role
-
-PATIENCE = 20.0
 
 
 def desk_of(template: Template, folder: Path, name: str | None = None) -> Desk:
@@ -20,11 +19,17 @@ def desk_of(template: Template, folder: Path, name: str | None = None) -> Desk:
 
 
 @asynccontextmanager
+async def log_database_of(database_url: str) -> AsyncIterator[Database]:
+    """Lend a database as the role of the sequencer reaches it."""
+    async with opened(in_role(database_url, "byleave_sequencer"), 2, PATIENCE) as database:
+        yield database
+
+
+@asynccontextmanager
 async def at_the_log(database_url: str) -> AsyncIterator[Connection]:
     """Lend a connection of the sequencer's role."""
-    async with opened(in_role(database_url, "byleave_sequencer"), 2, PATIENCE) as database:
-        async with database.connection() as connection:
-            yield connection
+    async with log_database_of(database_url) as database, database.connection() as connection:
+        yield connection
 
 
 async def take_all(connection: Connection, desk: Desk, most: int = 10_000) -> Standing:

@@ -44,12 +44,12 @@ def demo(settings: Settings, *, once: bool) -> int:
     """Show the product at work; returns a process's exit status."""
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, signal.default_int_handler)
-    with console.status("Starting PostgreSQL ...") as status, reachable(settings) as url:
+    with console.status("Starting PostgreSQL ...") as status, reachable(settings) as urls:
         status.update("Bringing the database to this release's schema ...")
-        migrate(url)
+        migrate(urls.migrate)
         status.stop()
-        company = asyncio.run(_with_keys(settings, url, lambda db, ring: _furnish(settings, db, ring)))
-        with _serving(settings, url) as server:
+        company = asyncio.run(_with_keys(settings, urls.app, lambda db, ring: _furnish(settings, db, ring)))
+        with _serving(settings, urls.app) as server:
             as_said = scenes.play(company, console)
             _print_ways_in(company)
             if once:

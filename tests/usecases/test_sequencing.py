@@ -2,19 +2,22 @@
 
 import asyncio
 import hashlib
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeAlias
 from uuid import UUID
 
 import asyncpg
+import httpx
 import pytest
 
 from service.app import House, assemble
 from service.crypto.entries import content_of, open_content
 from service.crypto.keyring import Keyring
 from service.crypto.merkle import EMPTY, leaf_hash, node_hash
-from service.crypto.notes import Checkpoint, Verifier, open_checkpoint
-from service.database import Connection, Database
+from service.crypto.notes import Checkpoint, open_checkpoint
+from service.database import Connection, Database, opened
 from service.errors import LedgerRefusedError
 from service.model.callers import WorkerCaller
 from service.model.facts import Sealed
@@ -23,10 +26,12 @@ from service.model.words import CustomerId
 from service.seen import Seen, read_seen, write_seen
 from service.storage import evidence, ledger
 from service.usecases import sequencing
+from service.usecases.sequencing import Desk
 from service.worker.sequencer import sequence
 from tests.conftest import Api, Person, Template, allow, enrol, in_role
 from tests.sealing import at_the_log, desk_of, take_all
 
+Owner: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 NOON = datetime(2026, 11, 2, 12, 30, tzinfo=UTC)
 LONG_AGO = UUID(int=7)
 
@@ -41,20 +46,19 @@ def root_of(leaves: list[bytes]) -> bytes:
     return node_hash(root_of(leaves[:half]), root_of(leaves[half:]))
 
 
-async def say(connection: Connection | asyncpg.Connection[asyncpg.Record], count: int) -> None:
+async def say(connection: Connection, count: int) -> None:
     """Enter so many acts about nobody, through the store."""
     for _ in range(count):
         line = entry(ledger.new_entry_id(NOON), None, WorkerCaller(), NOON, LookedUp("nothing", "a test"))
-        await ledger.append(connection, None, line)  # type: ignore[arg-type]  # a connection outside the pool will do
+        await ledger.append(connection, None, line)
 
 
 async def test_the_log_is_dense_and_every_head_is_the_signed_root_of_its_beginning(
-    database: Database, database_url: str, template: Template, owner: "asyncpg.Connection[asyncpg.Record]", tmp_path: Path
+    database: Database, log: Connection, desk: Desk, owner: Owner
 ) -> None:
     async with database.transaction() as connection:
         await say(connection, 600)
-    async with at_the_log(database_url) as log:
-        standing = await take_all(log, desk_of(template, tmp_path), most=70)
+    standing = await take_all(log, desk, most=70)
     rows = await owner.fetch("SELECT position, commitment FROM entry ORDER BY position")
     assert [row["position"] for row in rows] == list(range(len(rows)))
     leaves = [leaf_hash(row["commitment"]) for row in rows]
@@ -70,22 +74,20 @@ async def test_the_log_is_dense_and_every_head_is_the_signed_root_of_its_beginni
 
 
 async def test_who_drew_a_number_early_and_committed_late_is_not_lost_and_would_be_by_a_cursor(
-    database: Database, database_url: str, template: Template, tmp_path: Path
+    database: Database, log: Connection, desk: Desk
 ) -> None:
-    desk = desk_of(template, tmp_path)
-    async with at_the_log(database_url) as log:
-        before = await take_all(log, desk)
-        async with database.connection() as late:
-            held = late.transaction()
-            await held.start()
-            await say(late, 1)
-            async with database.transaction() as early:
-                await say(early, 1)
-            cursor = await cursor_of(log, 0)
-            between = await take_all(log, desk)
-            await held.commit()
-        assert await cursor_of(log, cursor[-1]) == [], "the cursor passed over it"
-        after = await take_all(log, desk)
+    before = await take_all(log, desk)
+    async with database.connection() as late:
+        held = late.transaction()
+        await held.start()
+        await say(late, 1)
+        async with database.transaction() as early:
+            await say(early, 1)
+        cursor = await cursor_of(log, 0)
+        between = await take_all(log, desk)
+        await held.commit()
+    assert await cursor_of(log, cursor[-1]) == [], "the cursor passed over it"
+    after = await take_all(log, desk)
     assert between.frontier.size == before.frontier.size + 1
     assert after.frontier.size == before.frontier.size + 2
 
@@ -97,75 +99,58 @@ async def cursor_of(log: Connection, last: int) -> list[int]:
 
 
 async def test_a_withdrawal_without_keys_waits_unsealed_and_then_verifies_like_any_other(
-    api: Api,
-    abbie: Person,
-    house: House,
-    database: Database,
-    database_url: str,
-    template: Template,
-    keyring: Keyring,
-    tmp_path: Path,
+    api: Api, abbie: Person, without_keys: Api, keyring: Keyring, log: Connection, desk: Desk
 ) -> None:
-    desk = desk_of(template, tmp_path)
-    async with at_the_log(database_url) as log:
-        before = await take_all(log, desk)
-        without = House(database, tmp_path / "no-root.key")
-        customer = await withdraw_without_keys(without, template, abbie)
-        other = await enrol(api, "bo@example.com")
-        await allow(api, abbie)
-        waiting = await take_all(log, desk)
-        kinds = [row["kind"] for row in await log.fetch("SELECT kind FROM queue ORDER BY number")]
-        assert kinds == ["consent", "consent"], "hers wait, in their order; the other's went on"
-        assert waiting.frontier.size > before.frontier.size
-        assert await sequencing.seal_waiting(log, keyring) == 0
-        done = await take_all(log, desk)
-        assert done.frontier.size == waiting.frontier.size + 2
-        row = await log.fetchrow(
-            "SELECT b.id, b.key, b.content, e.commitment FROM body b JOIN entry e USING (position) WHERE position = $1",
-            waiting.frontier.size,
-        )
-        assert row is not None
-        key = (await evidence.keys_of(log, keyring, [customer]))[customer]
-    assert other
-    assert key is not None
-    content = open_content(key, customer, row["id"], Sealed(row["content"]))
-    assert content.commitment == row["commitment"]
-    assert b'"status":"withdrawn"' in content.body
-
-
-async def withdraw_without_keys(house: House, template: Template, person: Person) -> CustomerId:
-    """Withdraw at a process that has no key, and return whose withdrawal that was."""
-    import httpx  # noqa: PLC0415
-
-    transport = httpx.ASGITransport(assemble(house))  # type: ignore[arg-type]  # Litestar types ASGI more narrowly
-    async with httpx.AsyncClient(transport=transport, base_url="http://byleave.test") as client:
-        said = {"purpose": "personalise.recommendations", "answer": "withdrawn", "method": "portal"}
-        await Api(client, template.api_keys).post(f"/v1/customers/{person.at_shop}/consents", "shop", said)
-    async with house.database.connection() as connection:
-        row = await connection.fetchrow("SELECT customer, content FROM queue WHERE key IS NULL AND customer IS NOT NULL")
+    before = await take_all(log, desk)
+    no = {"purpose": "personalise.recommendations", "answer": "withdrawn", "method": "counter"}
+    await without_keys.post(f"/v1/customers/{abbie.at_shop}/consents", "shop", no)
+    unsealed = await log.fetchrow("SELECT customer, content FROM queue WHERE key IS NULL AND customer IS NOT NULL")
+    assert unsealed is not None
+    assert b'"status":"withdrawn"' in content_of(unsealed["content"]).body
+    await allow(api, abbie)
+    await enrol(api, "bo@example.com")
+    waiting = await take_all(log, desk)
+    kinds = [row["kind"] for row in await log.fetch("SELECT kind FROM queue ORDER BY number")]
+    assert kinds == ["consent", "consent"], "hers wait, in their order; the other's went on"
+    assert waiting.frontier.size > before.frontier.size
+    assert await sequencing.seal_waiting(log, keyring) == 0
+    assert (await take_all(log, desk)).frontier.size == waiting.frontier.size + 2
+    row = await log.fetchrow(
+        "SELECT b.id, b.content, e.commitment FROM body b JOIN entry e USING (position) WHERE position = $1",
+        waiting.frontier.size,
+    )
+    key = (await evidence.keys_of(log, keyring, [unsealed["customer"]]))[unsealed["customer"]]
     assert row is not None
-    assert b'"status":"withdrawn"' in content_of(row["content"]).body
-    found: CustomerId = row["customer"]
-    return found
+    assert key is not None
+    content = open_content(key, unsealed["customer"], row["id"], Sealed(row["content"]))
+    assert content.commitment == row["commitment"]
+    assert content == content_of(unsealed["content"])
+
+
+@pytest.fixture
+async def without_keys(database: Database, template: Template, tmp_path: Path) -> AsyncIterator[Api]:
+    """The API of a process that has no key."""
+    transport = httpx.ASGITransport(assemble(House(database, tmp_path / "no-root.key")))  # type: ignore[arg-type]  # Litestar types ASGI more narrowly
+    async with httpx.AsyncClient(transport=transport, base_url="http://byleave.test") as client:
+        yield Api(client, template.api_keys)
 
 
 async def test_uses_are_counted_by_hour_and_service_in_the_transaction_that_takes_them(
-    database: Database, database_url: str, template: Template, owner: "asyncpg.Connection[asyncpg.Record]", tmp_path: Path
+    database: Database, log: Connection, desk: Desk, owner: Owner
 ) -> None:
     customer = CustomerId(LONG_AGO)
-    async with at_the_log(database_url) as log:
-        for hour, names in ((0, ["b", "a"]), (0, ["c"]), (1, ["a"])):
-            await owner.execute(
-                "INSERT INTO queue (id, customer, kind, actor, at, purpose, channel, outcome, released, refused, "
-                "commitment, key, content) VALUES ($1, $2, 'release', 'service:shop', $3, 'p', 'web', 'partial', $4, "
-                "'{d}', $5, 'k', '')",
-                f"ent_{hour}{names}",
-                customer,
-                NOON + timedelta(hours=hour),
-                names,
-                hashlib.sha256(b"").digest(),
-            )
-            await take_all(log, desk_of(template, tmp_path))
+    for hour, names in ((0, ["b", "a"]), (0, ["c"]), (1, ["a"])):
+        await owner.execute(
+            "INSERT INTO queue (id, customer, kind, actor, at, purpose, channel, outcome, released, refused, "
+            "commitment, key, content) VALUES ($1, $2, 'release', 'service:shop', $3, 'p', 'web', 'partial', $4, "
+            "'{d}', $5, 'k', '')",
+            f"ent_{hour}{names}",
+            customer,
+            NOON + timedelta(hours=hour),
+            names,
+            hashlib.sha256(b"").digest(),
+        )
+        await take_all(log, desk)
     lines = await owner.fetch("SELECT * FROM use_line ORDER BY hour")
     assert [(line["hour"].hour, line["times"], line["released"], line["refused"]) for line in lines] == [
         (12, 2, ["a", "b", "c"], ["d"]),
@@ -180,7 +165,10 @@ TAMPERING = {
     "shortened": ("DELETE FROM entry WHERE position = (SELECT max(position) FROM entry)", "were signed"),
     "lengthened": ("INSERT INTO entry SELECT max(position) + 1, sha256('x') FROM entry", "were signed"),
     "holed": ("DELETE FROM entry WHERE position = 2", "do not have the root"),
-    "another root": ("UPDATE checkpoint SET root = sha256('x') WHERE size = (SELECT max(size) FROM checkpoint)", "signed"),
+    "another root": (
+        "UPDATE checkpoint SET root = sha256('x') WHERE size = (SELECT max(size) FROM checkpoint)",
+        "signed",
+    ),
     "another key": ("UPDATE ledger_key SET public = sha256('x')", "public key"),
     "no key": ("DELETE FROM ledger_key", "key is gone"),
 }
@@ -190,22 +178,20 @@ TAMPERING = {
 async def test_nothing_is_signed_on_top_of_what_was_not_signed(
     change: str,
     database: Database,
-    database_url: str,
-    template: Template,
-    owner: "asyncpg.Connection[asyncpg.Record]",
-    tmp_path: Path,
+    log: Connection,
+    desk: Desk,
+    owner: Owner,
 ) -> None:
     statement, says = TAMPERING[change]
     async with database.transaction() as connection:
         await say(connection, 10)
-    async with at_the_log(database_url) as log:
-        await take_all(log, desk_of(template, tmp_path))
-        async with database.transaction() as connection:
-            await say(connection, 1)
-        assert await owner.execute(statement) != "UPDATE 0"
-        with pytest.raises(LedgerRefusedError, match=says):
-            await take_all(log, desk_of(template, tmp_path))
-        assert await log.fetchval("SELECT count(*) FROM queue") == 1
+    await take_all(log, desk)
+    async with database.transaction() as connection:
+        await say(connection, 1)
+    assert await owner.execute(statement) != "UPDATE 0"
+    with pytest.raises(LedgerRefusedError, match=says):
+        await take_all(log, desk)
+    assert await log.fetchval("SELECT count(*) FROM queue") == 1
 
 
 async def test_of_two_who_believe_they_lead_one_is_refused_and_the_log_does_not_fork(
@@ -227,28 +213,26 @@ async def test_of_two_who_believe_they_lead_one_is_refused_and_the_log_does_not_
 
 
 async def test_a_restored_backup_does_not_fork_the_log_and_can_go_on_under_another_name(
-    database: Database, database_url: str, template: Template, owner: "asyncpg.Connection[asyncpg.Record]", tmp_path: Path
+    database: Database, log: Connection, desk: Desk, template: Template, owner: Owner, tmp_path: Path
 ) -> None:
-    desk = desk_of(template, tmp_path)
-    async with at_the_log(database_url) as log:
-        backup = (await take_all(log, desk)).frontier.size
-        async with database.transaction() as connection:
-            await say(connection, 5)
-        lost = await take_all(log, desk)
-        await restore(owner, backup)
-        with pytest.raises(LedgerRefusedError, match=f"has seen {lost.frontier.size} entries of byleave.localhost"):
-            await take_all(log, desk)
-        renamed = desk_of(template, tmp_path, "shop.example/ledger-2")
-        after = await take_all(log, renamed)
-        assert after.signer.name == "shop.example/ledger-2"
-        resumed = content_of(await log.fetchval("SELECT content FROM body WHERE position = $1", backup)).body
-        assert f'"kind":"resume","origin":"{sequencing.FIRST_NAME}"'.encode() in resumed
-        assert lost.frontier.root().hex().encode() in resumed
-        await take_all(log, renamed)
-        await take_all(log, desk_of(template, tmp_path))
+    backup = (await take_all(log, desk)).frontier.size
+    async with database.transaction() as connection:
+        await say(connection, 5)
+    lost = await take_all(log, desk)
+    await restore(owner, backup)
+    with pytest.raises(LedgerRefusedError, match=f"has seen {lost.frontier.size} entries of byleave"):
+        await take_all(log, desk)
+    renamed = desk_of(template, tmp_path, "shop.example/ledger-2")
+    after = await take_all(log, renamed)
+    assert after.signer.name == "shop.example/ledger-2"
+    resumed = content_of(await log.fetchval("SELECT content FROM body WHERE position = $1", backup)).body
+    assert f'"kind":"resume","origin":"{sequencing.FIRST_NAME}"'.encode() in resumed
+    assert lost.frontier.root().hex().encode() in resumed
+    await take_all(log, renamed)
+    await take_all(log, desk)
 
 
-async def restore(owner: "asyncpg.Connection[asyncpg.Record]", size: int) -> None:
+async def restore(owner: Owner, size: int) -> None:
     """Let the log be as it was, as a backup of that time would."""
     for statement in (
         "DELETE FROM checkpoint WHERE size > $1",
@@ -260,47 +244,41 @@ async def restore(owner: "asyncpg.Connection[asyncpg.Record]", size: int) -> Non
 
 
 async def test_what_a_host_has_seen_must_be_the_beginning_of_the_log(
-    database: Database, database_url: str, template: Template, tmp_path: Path
+    database: Database, log: Connection, desk: Desk
 ) -> None:
-    desk = desk_of(template, tmp_path)
-    async with at_the_log(database_url) as log:
-        standing = await take_all(log, desk)
-        write_seen(desk.seen, Seen(sequencing.FIRST_NAME, standing.frontier.size - 1, "00" * 32))
-        with pytest.raises(LedgerRefusedError, match="not those that this host saw"):
-            await take_all(log, desk)
-        desk.seen.write_text("rubbish")
-        with pytest.raises(LedgerRefusedError, match="cannot be read"):
-            await take_all(log, desk)
+    standing = await take_all(log, desk)
+    write_seen(desk.seen, Seen(sequencing.FIRST_NAME, standing.frontier.size - 1, "00" * 32))
+    with pytest.raises(LedgerRefusedError, match="not those that this host saw"):
+        await take_all(log, desk)
+    desk.seen.write_text("rubbish")
+    with pytest.raises(LedgerRefusedError, match="cannot be read"):
+        await take_all(log, desk)
 
 
 async def test_a_crash_between_the_commit_and_the_file_is_no_fork(
-    database: Database, database_url: str, template: Template, tmp_path: Path
+    database: Database, log: Connection, desk: Desk
 ) -> None:
-    desk = desk_of(template, tmp_path)
-    async with at_the_log(database_url) as log:
-        standing = await take_all(log, desk)
-        async with database.transaction() as connection:
-            await say(connection, 3)
-        await sequencing.seal(log, standing, 10)  # and not remembered
-        assert (await take_all(log, desk)).frontier.size == standing.frontier.size + 3
+    standing = await take_all(log, desk)
+    async with database.transaction() as connection:
+        await say(connection, 3)
+    await sequencing.seal(log, standing, 10)  # and not remembered
+    assert (await take_all(log, desk)).frontier.size == standing.frontier.size + 3
 
 
 async def test_a_log_keeps_the_name_it_began_with(
-    database: Database, database_url: str, template: Template, tmp_path: Path
+    database: Database, log: Connection, desk: Desk, template: Template, tmp_path: Path
 ) -> None:
-    async with at_the_log(database_url) as log:
-        first = await take_all(log, desk_of(template, tmp_path, "shop.example/ledger"))
-        assert first.signer.name == "shop.example/ledger"
-        with pytest.raises(LedgerRefusedError, match="called shop.example/ledger"):
-            await take_all(log, desk_of(template, tmp_path, "other.example/ledger"))
-        assert (await take_all(log, desk_of(template, tmp_path))).signer.name == "shop.example/ledger"
+    first = await take_all(log, desk_of(template, tmp_path, "shop.example/ledger"))
+    assert first.signer.name == "shop.example/ledger"
+    with pytest.raises(LedgerRefusedError, match=r"called shop\.example/ledger"):
+        await take_all(log, desk_of(template, tmp_path, "other.example/ledger"))
+    assert (await take_all(log, desk)).signer.name == "shop.example/ledger"
 
 
 async def test_one_leads_and_when_its_connection_is_cut_another_does_within_seconds(
-    database: Database, database_url: str, template: Template, owner: "asyncpg.Connection[asyncpg.Record]", tmp_path: Path
+    database: Database, database_url: str, template: Template, owner: Owner, tmp_path: Path
 ) -> None:
     one, other = tmp_path / "one", tmp_path / "other"
-    from service.database import opened  # noqa: PLC0415
 
     async def nothing() -> None:
         return None
@@ -316,7 +294,9 @@ async def test_one_leads_and_when_its_connection_is_cut_another_does_within_seco
             assert await leaders(owner) == 1
             for _ in range(3):
                 before = await owner.fetchval("SELECT coalesce(max(size), 0) FROM checkpoint")
-                await owner.execute("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted")
+                await owner.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+                )
                 async with database.transaction() as connection:
                     await say(connection, 20)
                 await settled(owner)
@@ -330,7 +310,7 @@ async def test_one_leads_and_when_its_connection_is_cut_another_does_within_seco
     assert read_seen(other / "ledger.seen") is not None
 
 
-async def leaders(owner: "asyncpg.Connection[asyncpg.Record]") -> int:
+async def leaders(owner: Owner) -> int:
     count: int = await owner.fetchval(
         "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted "
         "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
@@ -338,25 +318,24 @@ async def leaders(owner: "asyncpg.Connection[asyncpg.Record]") -> int:
     return count
 
 
-async def settled(owner: "asyncpg.Connection[asyncpg.Record]") -> None:
+async def settled(owner: Owner) -> None:
     """Wait until nothing waits."""
     async with asyncio.timeout(15):
-        while await owner.fetchval("SELECT EXISTS (SELECT FROM queue) OR NOT EXISTS (SELECT FROM checkpoint)"):
+        while await owner.fetchval("SELECT EXISTS (SELECT FROM queue) OR NOT EXISTS (SELECT FROM checkpoint)"):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
 
 
 async def test_a_batch_that_fails_leaves_everything_where_it_was(
-    database: Database, database_url: str, template: Template, owner: "asyncpg.Connection[asyncpg.Record]", tmp_path: Path
+    database: Database, log: Connection, desk: Desk, owner: Owner
 ) -> None:
-    async with at_the_log(database_url) as log:
-        standing = await take_all(log, desk_of(template, tmp_path))
-        async with database.transaction() as connection:
-            await say(connection, 4)
-        await owner.execute("INSERT INTO body (position, id, content) VALUES ($1, 'x', '')", standing.frontier.size + 2)
-        with pytest.raises(asyncpg.UniqueViolationError):
-            await sequencing.seal(log, standing, 10)
-        assert await log.fetchval("SELECT count(*) FROM queue") == 4
-        assert await log.fetchval("SELECT max(position) + 1 FROM entry") == standing.frontier.size
+    standing = await take_all(log, desk)
+    async with database.transaction() as connection:
+        await say(connection, 4)
+    await owner.execute("INSERT INTO body (position, id, content) VALUES ($1, 'x', '')", standing.frontier.size + 2)
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await sequencing.seal(log, standing, 10)
+    assert await log.fetchval("SELECT count(*) FROM queue") == 4
+    assert await log.fetchval("SELECT max(position) + 1 FROM entry") == standing.frontier.size
 
 
 def test_the_facets_of_a_release_are_names_and_nothing_else() -> None:
@@ -372,4 +351,3 @@ def test_the_facets_of_a_release_are_names_and_nothing_else() -> None:
     )
     facets = entry(ledger.new_entry_id(NOON), None, WorkerCaller(), NOON, act).facets
     assert (facets.released, facets.refused) == (["a", "b"], ["d"])
-    assert Verifier
