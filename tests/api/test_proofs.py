@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from time import monotonic
 from typing import Any, TypeAlias
@@ -68,6 +68,14 @@ async def hers_of(api: Api, house: House, person: Person) -> Hers:
 async def hers(api: Api, abbie: Person, house: House) -> Hers:
     """Abbie."""
     return await hers_of(api, house, abbie)
+
+
+@pytest.fixture
+async def without_keys(hers: Hers, database: Database, tmp_path: Path) -> AsyncIterator[Hers]:
+    """Abbie at another process, which has no keys."""
+    transport = httpx.ASGITransport(assemble(House(database, tmp_path / "none")))  # type: ignore[arg-type]  # as in conftest
+    async with httpx.AsyncClient(transport=transport, base_url="http://byleave.test") as client:
+        yield Hers(Api(client, {}), hers.token)
 
 
 def proven(shown: dict[str, Any], ledger: Verifier) -> bool:
@@ -155,16 +163,30 @@ async def test_until_it_is_in_the_ledger_an_entry_is_shown_without_proof(hers: H
 
 
 async def test_an_entry_that_waits_unsealed_because_no_key_was_there_is_shown_too(
-    hers: Hers, database: Database, tmp_path: Path, owner: Owner
+    hers: Hers, without_keys: Hers, owner: Owner
 ) -> None:
-    without_keys = httpx.ASGITransport(assemble(House(database, tmp_path / "none")))  # type: ignore[arg-type]  # as in conftest
-    async with httpx.AsyncClient(transport=without_keys, base_url="http://byleave.test") as client:
-        of = await Hers(Api(client, {}), hers.token).refuse()
+    of = await without_keys.refuse()
     assert await owner.fetchval("SELECT key IS NULL FROM queue WHERE id = $1", of)
     shown = (await hers.entry(of)).json()
     assert (shown["body"]["id"], shown["proof"]) == (of, None)
     await owner.execute("UPDATE queue SET content = set_byte(content, 60, 65) WHERE id = $1", of)
     answer = await hers.entry(of)
+    assert (answer.status_code, answer.json()["code"]) == (500, "integrity")
+
+
+async def test_what_waits_unsealed_and_was_put_in_the_place_of_another_is_a_refusal(
+    hers: Hers, without_keys: Hers, house: House, owner: Owner
+) -> None:
+    one, other = await without_keys.refuse(), await without_keys.refuse()
+    of_one = await owner.fetchrow("SELECT content, commitment FROM queue WHERE id = $1", one)
+    await owner.execute("UPDATE queue SET content = $2, commitment = $3 WHERE id = $1", other, *of_one)
+    answer = await hers.entry(other)
+    assert (answer.status_code, answer.json()["code"]) == (500, "integrity")
+    # Nor is it anybody's because a row says so.
+    bo = await enrol(hers.api, "bo@example.com", {})
+    at_shop = "SELECT customer FROM pairwise WHERE id = $1"
+    await owner.execute("UPDATE queue SET customer = $1 WHERE id = $2", await owner.fetchval(at_shop, bo.at_shop), one)
+    answer = await (await hers_of(hers.api, house, bo)).entry(one)
     assert (answer.status_code, answer.json()["code"]) == (500, "integrity")
 
 
