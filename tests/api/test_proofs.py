@@ -178,8 +178,8 @@ async def test_what_waits_unsealed_and_was_put_in_the_place_of_another_is_a_refu
     hers: Hers, without_keys: Hers, house: House, owner: Owner
 ) -> None:
     one, other = await without_keys.refuse(), await without_keys.refuse()
-    of_one = await owner.fetchrow("SELECT content, commitment FROM queue WHERE id = $1", one)
-    await owner.execute("UPDATE queue SET content = $2, commitment = $3 WHERE id = $1", other, *of_one)
+    moved = "UPDATE queue q SET content = o.content, commitment = o.commitment FROM queue o WHERE q.id = $1 AND o.id = $2"
+    await owner.execute(moved, other, one)
     answer = await hers.entry(other)
     assert (answer.status_code, answer.json()["code"]) == (500, "integrity")
     # Nor is it anybody's because a row says so.
