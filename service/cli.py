@@ -41,7 +41,7 @@ from service.rootkey import make_root_key, read_root_key
 from service.schema import migrate as migrate_schema
 from service.schema import shipped
 from service.serving import serve as serve_http
-from service.settings import Settings, read_settings
+from service.settings import Settings, Urls, read_settings
 from service.usecases import (
     access,
     audits,
@@ -56,8 +56,10 @@ from service.usecases import (
     suppressions,
 )
 from service.usecases.imports import Means
+from service.usecases.sequencing import Desk
 from service.usecases.suppressions import Wanted
 from service.worker.run import work
+from service.worker.sequencer import PATIENCE, sequence
 
 Result = TypeVar("Result")
 console = Console()
@@ -160,10 +162,14 @@ def serve(settings: Settings) -> None:
 @click.option("--once", is_flag=True, help="Do every job once, then stop; status 1 if one could not be done.")
 @click.pass_obj
 def worker(settings: Settings, *, once: bool) -> None:
-    """End what has run its time, again and again. Any number of workers may run."""
+    """Take what waits into the ledger and sign it; end what has run its time. Any number of workers may run.
+
+    Of all workers one takes entries into the ledger, and another when that one is gone.
+    """
     log_as_json()
-    well = with_database(settings, lambda database: _work(settings, database, once=once))
-    sys.exit(0 if well else 1)
+    harden()
+    with reachable(settings) as urls:
+        sys.exit(0 if asyncio.run(_work(settings, urls, once=once)) else 1)
 
 
 @cli.command()
@@ -602,9 +608,14 @@ def verify(settings: Settings, *, state: bool) -> None:
     sys.exit(DIFFERENT if wrong else 0)
 
 
-async def _work(settings: Settings, database: Database, *, once: bool) -> bool:
-    keyring = keys.Keys(database, settings.root_key_file)
-    return await work(database, keyring.or_none, policies.Library(database).current, once=once)
+async def _work(settings: Settings, urls: Urls, *, once: bool) -> bool:
+    desk = Desk(lambda: read_root_key(settings.root_key_file), settings.ledger_name, settings.ledger_seen_file)
+    async with opened(urls.app) as database, opened(urls.sequencer, 2, PATIENCE) as log:
+        keyring, current = keys.Keys(database, settings.root_key_file).or_none, policies.Library(database).current
+        if once:
+            well = await work(database, keyring, current, once=True)
+            return await sequence(log, desk, keyring, once=True) and well
+        return all(await asyncio.gather(work(database, keyring, current, once=False), sequence(log, desk, keyring)))
 
 
 def with_database(settings: Settings, action: Callable[[Database], Awaitable[Result]]) -> Result:

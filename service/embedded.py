@@ -402,7 +402,9 @@ def _make_logins(server: Server) -> None:
 
 
 def _role(name: str) -> str:
-    return f"DO $$ BEGIN CREATE ROLE {name}; EXCEPTION WHEN duplicate_object THEN NULL; END $$"
+    # Not with an EXCEPTION: alone, PostgreSQL exits on an error that somebody would have caught.
+    missing = f"NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{name}')"
+    return f"DO $$ BEGIN IF {missing} THEN CREATE ROLE {name}; END IF; END $$"
 
 
 def _passwords(home: Path) -> dict[str, str]:

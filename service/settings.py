@@ -83,11 +83,13 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:  # n
     return settings
 
 
-def leave_to_children(url: str) -> None:
-    """Let the processes that this one starts find the database, by one role and no other."""
+def leave_to_children(url: str, sequencer: str | None = None) -> None:
+    """Let the processes that this one starts find the database, by the roles that they need and no other."""
     for name in ("SEQUENCER_URL", "MIGRATE_URL"):
         os.environ.pop(PREFIX + name, None)  # noqa: TID251  the one place
     os.environ[PREFIX + "DATABASE_URL"] = url  # noqa: TID251  the one place
+    if sequencer is not None:
+        os.environ[PREFIX + "SEQUENCER_URL"] = sequencer  # noqa: TID251  the one place
 
 
 def _convert(variable: str, text: str, kind: object) -> object:

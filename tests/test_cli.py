@@ -17,9 +17,11 @@ import pytest
 from msgspec import Struct
 
 from service.cli import DIFFERENT
+from service.crypto.keyring import Keyring
 from service.database import Database
 from service.schema import shipped
 from tests.conftest import Api, Person, Template, enrol, in_role
+from tests.reading import entered
 
 pytestmark = pytest.mark.smoke
 
@@ -119,15 +121,15 @@ async def test_services_get_two_keys_and_lose_them_at_once(shell: Shell, api: Ap
 
 
 async def test_a_token_lets_a_customer_speak_and_is_in_her_ledger(
-    shell: Shell, api: Api, abbie: Person, database: Database
+    shell: Shell, api: Api, abbie: Person, database: Database, keyring: Keyring
 ) -> None:
     token = shell.run("customers", "token", "--customer", "email:ABBIE@example.com", "--reason", "ticket 7")
     assert re.match(TOKEN, token)
     mine = (await api.call("GET", "/v1/me/consents", token)).json()
     assert [each["status"] for each in mine["standing"]] == ["given"]
     async with database.connection() as connection:
-        bodies = [row["body"] for row in await connection.fetch("SELECT body FROM entry WHERE kind = 'look-up'")]
-    assert bodies == [b'{"kind":"look-up","reason":"ticket 7","what":"token"}']
+        acts = [each.act for each in await entered(connection, keyring, "look-up")]
+    assert acts == [{"kind": "look-up", "reason": "ticket 7", "what": "token"}]
 
 
 def test_looking_at_a_person_needs_a_reason(shell: Shell) -> None:

@@ -1,4 +1,4 @@
-"""What can be forgotten of the ledger: bodies, counts of use, and the keys that open them. Never an entry of the log."""
+"""What can be forgotten: bodies of entries, counts of use, and the keys that open them. Never an entry of the log."""
 
 from service.database import Connection
 from service.model.words import CustomerId, EntryId

@@ -58,11 +58,11 @@ async def test_a_signal_stops_sharing_now_and_is_recorded_once_as_hers(
         "herself",
         "service:newsletter",
     )
-    entries = await count(database, "SELECT count(*) FROM entry")
+    entries = await count(database, "SELECT count(*) FROM queue")
     again = await api.post(path, "newsletter", {"customer": reader, **NEWSLETTER, **GPC})
     assert again["version"] == answer["version"]
     assert await count(database) == 1
-    assert await count(database, "SELECT count(*) FROM entry") == entries + 1
+    assert await count(database, "SELECT count(*) FROM queue") == entries + 1
     # It goes on without the signal.
     later = await api.post(path, "newsletter", {"customer": reader, **NEWSLETTER})
     assert [each["reason"] for each in later["withheld"]] == ["no-sharing"]

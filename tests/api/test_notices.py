@@ -1,7 +1,6 @@
 """Asking a customer: whether to, in which words, with proof of what was shown, and what an answer to it proves."""
 
 import hashlib
-import json
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -21,6 +20,7 @@ from service.storage import consents
 from service.usecases import merges
 from service.usecases.access import make_customer_token
 from tests.conftest import OPERATOR, Api, Person, allow, enrol
+from tests.reading import entry_of
 
 Json = dict[str, Any]
 
@@ -138,10 +138,9 @@ async def test_being_shown_a_notice_is_an_event_of_hers_and_an_entry(ana: Ana, k
     assert ((await ana.standing())["status"], (await ana.standing())["mac"]) == ("requested", None)
     assert read_snapshot(keyring, served["snapshot"], ana.id).at == event["shown_at"]
     async with ana.database.connection() as connection:
-        line = await connection.fetchrow("SELECT * FROM entry WHERE id = $1", served["entry"])
-    assert line is not None
-    assert (line["kind"], line["customer"], line["actor"]) == ("served", ana.id, "service:shop")
-    assert json.loads(line["body"]) == {
+        entry = await entry_of(connection, keyring, served["entry"])
+    assert (entry.customer, entry.actor) == (ana.id, "service:shop")
+    assert entry.act == {
         "kind": "served",
         "purpose": PICKS,
         "channel": "web",
@@ -158,7 +157,7 @@ async def test_a_page_for_somebody_not_known_yet_leaves_an_entry_and_no_event(an
     assert "version" not in served
     assert (await ana.events(), await ana.standing()) == ([], before)
     async with ana.database.connection() as connection:
-        assert await connection.fetchval("SELECT customer FROM entry WHERE id = $1", served["entry"]) is None
+        assert await connection.fetchval("SELECT customer FROM queue WHERE id = $1", served["entry"]) is None
 
 
 @pytest.mark.parametrize("answer", ["given", "refused", "withdrawn"])

@@ -178,8 +178,8 @@ async def test_what_waits_unsealed_and_was_put_in_the_place_of_another_is_a_refu
     hers: Hers, without_keys: Hers, house: House, owner: Owner
 ) -> None:
     one, other = await without_keys.refuse(), await without_keys.refuse()
-    moved = "UPDATE queue q SET content = o.content, commitment = o.commitment FROM queue o WHERE q.id = $1 AND o.id = $2"
-    await owner.execute(moved, other, one)
+    of_other = "SET (content, commitment) = (o.content, o.commitment) FROM queue o WHERE q.id = $1 AND o.id = $2"
+    await owner.execute(f"UPDATE queue q {of_other}", other, one)
     answer = await hers.entry(other)
     assert (answer.status_code, answer.json()["code"]) == (500, "integrity")
     # Nor is it anybody's because a row says so.

@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 )
 from msgspec import Struct
 
-from service.app import House, assemble
+from service.app import House
 from service.crypto.keyring import Keyring
 from service.database import Database, opened
 from service.model.callers import CustomerCaller, OperatorCaller
@@ -35,6 +35,7 @@ from service.usecases import access, consents, past
 from service.usecases.audits import audit_state
 from service.usecases.retention import end_expired_consents
 from tests.conftest import OPERATOR, PROOF, Api, Template, as_superuser, own_database
+from tests.houses import reaching
 from tests.lifecycle.reference import QUESTIONS, SPOTS, YES, Model
 
 Result = TypeVar("Result")
@@ -77,7 +78,7 @@ async def _open(stack: AsyncExitStack, server: str, template: Template) -> tuple
     url = await stack.enter_async_context(own_database(server, template))
     database = await stack.enter_async_context(opened(url))
     house = House(database, template.root_key_file)
-    transport = httpx.ASGITransport(assemble(house))  # type: ignore[arg-type]  # Litestar types ASGI more narrowly
+    transport = reaching(house)
     client = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://byleave.test"))
     owner = await asyncpg.connect(as_superuser(url))
     stack.push_async_callback(owner.close)
@@ -223,7 +224,7 @@ class Life(RuleBasedStateMachine):
     @rule()
     def the_worker_comes_by(self) -> None:
         now = self.now()
-        self.world.run(end_expired_consents(self.world.database))
+        self.world.run(end_expired_consents(self.world.database, self.world.keyring))
         for spot, stands in self.model.stands.items():
             stands.status = self.model.status(spot, now)
 

@@ -90,7 +90,7 @@ async def test_what_holds_is_the_replay_of_her_choices(
         async with ready.connection() as connection:
             await holds(connection, keyring, hers)
     async with ready.connection() as connection:
-        entries = await connection.fetch("SELECT id FROM entry WHERE customer = $1 AND kind = 'choice'", hers)
+        entries = await connection.fetch("SELECT id FROM queue WHERE customer = $1 AND kind = 'choice'", hers)
         events = [each for _, each in await store.history(connection, hers, LAST, 1000)]
     assert {row["id"] for row in entries} == {each.entry for each in events if each.method is Method.PORTAL}
 

@@ -26,6 +26,7 @@ from service.storage import customers as store_of_customers
 from service.usecases import audits, choices, consents, customers, merges, past
 from tests.conftest import OPERATOR, Template
 from tests.merging import BEARING, SHOP, SPOTS, Side, World, allowed, with_facts_of
+from tests.reading import entered
 from tests.security.test_monotone import STATES, State, put
 
 GIVEN, WITHDRAWN, UNKNOWN = Status.GIVEN, Status.WITHDRAWN, Status.UNKNOWN
@@ -40,7 +41,7 @@ def world(database: Database, keyring: Keyring, policies: Policies, template: Te
 async def entries(world: World, side: Side) -> list[tuple[str, str]]:
     """Return the kinds and actors of a customer's entries."""
     async with world.database.connection() as connection:
-        rows = await connection.fetch("SELECT kind, actor FROM entry WHERE customer = $1 ORDER BY position", side.id)
+        rows = await connection.fetch("SELECT kind, actor FROM queue WHERE customer = $1 ORDER BY number", side.id)
     return [(row["kind"], row["actor"]) for row in rows]
 
 
@@ -280,8 +281,8 @@ async def test_a_merge_and_its_end_are_entries_of_everybody_concerned_and_name_n
     for side in (one, other):
         assert (await entries(world, side))[-2:] == [("merge", "operator:tests"), ("unmerge", "operator:tests")]
         async with world.database.connection() as connection:
-            bodies = await connection.fetch("SELECT body FROM entry WHERE customer = $1", side.id)
-        assert not any(str(each.id).encode() in row["body"] for row in bodies for each in (one, other))
+            said = [each.text for each in await entered(connection, world.keyring, customer=side.id)]
+        assert not any(str(each.id) in text for text in said for each in (one, other))
     found = await merges.history(world.database, world.keyring, OPERATOR, one.found_by)
     assert [(each.id, each.made_by, each.ended_by) for each in found] == [(link, "operator:tests", "operator:tests")]
     assert (await entries(world, one))[-1] == ("look-up", "operator:tests")
