@@ -21,6 +21,7 @@ from rich.table import Table
 from service.api.document import document
 from service.api.receipts import key_set_of
 from service.crypto.keyring import Keyring, Role
+from service.crypto.notes import Verifier, read_verifier
 from service.crypto.signing import public_keys_in
 from service.database import Database, opened, reachable
 from service.demo.run import demo as run_demo
@@ -93,10 +94,26 @@ class Since(click.ParamType[datetime]):
             self.fail("expected a day or a time as in ISO 8601, such as 2026-06-30 or 2026-06-30T12:00Z", param, ctx)
 
 
+class LedgerKey(click.ParamType[Verifier]):
+    """The public key of a ledger, as it is published."""
+
+    name = "vkey"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Verifier:
+        """Return the key of its text."""
+        key = value if isinstance(value, Verifier) else read_verifier(str(value).strip())
+        if key is None:
+            self.fail("expected a key as the ledger publishes it: name+id+key", param, ctx)
+        return key
+
+
 class Answered(Struct, frozen=True):
-    """What the API answers with a receipt inside."""
+    """What the API answers with a receipt inside, and with the proof that the ledger has its entry."""
 
     receipt: str
+    body_text: str = ""
+    opening: bytes = b""
+    proof: str = ""
 
 
 def main() -> None:
@@ -303,15 +320,21 @@ def receipts_() -> None:
 @click.option(
     "--keys", "keys_file", type=click.File("rb"), required=True, help="The company's jwks.json, or a key in PEM."
 )
-def receipts_verify(file: TextIO, keys_file: BinaryIO) -> None:
-    """Check a receipt ("-" is standard input), with nothing but the public key. The status is 1 if it is refused.
+@click.option("--ledger-key", "ledger", type=LedgerKey(), help="Also ask for the proof that this ledger has its entry.")
+def receipts_verify(file: TextIO, keys_file: BinaryIO, ledger: Verifier | None) -> None:
+    """Check a receipt ("-" is standard input), with nothing but public keys. The status is 1 if it is refused.
 
-    FILE is the receipt itself, or what the API answered with it inside.
+    FILE is the receipt itself, or what the API answered with it inside; the proof for --ledger-key is in that answer.
     """
-    verdict = receipts.check(_receipt_in(file.read()), public_keys_in(keys_file.read()))
+    answer = _answer_in(file.read())
+    verdict = receipts.check(answer.receipt, public_keys_in(keys_file.read()))
     if verdict.document is None:
         raise ReceiptRefusedError(f"refused: {verdict.flaw}")
+    if ledger is not None:
+        _refuse_unless_entered(verdict.document, answer, ledger)
     click.echo(f"valid: signed by {verdict.key}")
+    if ledger is not None:
+        click.echo(f"entered: its entry is in the ledger {ledger.name}")
     click.echo(msgspec.json.format(verdict.document, indent=2).decode())
 
 
@@ -662,11 +685,20 @@ def _new_api_key(settings: Settings, service: str) -> str:
     return with_keys(settings, make)
 
 
-def _receipt_in(text: str) -> str:
+def _answer_in(text: str) -> Answered:
     """Return the receipt in a file, alone or in an answer of the API."""
     with suppress(msgspec.MsgspecError, RecursionError):
-        return msgspec.json.decode(text, type=Answered).receipt
-    return text.strip()
+        return msgspec.json.decode(text, type=Answered)
+    return Answered(text.strip())
+
+
+def _refuse_unless_entered(document: bytes, answer: Answered, ledger: Verifier) -> None:
+    if not answer.proof:
+        raise ReceiptRefusedError("refused: the file has no proof that the entry is in the ledger")
+    enclosed = receipts.Enclosed(answer.body_text.encode(), answer.opening, answer.proof)
+    flaw = receipts.check_entry(document, enclosed, ledger)
+    if flaw is not None:
+        raise ReceiptRefusedError(f"refused: not shown to be in the ledger: {flaw}")
 
 
 def _identifier(written: str) -> Identifier:

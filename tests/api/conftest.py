@@ -20,6 +20,7 @@ from service.usecases import access
 from tests.conftest import OPERATOR, Api, Person, Template, allow, enrol, own_database
 from tests.houses import reaching
 from tests.reading import Entered, entered
+from tests.sealing import seal
 
 Json = dict[str, Any]
 Path = tuple[str | int, ...]
@@ -199,9 +200,10 @@ def put(body: Any, path: Path, value: Any) -> Any:
 
 
 class Hers(Struct, frozen=True):
-    """What some addresses and bodies name: an entry with a receipt, an anonymous device, identifiers to disown."""
+    """What some addresses and bodies name: an entry with a receipt, a line of use, a device, identifiers to disown."""
 
     entry: str
+    line: str
     device: str
     references: list[str]
 
@@ -222,6 +224,7 @@ class Walker:
         whole = {
             "customer": self.person.at_shop,
             "entry": self.hers.entry,
+            "line": self.hers.line,
             "purpose": "personalise.recommendations",
             "version": "2",
         }
@@ -280,7 +283,7 @@ def _is_documented(route: Route, response: httpx.Response) -> None:
 
 
 @pytest.fixture(scope="module")
-async def walker(server: str, template: Template) -> AsyncIterator[Walker]:
+async def walker(server: str, template: Template, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Walker]:
     """Abbie, found by every kind of identifier, with a token of her own; shared, because a refusal leaves no trace."""
     async with own_database(server, template) as url, opened(url) as database:
         house = House(database, template.root_key_file)
@@ -293,7 +296,10 @@ async def walker(server: str, template: Template) -> AsyncIterator[Walker]:
             found_by = identifier(IdentifierKind.EMAIL, EMAIL)
             token = await access.make_customer_token(database, await house.keys(), OPERATOR, found_by, 60)
             device = (await api.post("/v1/customers", "shop", SAMPLES["enrol"][1]))["customer"]
-            yield Walker(api, house, person, token.text, Hers(entry, device, await _spare_references(house, person)))
+            await seal(url, template, tmp_path_factory.mktemp("log"))
+            (line,) = (await api.call("GET", "/v1/me/use", token.text)).json()["uses"]
+            hers = Hers(entry, line["line"], device, await _spare_references(house, person))
+            yield Walker(api, house, person, token.text, hers)
 
 
 async def _spare_references(house: House, person: Person) -> list[str]:
