@@ -1,15 +1,12 @@
 """The command line: ``byleave``. Each command reads its words, calls one use case and prints what came of it."""
 
-import asyncio
-import pwd
 import re
 import sys
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from os import getuid
 from pathlib import Path
-from typing import BinaryIO, TextIO, TypeVar
+from typing import BinaryIO, TextIO
 from uuid import UUID
 
 import click
@@ -20,14 +17,15 @@ from rich.table import Table
 
 from service.api.document import document
 from service.api.receipts import key_set_of
+from service.commands.ledger import export, verify
+from service.commands.means import operator, with_database, with_keys
 from service.crypto.keyring import Keyring, Role
 from service.crypto.signing import public_keys_in
-from service.database import Database, opened, reachable
+from service.database import Database, reachable
 from service.demo.run import demo as run_demo
 from service.demo.run import reset as reset_demo
 from service.errors import PolicyError, ReceiptRefusedError, ServiceError
 from service.importing import Delivery, Outcome, import_file, leave_alone_file
-from service.model.callers import OperatorCaller
 from service.model.columns import EXPECTED, Format
 from service.model.identifiers import Identifier, identifier
 from service.model.suppression import EVERYTHING
@@ -35,7 +33,7 @@ from service.model.words import Acting, AttributeId, Channel, IdentifierKind, Me
 from service.policy.diff import changes, in_words
 from service.policy.engine import Policies
 from service.policy.schema import write_schema
-from service.process import harden, log_as_json
+from service.process import log_as_json
 from service.rootkey import make_root_key, read_root_key
 from service.schema import migrate as migrate_schema
 from service.schema import shipped
@@ -43,7 +41,6 @@ from service.serving import serve as serve_http
 from service.settings import Settings, read_settings
 from service.usecases import (
     access,
-    audits,
     consents,
     explanations,
     keys,
@@ -58,7 +55,6 @@ from service.usecases.imports import Means
 from service.usecases.suppressions import Wanted
 from service.worker.run import work
 
-Result = TypeVar("Result")
 console = Console()
 PUBLISHED = "published"
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -118,8 +114,12 @@ def _complain(*lines: str) -> None:
 @click.pass_context
 def cli(context: click.Context) -> None:
     """A customer's data leaves only as she allows."""
-    # Whoever checks a receipt has a key and nothing else of ours.
-    context.obj = None if context.invoked_subcommand == receipts_.name else read_settings()
+    # Whoever checks a receipt or the ledger has a key and nothing else of ours.
+    context.obj = None if context.invoked_subcommand in {receipts_.name, verify.name} else read_settings()
+
+
+cli.add_command(export)
+cli.add_command(verify)
 
 
 @cli.command()
@@ -559,59 +559,9 @@ def customers_allowed(settings: Settings, customer: str, at: datetime | None, pu
             click.echo(line)
 
 
-@cli.command()
-@click.option("--state", is_flag=True, required=True, help="Replay every customer's events and compare.")
-@click.pass_obj
-def verify(settings: Settings, *, state: bool) -> None:
-    """Prove that what stands is what was said; status 3 if something does not follow from what was recorded."""
-    del state  # so far all that can be verified; the word is asked for so that more can come
-
-    async def audit(database: Database, keyring: Keyring) -> tuple[int, int]:
-        looked, wrong = 0, 0
-        async for each in audits.audit_state(database, keyring):
-            looked, wrong = each.customers, wrong + len(each.differences)
-            for difference in each.differences:
-                click.echo(f"customer {difference.customer}: {difference.what}")
-        return looked, wrong
-
-    looked, wrong = with_keys(settings, audit)
-    click.echo(f"{looked} customers looked at; {wrong or 'no'} difference{'' if wrong == 1 else 's'}")
-    sys.exit(DIFFERENT if wrong else 0)
-
-
 async def _work(settings: Settings, database: Database, *, once: bool) -> bool:
     keyring = keys.Keys(database, settings.root_key_file)
     return await work(database, keyring.or_none, policies.Library(database).current, once=once)
-
-
-def with_database(settings: Settings, action: Callable[[Database], Awaitable[Result]]) -> Result:
-    """Do something with the database."""
-
-    async def act(url: str) -> Result:
-        async with opened(url) as database:
-            return await action(database)
-
-    with reachable(settings) as url:
-        return asyncio.run(act(url))
-
-
-def with_keys(settings: Settings, action: Callable[[Database, Keyring], Awaitable[Result]]) -> Result:
-    """Do something with the database and its keys."""
-    harden()
-
-    async def act(database: Database) -> Result:
-        return await action(database, await keys.open_keys(database, read_root_key(settings.root_key_file)))
-
-    return with_database(settings, act)
-
-
-def operator(reason: str = "") -> OperatorCaller:
-    """Return who sits at the command line: the account that the operating system vouches for."""
-    try:
-        account = pwd.getpwuid(getuid()).pw_name
-    except KeyError:  # as in most containers
-        account = f"uid-{getuid()}"
-    return OperatorCaller(account, reason)
 
 
 def _answered(past: records.Past) -> str:
