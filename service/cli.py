@@ -1,5 +1,6 @@
 """The command line: ``byleave``. Each command reads its words, calls one use case and prints what came of it."""
 
+import asyncio
 import re
 import sys
 from collections.abc import Iterable
@@ -21,7 +22,7 @@ from service.commands.ledger import export, verify
 from service.commands.means import operator, with_database, with_keys
 from service.crypto.keyring import Keyring, Role
 from service.crypto.signing import public_keys_in
-from service.database import Database, reachable
+from service.database import Database, opened, reachable
 from service.demo.run import demo as run_demo
 from service.demo.run import reset as reset_demo
 from service.errors import PolicyError, ReceiptRefusedError, ServiceError
@@ -33,12 +34,12 @@ from service.model.words import Acting, AttributeId, Channel, IdentifierKind, Me
 from service.policy.diff import changes, in_words
 from service.policy.engine import Policies
 from service.policy.schema import write_schema
-from service.process import log_as_json
+from service.process import harden, log_as_json
 from service.rootkey import make_root_key, read_root_key
 from service.schema import migrate as migrate_schema
 from service.schema import shipped
 from service.serving import serve as serve_http
-from service.settings import Settings, read_settings
+from service.settings import Settings, Urls, read_settings
 from service.usecases import (
     access,
     consents,
@@ -52,8 +53,10 @@ from service.usecases import (
     suppressions,
 )
 from service.usecases.imports import Means
+from service.usecases.sequencing import Desk
 from service.usecases.suppressions import Wanted
 from service.worker.run import work
+from service.worker.sequencer import PATIENCE, sequence
 
 console = Console()
 PUBLISHED = "published"
@@ -135,26 +138,30 @@ def demo(settings: Settings, *, once: bool, reset: bool) -> None:
 @click.pass_obj
 def serve(settings: Settings) -> None:
     """Serve the API."""
-    with reachable(settings) as url:
-        serve_http(settings, url)
+    with reachable(settings) as urls:
+        serve_http(settings, urls.app)
 
 
 @cli.command()
 @click.option("--once", is_flag=True, help="Do every job once, then stop; status 1 if one could not be done.")
 @click.pass_obj
 def worker(settings: Settings, *, once: bool) -> None:
-    """End what has run its time, again and again. Any number of workers may run."""
+    """Take what waits into the ledger and sign it; end what has run its time. Any number of workers may run.
+
+    Of all workers one takes entries into the ledger, and another when that one is gone.
+    """
     log_as_json()
-    well = with_database(settings, lambda database: _work(settings, database, once=once))
-    sys.exit(0 if well else 1)
+    harden()
+    with reachable(settings) as urls:
+        sys.exit(0 if asyncio.run(_work(settings, urls, once=once)) else 1)
 
 
 @cli.command()
 @click.pass_obj
 def migrate(settings: Settings) -> None:
     """Bring the database to this release's schema."""
-    with reachable(settings) as url:
-        migrate_schema(url)
+    with reachable(settings) as urls:
+        migrate_schema(urls.migrate)
 
 
 @cli.command("import")
@@ -559,9 +566,14 @@ def customers_allowed(settings: Settings, customer: str, at: datetime | None, pu
             click.echo(line)
 
 
-async def _work(settings: Settings, database: Database, *, once: bool) -> bool:
-    keyring = keys.Keys(database, settings.root_key_file)
-    return await work(database, keyring.or_none, policies.Library(database).current, once=once)
+async def _work(settings: Settings, urls: Urls, *, once: bool) -> bool:
+    desk = Desk(lambda: read_root_key(settings.root_key_file), settings.ledger_name, settings.ledger_seen_file)
+    async with opened(urls.app) as database, opened(urls.sequencer, 2, PATIENCE) as log:
+        keyring, current = keys.Keys(database, settings.root_key_file).or_none, policies.Library(database).current
+        if once:
+            well = await work(database, keyring, current, once=True)
+            return await sequence(log, desk, keyring, once=True) and well
+        return all(await asyncio.gather(work(database, keyring, current, once=False), sequence(log, desk, keyring)))
 
 
 def _answered(past: records.Past) -> str:

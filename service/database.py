@@ -13,7 +13,7 @@ from asyncpg.pool import Pool, PoolConnectionProxy
 
 from service.embedded import running
 from service.errors import DatabaseUnavailableError
-from service.settings import Settings
+from service.settings import Settings, Urls
 
 Record: TypeAlias = asyncpg.Record
 Connection: TypeAlias = "PoolConnectionProxy[Record]"
@@ -143,10 +143,10 @@ async def opened(url: str, connections: int = 5, patience: float = PATIENCE) -> 
 
 
 @contextmanager
-def reachable(settings: Settings) -> Iterator[str]:
-    """Lend the URL of the database of the settings, else of the embedded one of the home folder."""
-    if settings.database_url is not None:
-        yield settings.database_url
+def reachable(settings: Settings) -> Iterator[Urls]:
+    """Lend the URLs of the database of the settings, else of the embedded one of the home folder."""
+    if settings.urls is not None:
+        yield settings.urls
     else:
-        with running(settings.home) as url:
-            yield url
+        with running(settings.home) as urls:
+            yield urls

@@ -324,6 +324,12 @@ class TooLateError(UnavailableError):
     code = "too-late"
 
 
+class LedgerBehindError(UnavailableError):
+    """Entries wait to be taken into the log, and this has to wait for them."""
+
+    code = "ledger-behind"
+
+
 class IntegrityError(ServiceError):
     """Something stored is not what was stored: an alarm and a refusal, never an empty value."""
 

@@ -5,12 +5,14 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from sqlalchemy.exc import DBAPIError
 
 from service.database import Database
 from service.errors import OperatorError
 
 REVISION = "SELECT version_num FROM alembic_version"
 EXISTS = "SELECT to_regclass('alembic_version') IS NOT NULL"
+NO_RIGHT = "42501"  # insufficient_privilege
 PACKAGE = Path(__file__).parent
 
 
@@ -21,8 +23,16 @@ def shipped(name: str) -> Path:
 
 
 def migrate(url: str) -> None:
-    """Apply every migration that is missing. Starts its own event loop, so call it outside of one."""
-    command.upgrade(_config(url), "head")
+    """Apply every migration that is missing. Starts its own event loop, so call it outside of one.
+
+    Raises OperatorError where the login lacks a right; what it had applied before stays.
+    """
+    try:
+        command.upgrade(_config(url), "head")
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", "") != NO_RIGHT:
+            raise
+        raise OperatorError(f"the migrating login lacks a right (docs/roles.md): {error.orig}") from None
 
 
 async def refuse_other_schema(database: Database) -> None:

@@ -1,89 +1,41 @@
-"""A ledger of a test's own: the real sequencer takes in what waits, exports go out, and somebody has the database."""
+"""Running the sequencer in tests: as its own database role, on a host of the test's own."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
-import asyncpg
-import msgspec
-from msgspec import Struct
-
-from service.crypto.keyring import Keyring
-from service.crypto.notes import Verifier
-from service.database import Database
-from service.model.callers import OperatorCaller
-from service.model.export import AnyLine, Entry
+from service.database import Connection, Database, opened
 from service.rootkey import read_root_key
-from service.storage import log
 from service.usecases import sequencing
-from service.usecases.exports import export_opened, export_sealed
-from service.usecases.sequencing import Desk
-from service.usecases.verification import Kept, Verification
-
-AUDITOR = OperatorCaller("auditor", "the yearly audit")
+from service.usecases.sequencing import Desk, Standing
+from service.worker.sequencer import PATIENCE
+from tests.conftest import Template, in_role
 
 
-class Ledger(Struct, frozen=True):
-    """The ledger of one test. ``owner``: a connection of somebody who may change every row."""
-
-    database: Database
-    keyring: Keyring
-    owner: "asyncpg.Connection[Any]"
-    desk: Desk
-
-    async def seal(self, most: int = 3) -> None:
-        """Take in all that waits, so many entries under each checkpoint."""
-        async with self.database.connection() as connection:
-            await sequencing.seal_waiting(connection, self.keyring)
-            standing = await sequencing.begin(connection, self.desk)
-            while (sealed := await sequencing.seal(connection, standing, most)).count:
-                standing = sealed.standing
-            sequencing.remember(self.desk, standing)
-
-    async def key(self) -> Verifier:
-        """The public key, as it is published."""
-        async with self.database.connection() as connection:
-            (public,) = await log.public_keys(connection)
-            (name, *_) = await log.names(connection)
-        return Verifier(name, public.x)
-
-    async def checkpoint(self) -> str:
-        """The newest checkpoint, as somebody might keep it."""
-        async with self.database.connection() as connection:
-            head = await log.head(connection)
-        assert head is not None
-        return head.note
-
-    async def export(self, *, opened: bool = True) -> bytes:
-        """Return an export."""
-        said: list[bytes] = []
-        if opened:
-            await export_opened(self.database, self.keyring, AUDITOR, said.append)
-        else:
-            await export_sealed(self.database, said.append)
-        return b"".join(said)
-
-    async def findings(self, *kept: str, opened: bool = True) -> list[str]:
-        """Verify an export of now with the key that was published; returns what was found."""
-        return findings(await self.export(opened=opened), [await self.key()], kept)
+def desk_of(template: Template, folder: Path, name: str | None = None) -> Desk:
+    """Return what a sequencer on one host works with."""
+    return Desk(lambda: read_root_key(template.root_key_file), name, folder / "ledger.seen")
 
 
-def findings(exported: bytes, pinned: Sequence[Verifier] = (), kept: Sequence[str] = ()) -> list[str]:
-    """Verify an export; returns what was found."""
-    labelled = [Kept(f"kept-{number}", note) for number, note in enumerate(kept, start=1)]
-    return list(map(str, Verification(pinned, labelled).read(exported.splitlines(keepends=True))))
+@asynccontextmanager
+async def log_database_of(database_url: str) -> AsyncIterator[Database]:
+    """Lend a database as the role of the sequencer reaches it."""
+    async with opened(in_role(database_url, "byleave_sequencer"), 2, PATIENCE) as database:
+        yield database
 
 
-def lines_of(exported: bytes) -> list[AnyLine]:
-    """Return the lines of an export, read."""
-    return [msgspec.json.decode(line, type=AnyLine) for line in exported.splitlines()]
+@asynccontextmanager
+async def at_the_log(database_url: str) -> AsyncIterator[Connection]:
+    """Lend a connection of the sequencer's role."""
+    async with log_database_of(database_url) as database, database.connection() as connection:
+        yield connection
 
 
-def entries_of(exported: bytes) -> list[Entry]:
-    """Return the entries of an export, read."""
-    return [line for line in lines_of(exported) if isinstance(line, Entry)]
-
-
-def desk_of(root_key_file: Path, seen: Path, name: str | None = None) -> Desk:
-    """Return what a sequencer of this test works with."""
-    return Desk(lambda: read_root_key(root_key_file), name, seen)
+async def take_all(connection: Connection, desk: Desk, most: int = 10_000) -> Standing:
+    """Take everything that waits into the log, as a sequencer does that starts anew."""
+    standing = await sequencing.begin(connection, desk)
+    while (sealed := await sequencing.seal(connection, standing, most)).count:
+        standing = sealed.standing
+    if standing.frontier.size:
+        sequencing.remember(desk, standing)
+    return standing

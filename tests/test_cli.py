@@ -19,7 +19,7 @@ from msgspec import Struct
 from service.cli import DIFFERENT
 from service.database import Database
 from service.schema import shipped
-from tests.conftest import Api, Person, Template, enrol
+from tests.conftest import Api, Person, Template, enrol, in_role
 
 pytestmark = pytest.mark.smoke
 
@@ -92,7 +92,8 @@ def await_status(port: int, path: str, status: int) -> httpx.Response:
 
 
 def test_a_new_database_is_set_up_with_four_commands(server: str, tmp_path: Path, empty_database: str) -> None:
-    shell = shell_with(DATABASE_URL=empty_database, HOME=str(tmp_path / "home"))
+    urls = {"DATABASE_URL": in_role(empty_database), "MIGRATE_URL": in_role(empty_database, "byleave_migrator")}
+    shell = shell_with(**urls, HOME=str(tmp_path / "home"))
     assert "run: byleave migrate" in shell.run("serve", status=1)
     shell.run("migrate")
     shell.run("migrate")

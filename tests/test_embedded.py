@@ -25,14 +25,15 @@ import asyncpg
 import pytest
 
 from service import embedded
-from service.embedded import reset, running
+from service.embedded import reset
 from service.errors import EmbeddedServerError
+from tests.conftest import superuser_url_of
 
 ROOT = os.geteuid() == 0
 DEBIAN = Path("/usr/lib/postgresql/15/bin")
 BUNDLED = embedded.bundled()
 
-# Another process that has a server running until its input is closed.
+# Another process that has a server running until its input is closed; it prints the superuser's URL.
 ANOTHER = """
 import signal
 import sys
@@ -40,8 +41,9 @@ from pathlib import Path
 from service.embedded import running
 signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever we were started from
 home, *binaries = map(Path, sys.argv[1:])
-with running(home, *binaries) as url:
-    print(url, flush=True)
+with running(home, *binaries) as urls:
+    password = (home / "postgres.password").read_text()
+    print(f"postgresql://byleave:{password}@{urls.app.partition('@')[2]}", flush=True)
     sys.stdin.read()
 """
 
@@ -70,6 +72,13 @@ def open_home() -> Iterator[Path]:
         Path(folder).chmod(0o755)
         yield Path(folder) / "home"
         reset(Path(folder) / "home")
+
+
+@contextmanager
+def running(home: Path, binaries: Path | None = None) -> Iterator[str]:
+    """Run a server and lend it to its superuser, who may look at everything."""
+    with embedded.running(home, binaries) as urls:
+        yield superuser_url_of(home, urls)
 
 
 def ask(url: str, *statements: str) -> Any:
@@ -192,7 +201,7 @@ def test_a_server_answers_its_role_and_refuses_a_wrong_password(fresh: Path, bin
         pytest.skip("Debian's PostgreSQL 15 is not installed")
     with running(fresh, binaries) as url:
         whose = "SELECT current_user || ' ' || pg_get_userbyid(datdba) || ' ' || datname FROM pg_database"
-        assert ask(url, f"{whose} WHERE datname = current_database()") == "byleave byleave byleave"
+        assert ask(url, f"{whose} WHERE datname = current_database()") == "byleave byleave_owner byleave"
         password = ask(url, "SELECT rolpassword FROM pg_authid WHERE rolname = 'byleave' AND rolsuper")
         assert password.startswith("SCRAM-SHA-256$")
         assert ask(url, "SHOW data_checksums") == "on"  # PostgreSQL 15 would have to be asked
@@ -255,7 +264,7 @@ def test_an_sql_error_leaves_no_value_in_the_log(home: Path) -> None:
 
 def test_the_password_the_log_and_the_socket_are_private(home: Path) -> None:
     with running(home) as url:
-        assert {mode(home / f"postgres.{name}") for name in ("password", "log", "lock")} == {0o600}
+        assert {mode(home / f"postgres.{name}") for name in ("password", "logins", "log", "lock")} == {0o600}
         assert (home / "postgres.password").stat().st_uid == os.geteuid()
         assert mode(socket_folder(url)) == 0o700
 

@@ -109,9 +109,9 @@ NOT_COMMITTED = "LOCK TABLE entry IN SHARE MODE"
 
 
 async def test_an_import_killed_in_a_transaction_and_run_again_is_like_one(
-    shell: Shell, files: Path, database_url: str, means: Means, whole: Counter[Person]
+    shell: Shell, files: Path, superuser_url: str, means: Means, whole: Counter[Person]
 ) -> None:
-    holder = await asyncpg.connect(database_url)
+    holder = await asyncpg.connect(superuser_url)
     try:
         for export, locks in {"new.csv": (HALF_WRITTEN, NOT_COMMITTED), "changed.csv": (NOT_COMMITTED,)}.items():
             for lock in locks:
@@ -151,13 +151,13 @@ async def test_an_import_killed_between_two_transactions_and_run_again_is_like_o
 
 
 async def test_an_import_of_consents_killed_in_a_transaction_and_run_again_is_like_one(
-    shell: Shell, files: Path, database_url: str, means: Means, server: str, template: Template
+    shell: Shell, files: Path, superuser_url: str, means: Means, server: str, template: Template
 ) -> None:
     delivery = Delivery(files / "answers.csv", files / "answers.toml")
     async with own_database(server, template) as url, opened(url) as elsewhere:
         whole = (await import_file(structs.replace(means, database=elsewhere), delivery, Console())).summary
         undisturbed = await heard(elsewhere)
-    holder = await asyncpg.connect(database_url)
+    holder = await asyncpg.connect(superuser_url)
     try:
         for lock in ("consent_event", "consent", "suppression", "entry"):
             locked = f"LOCK TABLE {lock} IN SHARE MODE"

@@ -10,7 +10,7 @@ import pytest
 
 from service.crypto.signing import PublicKey, public_key, read, sign
 from service.database import Database
-from tests.conftest import Template
+from tests.conftest import Template, tampering_with
 from tests.test_cli import Shell, shell_with
 
 ROOT = Path(__file__).parents[1]
@@ -119,7 +119,7 @@ async def test_the_commands_print_the_key_that_verifies_and_rotate_it(
 
 
 async def test_keys_init_adds_the_receipt_key_that_an_older_database_lacks(shell: Shell, database: Database) -> None:
-    async with database.connection() as connection:
+    async with tampering_with(database) as connection:
         await connection.execute("DELETE FROM wrapped_key WHERE role = 'receipt'")
     assert "no receipt key" in shell.run("receipts", "key", status=1)
     assert shell.run("keys", "init") == "made receipt key 1"

@@ -26,8 +26,8 @@ def with_database(
         async with opened(url, patience=patience) as database:
             return await action(database)
 
-    with reachable(settings) as url:
-        return asyncio.run(act(url))
+    with reachable(settings) as urls:
+        return asyncio.run(act(urls.app))
 
 
 def with_keys(

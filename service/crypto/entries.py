@@ -7,6 +7,7 @@ another entry of hers, could be searched; and who has the seed can show whose en
 
 import hashlib
 import hmac
+from collections.abc import Iterable
 
 from msgspec import Struct
 
@@ -71,6 +72,11 @@ def mark_of(seed: bytes, customer: CustomerId) -> str:
 def commitment(opening: bytes, body: bytes) -> bytes:
     """Return what a body is committed to: 32 bytes that hide it until the opening is shown, and bind it for ever."""
     return hmac.digest(opening, body, hashlib.sha256)
+
+
+def positions_digest(positions: Iterable[int]) -> str:
+    """Return what an erasure says of the positions that it concerned: SHA-256, hexadecimal, of 8 bytes for each."""
+    return hashlib.sha256(b"".join(position.to_bytes(8) for position in sorted(positions))).hexdigest()
 
 
 def seal_content(key: OpenKey, customer: CustomerId, id_: EntryId, content: Content) -> Sealed:

@@ -13,7 +13,7 @@ from service.database import Database
 from service.model.identifiers import identifier
 from service.model.words import IdentifierKind
 from service.usecases.access import make_customer_token
-from tests.conftest import OPERATOR, Api, Person, allow, enrol
+from tests.conftest import OPERATOR, Api, Person, allow, enrol, tampering_with
 
 NUMBERS = count()
 PHONE, CARD, DEVICE = "+442079460018", "HB1234567", "0b7c2f5e-3d1a-4c7e-9f60-6a5d2c1b8e9f"
@@ -208,14 +208,14 @@ async def test_what_she_disowned_is_not_brought_back_by_sql(
 ) -> None:
     await known(api, email=abbie.email, phone=PHONE, verified=["phone"])
     await disown(api, token, "phone")
-    async with database.connection() as connection:
+    async with tampering_with(database) as connection:
         await connection.execute(f"UPDATE identifier SET {change} WHERE disowned_at IS NOT NULL")  # noqa: S608  ours
     assert (await ask(api, phone=PHONE))["decision"] == "deny"
     assert set(await hers(api, token)) == {"email"}
 
 
 async def test_a_claim_is_not_made_verified_by_sql(api: Api, abbie: Person, token: str, database: Database) -> None:
-    async with database.connection() as connection:
+    async with tampering_with(database) as connection:
         await connection.execute("UPDATE identifier SET verified_at = now()")
     assert await hers(api, token) == {}
     assert (await ask(api, email=abbie.email))["decision"] == "deny"

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -91,13 +90,6 @@ class Ana:
             await connection.execute(
                 "UPDATE consent SET decided_at = decided_at - $2::interval WHERE customer = $1", self.id, by
             )
-
-
-@pytest.fixture
-async def owner(database_url: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(database_url)
-    yield connection
-    await connection.close()
 
 
 @pytest.fixture

@@ -111,16 +111,16 @@ async def test_nothing_is_replaced_by_who_does_not_say_what_she_saw(api: Api, to
     assert (await keep(api, token, {"preferences": [], "quiet_hours": None}, "*")).status_code == 200
 
 
-async def test_of_two_who_saw_the_same_state_one_wins(api: Api, abbie: Person, token: str, database_url: str) -> None:
+async def test_of_two_who_saw_the_same_state_one_wins(api: Api, abbie: Person, token: str, superuser_url: str) -> None:
     tag, _, _ = await see(api, token)
     other = {"preferences": [], "quiet_hours": "13:00-14:00 UTC"}
-    holder = await asyncpg.connect(database_url)
+    holder = await asyncpg.connect(superuser_url)
     try:
         transaction = holder.transaction()
         await transaction.start()
         await holder.execute("SELECT FROM customer FOR NO KEY UPDATE")
         both = [asyncio.create_task(keep(api, token, wish, tag)) for wish in (WISH, other)]
-        await until_blocked(database_url, 2)
+        await until_blocked(superuser_url, 2)
         await transaction.rollback()
         answers = await asyncio.gather(*both)
     finally:

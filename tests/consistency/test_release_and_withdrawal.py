@@ -34,7 +34,7 @@ from service.policy.engine import Policies
 from service.storage import consents, customers, ledger, publications
 from service.usecases.access import revoke_api_keys
 from service.usecases.releases import Gate, Wanted, release
-from tests.conftest import OPERATOR, Api, Person, Template
+from tests.conftest import OPERATOR, Api, Person, Template, as_superuser
 
 RECOMMENDER = ServiceId("recommender")
 PURPOSE = PurposeId("personalise.recommendations")
@@ -92,7 +92,7 @@ async def withdrawing(url: str, customer: CustomerId, policies: Policies) -> Asy
 
 async def until_blocked(url: str) -> None:
     """Wait until some session waits for another's lock."""
-    connection = await asyncpg.connect(url)
+    connection = await asyncpg.connect(as_superuser(url))
     try:
         deadline = time.monotonic() + 5
         while not await connection.fetchval(BLOCKED, url.rsplit("/", 1)[-1].split("?", maxsplit=1)[0]):

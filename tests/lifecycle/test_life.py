@@ -34,7 +34,7 @@ from service.storage import past as events
 from service.usecases import access, consents, past
 from service.usecases.audits import audit_state
 from service.usecases.retention import end_expired_consents
-from tests.conftest import OPERATOR, PROOF, Api, Template, own_database
+from tests.conftest import OPERATOR, PROOF, Api, Template, as_superuser, own_database
 from tests.lifecycle.reference import QUESTIONS, SPOTS, YES, Model
 
 Result = TypeVar("Result")
@@ -79,7 +79,7 @@ async def _open(stack: AsyncExitStack, server: str, template: Template) -> tuple
     house = House(database, template.root_key_file)
     transport = httpx.ASGITransport(assemble(house))  # type: ignore[arg-type]  # Litestar types ASGI more narrowly
     client = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://byleave.test"))
-    owner = await asyncpg.connect(url)
+    owner = await asyncpg.connect(as_superuser(url))
     stack.push_async_callback(owner.close)
     return Api(client, template.api_keys), house, owner
 

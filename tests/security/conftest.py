@@ -29,14 +29,6 @@ HER_WORDS = ("zephyrine", "quillfeather", "lantern", "science-fiction", "cookery
 
 
 @pytest.fixture
-async def owner(database_url: str) -> AsyncIterator[asyncpg.Connection]:
-    """The owner of this test's database, who may change every row."""
-    connection = await asyncpg.connect(database_url)
-    yield connection
-    await connection.close()
-
-
-@pytest.fixture
 async def zephyrine(api: Api) -> Person:
     """Zephyrine, who allows recommendations on the web."""
     person = await enrol(api, ZEPHYRINE, HER_FACTS)

@@ -177,8 +177,8 @@ class Wire:
     async def laid(self) -> AsyncIterator[str]:
         """Lend the URL of the near end."""
         server = await asyncio.start_server(self._join, "127.0.0.1", 0)
-        port = server.sockets[0].getsockname()[1]
-        yield f"postgresql://{self._parts.username}:{self._parts.password}@127.0.0.1:{port}{self._parts.path}"
+        port, role = server.sockets[0].getsockname()[1], parse_qs(self._parts.query)["role"][0]
+        yield f"postgresql://{self._parts.username}:{self._parts.password}@127.0.0.1:{port}{self._parts.path}?role={role}"
         server.close()
         for end in self._ends:
             end.cancel()

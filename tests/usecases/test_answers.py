@@ -1,7 +1,6 @@
 """Answers of every kind: what each undoes, who may give it, how far it reaches, and what is kept of it."""
 
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import asyncpg
@@ -21,13 +20,6 @@ from tests.conftest import PROOF, Api, Person, allow, enrol
 
 OFFICER = OperatorCaller("officer", "the notice said too little")
 PURPOSE = PurposeId("personalise.recommendations")
-
-
-@pytest.fixture
-async def owner(database_url: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(database_url)
-    yield connection
-    await connection.close()
 
 
 def revoked(email: str, **more: Any) -> Said:

@@ -253,19 +253,19 @@ SPOILT = "UPDATE evidence_key SET wrapped = set_byte(wrapped, 20, get_byte(wrapp
 SHUT = "the key that seals what proves her answers does not open, so a yes cannot be kept; the rest of the row is in"
 
 
-async def spoil(database_url: str, customer: CustomerId) -> None:
+async def spoil(superuser_url: str, customer: CustomerId) -> None:
     """Make a customer's evidence key one that does not open, or, the second time, one that does."""
-    connection = await asyncpg.connect(database_url)
+    connection = await asyncpg.connect(superuser_url)
     try:
         assert await connection.execute(SPOILT, customer) == "UPDATE 1"
     finally:
         await connection.close()
 
 
-async def test_a_key_of_evidence_that_does_not_open_costs_only_her_yes(means: Means, database_url: str) -> None:
+async def test_a_key_of_evidence_that_does_not_open_costs_only_her_yes(means: Means, superuser_url: str) -> None:
     await bring(means, person("ann", calls="yes", **PROVEN), person("bo", calls="yes", **PROVEN))
     [ann] = await whose(means, "ann@example.com")
-    await spoil(database_url, ann)
+    await spoil(superuser_url, ann)
     later = {"at": "2026-04-01", "text": "2", "proof": "9"}
     with capture_logs() as said:
         summary, rejects = await bring(
@@ -288,7 +288,7 @@ async def test_a_key_of_evidence_that_does_not_open_costs_only_her_yes(means: Me
     # Alone, it is a rejected row and no more; and once her key opens, the same row lands.
     alone = person("ann", news="yes", **later)
     assert await bring(means, alone) == (Summary(read=1, rejected=1), [Reject(2, "", SHUT)])
-    await spoil(database_url, ann)
+    await spoil(superuser_url, ann)
     assert (await bring(means, alone))[0] == Summary(read=1, updated=1, given=1)
 
 
@@ -659,9 +659,9 @@ async def forget(means: Means, mail: str) -> None:
 
 
 async def test_a_no_that_is_being_imported_makes_an_enrolment_wait_and_refuses_it(
-    means: Means, api: Api, database_url: str
+    means: Means, api: Api, superuser_url: str
 ) -> None:
-    holder = await asyncpg.connect(database_url)
+    holder = await asyncpg.connect(superuser_url)
     try:
         async with holder.transaction():
             # The entry is the last that an import writes: the suppression is there and not committed.

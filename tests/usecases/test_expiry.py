@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import asyncpg
-import pytest
 
 from service.database import Database
 from service.model.words import Status
@@ -18,13 +17,6 @@ from tests.conftest import PROOF, Api, Person, allow, enrol
 PURPOSE = "personalise.recommendations"
 ENDS_IN = "UPDATE consent SET expires_at = clock_timestamp() + $1::interval WHERE status IN ('given', 'renewed')"
 ENTERED = "SELECT count(*) FROM entry WHERE kind = $1"
-
-
-@pytest.fixture
-async def owner(database_url: str) -> Any:
-    connection = await asyncpg.connect(database_url)
-    yield connection
-    await connection.close()
 
 
 async def history(api: Api, person: Person) -> list[dict[str, Any]]:

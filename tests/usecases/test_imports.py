@@ -40,7 +40,7 @@ from service.usecases import identifiers, merges
 from service.usecases.customers import Claim, Newcomer, contribute, enrol
 from service.usecases.imports import NOT_HERS, Means, Summary, import_customers
 from tests import opening
-from tests.conftest import Api, Template, own_database
+from tests.conftest import Api, Template, own_database, tampering_with
 from tests.conftest import Person as Enrolled
 from tests.opening import person
 
@@ -244,10 +244,10 @@ async def test_an_import_that_ends_between_transactions_and_is_repeated_is_like_
 
 
 async def test_an_import_whose_connection_dies_in_a_transaction_and_is_repeated_is_like_one(
-    means: Means, another: Means, database_url: str
+    means: Means, another: Means, superuser_url: str
 ) -> None:
     await bring(means, sheet(*numbered(50)))
-    holder = await asyncpg.connect(database_url)
+    holder = await asyncpg.connect(superuser_url)
     try:
         async with holder.transaction():
             # Entries are the last that a transaction writes, so everything else of it is there and not committed.
@@ -493,7 +493,7 @@ async def test_two_rows_of_one_customer_take_their_turns(means: Means) -> None:
     text = sheet({"Customer no": "1", "First name": "Ann"}, {"Customer no": "2", "First name": "Bo"})
     await bring(means, text)
     # As after a merge of the two, which is yet to be built.
-    async with means.database.connection() as connection:
+    async with tampering_with(means.database) as connection:
         await connection.execute("UPDATE source_record SET customer = (SELECT customer FROM source_record LIMIT 1)")
     summary, _ = await bring(means, text.replace("Ann", "Anne").replace("Bo", "Bob"))
     assert summary == Summary(read=2, updated=2)
@@ -510,7 +510,7 @@ async def test_a_placeholder_that_everybody_shares_finds_nobody_and_stops_nothin
 async def test_one_whose_data_was_erased_does_not_come_back(means: Means) -> None:
     text = sheet({"Customer no": "1", "First name": "Ann"}, {"Customer no": "2", "First name": "Bo"})
     await bring(means, text)
-    async with means.database.connection() as connection:
+    async with tampering_with(means.database) as connection:
         erased = await connection.fetchval(
             "DELETE FROM customer_key WHERE customer = (SELECT customer FROM source_record LIMIT 1) RETURNING customer"
         )
@@ -524,7 +524,7 @@ async def test_one_whose_data_was_erased_does_not_come_back(means: Means) -> Non
 
 async def test_a_damaged_key_is_an_alarm_and_stops_nobody_else(means: Means) -> None:
     await bring(means, sheet(*numbered(2)))
-    async with means.database.connection() as connection:
+    async with tampering_with(means.database) as connection:
         await connection.execute(
             "UPDATE customer_key SET wrapped = wrapped || '\\x00' WHERE customer = (SELECT id FROM customer LIMIT 1)"
         )
@@ -619,7 +619,7 @@ async def test_an_unknown_age_is_not_filled_by_a_system_that_may_not_record_a_ye
 @pytest.mark.parametrize("cell", ["Y", "N", ""])
 async def test_restrictions_that_were_tampered_with_never_get_our_mac(means: Means, tampering: str, cell: str) -> None:
     await bring(means, sheet({"Customer no": "1", "First name": "Ann"}, {"Customer no": "2", "First name": "Bo"}))
-    async with means.database.connection() as connection:
+    async with tampering_with(means.database) as connection:
         await connection.execute(f"{tampering} WHERE customer = (SELECT customer FROM source_record LIMIT 1)")  # noqa: S608  ours
     before = (await everything(means))["restrictions"]
     changed = [{"Customer no": n, "First name": f"{n}!", "Adult": cell} for n in ("1", "2")]

@@ -1,6 +1,5 @@
 """A merge is a link: what it allows lies within both sides, and undone it leaves each side as it was."""
 
-from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
@@ -36,13 +35,6 @@ WEB, LETTER, PANEL = SPOTS
 @pytest.fixture
 def world(database: Database, keyring: Keyring, policies: Policies, template: Template) -> World:
     return World(database, keyring, policies, ServiceCaller(SHOP, template.api_keys[SHOP].split("_")[1], proven=True))
-
-
-@pytest.fixture
-async def owner(database_url: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(database_url)
-    yield connection
-    await connection.close()
 
 
 async def entries(world: World, side: Side) -> list[tuple[str, str]]:

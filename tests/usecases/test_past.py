@@ -1,6 +1,6 @@
 """What was allowed at any instant, and why; and that what stands is what was said."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,13 +22,6 @@ from tests.conftest import Api, Person, allow, enrol
 PURPOSE = PurposeId("personalise.recommendations")
 OFFICER = OperatorCaller("officer", "she asked what we knew in March")
 At = Callable[[datetime | None], Awaitable[Then]]
-
-
-@pytest.fixture
-async def owner(database_url: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(database_url)
-    yield connection
-    await connection.close()
 
 
 @pytest.fixture
