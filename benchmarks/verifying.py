@@ -67,14 +67,14 @@ def main(count: int) -> None:
     console.print(table)
 
 
-def export(count: int, *, opened: bool) -> Iterator[Line]:
+def export(count: int, *, opened: bool, every: int = EVERY) -> Iterator[Line]:
     """Make up an export of a ledger with so many entries."""
     name, key = SIGNER.name, SIGNER.verifier.text
     yield Head(format=FORMAT, opened=opened, names=[name], keys=[key], at=DAY)
     frontier, customers, checkpoints = Frontier(), list[CustomerId](), 0
-    for start in range(0, count, EVERY):
+    for start in range(0, count, every):
         leaves: list[bytes] = []
-        for position in range(start, min(start + EVERY, count)):
+        for position in range(start, min(start + every, count)):
             if position % OF_EACH == 0:
                 customers.append(CustomerId(UUID(int=len(customers))))
             line = entry(position, customers[position // OF_EACH], opened=opened)
