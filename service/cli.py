@@ -1,15 +1,13 @@
 """The command line: ``byleave``. Each command reads its words, calls one use case and prints what came of it."""
 
 import asyncio
-import pwd
 import re
 import sys
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from os import getuid
 from pathlib import Path
-from typing import BinaryIO, TextIO, TypeVar
+from typing import BinaryIO, TextIO
 from uuid import UUID
 
 import click
@@ -20,6 +18,8 @@ from rich.table import Table
 
 from service.api.document import document
 from service.api.receipts import key_set_of
+from service.commands.ledger import export, verify
+from service.commands.means import operator, with_database, with_keys
 from service.crypto.keyring import Keyring, Role
 from service.crypto.notes import Verifier, read_verifier
 from service.crypto.signing import public_keys_in
@@ -28,7 +28,6 @@ from service.demo.run import demo as run_demo
 from service.demo.run import reset as reset_demo
 from service.errors import PolicyError, ReceiptRefusedError, ServiceError
 from service.importing import Delivery, Outcome, import_file, leave_alone_file
-from service.model.callers import OperatorCaller
 from service.model.columns import EXPECTED, Format
 from service.model.identifiers import Identifier, identifier
 from service.model.suppression import EVERYTHING
@@ -44,7 +43,6 @@ from service.serving import serve as serve_http
 from service.settings import Settings, Urls, read_settings
 from service.usecases import (
     access,
-    audits,
     consents,
     explanations,
     keys,
@@ -61,7 +59,6 @@ from service.usecases.suppressions import Wanted
 from service.worker.run import work
 from service.worker.sequencer import PATIENCE, sequence
 
-Result = TypeVar("Result")
 console = Console()
 PUBLISHED = "published"
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -137,8 +134,12 @@ def _complain(*lines: str) -> None:
 @click.pass_context
 def cli(context: click.Context) -> None:
     """A customer's data leaves only as she allows."""
-    # Whoever checks a receipt has a key and nothing else of ours.
-    context.obj = None if context.invoked_subcommand == receipts_.name else read_settings()
+    # Whoever checks a receipt or the ledger has a key and nothing else of ours.
+    context.obj = None if context.invoked_subcommand in {receipts_.name, verify.name} else read_settings()
+
+
+cli.add_command(export)
+cli.add_command(verify)
 
 
 @cli.command()
@@ -588,26 +589,6 @@ def customers_allowed(settings: Settings, customer: str, at: datetime | None, pu
             click.echo(line)
 
 
-@cli.command()
-@click.option("--state", is_flag=True, required=True, help="Replay every customer's events and compare.")
-@click.pass_obj
-def verify(settings: Settings, *, state: bool) -> None:
-    """Prove that what stands is what was said; status 3 if something does not follow from what was recorded."""
-    del state  # so far all that can be verified; the word is asked for so that more can come
-
-    async def audit(database: Database, keyring: Keyring) -> tuple[int, int]:
-        looked, wrong = 0, 0
-        async for each in audits.audit_state(database, keyring):
-            looked, wrong = each.customers, wrong + len(each.differences)
-            for difference in each.differences:
-                click.echo(f"customer {difference.customer}: {difference.what}")
-        return looked, wrong
-
-    looked, wrong = with_keys(settings, audit)
-    click.echo(f"{looked} customers looked at; {wrong or 'no'} difference{'' if wrong == 1 else 's'}")
-    sys.exit(DIFFERENT if wrong else 0)
-
-
 async def _work(settings: Settings, urls: Urls, *, once: bool) -> bool:
     desk = Desk(lambda: read_root_key(settings.root_key_file), settings.ledger_name, settings.ledger_seen_file)
     async with opened(urls.app) as database, opened(urls.sequencer, 2, PATIENCE) as log:
@@ -616,36 +597,6 @@ async def _work(settings: Settings, urls: Urls, *, once: bool) -> bool:
             well = await work(database, keyring, current, once=True)
             return await sequence(log, desk, keyring, once=True) and well
         return all(await asyncio.gather(work(database, keyring, current, once=False), sequence(log, desk, keyring)))
-
-
-def with_database(settings: Settings, action: Callable[[Database], Awaitable[Result]]) -> Result:
-    """Do something with the database."""
-
-    async def act(url: str) -> Result:
-        async with opened(url) as database:
-            return await action(database)
-
-    with reachable(settings) as urls:
-        return asyncio.run(act(urls.app))
-
-
-def with_keys(settings: Settings, action: Callable[[Database, Keyring], Awaitable[Result]]) -> Result:
-    """Do something with the database and its keys."""
-    harden()
-
-    async def act(database: Database) -> Result:
-        return await action(database, await keys.open_keys(database, read_root_key(settings.root_key_file)))
-
-    return with_database(settings, act)
-
-
-def operator(reason: str = "") -> OperatorCaller:
-    """Return who sits at the command line: the account that the operating system vouches for."""
-    try:
-        account = pwd.getpwuid(getuid()).pw_name
-    except KeyError:  # as in most containers
-        account = f"uid-{getuid()}"
-    return OperatorCaller(account, reason)
 
 
 def _answered(past: records.Past) -> str:

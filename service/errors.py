@@ -417,3 +417,9 @@ class ReceiptRefusedError(OperatorError):
     """A receipt that was to be verified is not one that these keys signed."""
 
     code = "receipt-refused"
+
+
+class ExportFileError(OperatorError):
+    """An export of the ledger cannot be written, or what is to be verified is not a whole one."""
+
+    code = "export-file"
