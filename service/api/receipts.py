@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 from service.api.actions import Actions
 from service.api.bodies import LIMIT, read_body, read_query
 from service.api.described import described
+from service.api.kept import FOR_MINUTES
 from service.api.wire import ENTRY, Instant, PageQuery, customer_in_path
 from service.crypto.signing import PublicKey
 from service.errors import BadCursorError, UnknownCustomerError, UnknownReceiptError
@@ -23,9 +24,6 @@ from service.model.receipt import Flaw
 from service.model.words import EntryId
 from service.usecases.receipts import Receipt as Made
 from service.usecases.receipts import Wanted
-
-FOR_MINUTES = "max-age=300"
-"""How long anybody may keep the key set: shorter than a new key waits before it signs."""
 
 LONGEST = 4 * LIMIT
 """Of a body with a receipt: one act may be about every purpose there is."""
