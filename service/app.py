@@ -14,6 +14,7 @@ from service.api.actions import Actions
 from service.api.contract import PAGES
 from service.api.door import door
 from service.crypto.keyring import Keyring
+from service.crypto.merkle import Tile
 from service.crypto.signing import PublicKey
 from service.database import Database
 from service.errors import (
@@ -38,6 +39,7 @@ from service.usecases import (
     customers,
     hers,
     identifiers,
+    ledger,
     notices,
     past,
     preferences,
@@ -94,6 +96,9 @@ class House:
             keep_preferences=self._keep_preferences,
             known=self._known,
             used=self._used,
+            checkpoint=self._checkpoint,
+            tile=self._tile,
+            published=self._published,
             catalogue=self._catalogue,
             faults=self._faults,
         )
@@ -310,6 +315,15 @@ class House:
 
     async def _used(self, caller: CustomerCaller, wanted: hers.Filter, after: str | None, most: int) -> hers.Uses:
         return await hers.used(self.database, await self._keys_for(caller), caller, wanted, after, most)
+
+    async def _checkpoint(self) -> str:
+        return await ledger.checkpoint(self.database)
+
+    async def _tile(self, wanted: Tile) -> bytes:
+        return await ledger.tile(self.database, wanted)
+
+    async def _published(self) -> ledger.Published | None:
+        return await ledger.published(self.database)
 
     async def _catalogue(self) -> Catalogue:
         return (await self.library.current()).catalogue

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from msgspec import Struct
 
+from service.crypto.merkle import Tile
 from service.crypto.signing import PublicKey
 from service.model.attempts import Attempt
 from service.model.callers import Caller, CustomerCaller, ServiceCaller
@@ -20,6 +21,7 @@ from service.usecases.consents import Acknowledged, Said
 from service.usecases.customers import Changed, Claim, Newcomer
 from service.usecases.hers import Filter, Knowledge, Uses
 from service.usecases.identifiers import Done, HerIdentifier
+from service.usecases.ledger import Published
 from service.usecases.notices import Served, Serving
 from service.usecases.past import Question, Then
 from service.usecases.preferences import Kept, Preferences, Wished
@@ -58,6 +60,10 @@ class Actions(Struct, frozen=True):
     keep_preferences: Callable[[CustomerCaller, Wished, frozenset[str], Attempt | None], Awaitable[Kept]]
     known: Callable[[CustomerCaller, str | None, int], Awaitable[Knowledge]]
     used: Callable[[CustomerCaller, Filter, str | None, int], Awaitable[Uses]]
+    checkpoint: Callable[[], Awaitable[str]]
+    tile: Callable[[Tile], Awaitable[bytes]]
+    published: Callable[[], Awaitable[Published | None]]
+    """What is signed of the ledger by now; None before anything was."""
     catalogue: Callable[[], Awaitable[Catalogue]]
     faults: Callable[[], Awaitable[list[str]]]
     """What keeps this process from deciding; empty when it is ready."""

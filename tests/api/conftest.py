@@ -18,6 +18,7 @@ from service.model.words import IdentifierKind, PairwiseId, ServiceId
 from service.storage import customers
 from service.usecases import access
 from tests.conftest import OPERATOR, Api, Person, Template, allow, enrol, own_database
+from tests.sealing import seal
 
 Json = dict[str, Any]
 Path = tuple[str | int, ...]
@@ -119,6 +120,8 @@ class Route(Struct, frozen=True):
     path: str
     described: Described
     operation: Json
+    head: bool
+    """Whether it answers HEAD, too."""
 
     @property
     def schema(self) -> Json:
@@ -134,8 +137,9 @@ def _routes() -> Iterator[Route]:
         for operation in operations.values()
     }
     for handler in ROUTES:
-        (method,) = handler.http_methods
-        yield Route(handler.handler_name, method, *_with(handler.opt["described"], *documented[handler.handler_name]))
+        (method,) = handler.http_methods - {"HEAD"}
+        what = _with(handler.opt["described"], *documented[handler.handler_name])
+        yield Route(handler.handler_name, method, *what, "HEAD" in handler.http_methods)
 
 
 def _with(described: Described, path: str, operation: Json) -> tuple[str, Described, Json]:
@@ -219,6 +223,7 @@ class Walker:
         whole = {
             "customer": self.person.at_shop,
             "entry": self.hers.entry,
+            "path": "0/000.p/1",
             "purpose": "personalise.recommendations",
             "version": "2",
         }
@@ -271,14 +276,14 @@ class Walker:
 def _is_documented(route: Route, response: httpx.Response) -> None:
     said = route.operation["responses"].get(str(response.status_code))
     assert said is not None, f"{route.name} answered {response.status_code}: {response.text}"
-    media = response.headers["content-type"]
+    media = response.headers["content-type"].partition(";")[0]
     assert media in said["content"], media
     if media == "application/problem+json":
         assert f"{response.json()['code']}: " in said["description"]
 
 
 @pytest.fixture(scope="module")
-async def walker(server: str, template: Template) -> AsyncIterator[Walker]:
+async def walker(server: str, template: Template, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Walker]:
     """Abbie, found by every kind of identifier, with a token of her own; shared, because a refusal leaves no trace."""
     async with own_database(server, template) as url, opened(url) as database:
         house = House(database, template.root_key_file)
@@ -291,6 +296,7 @@ async def walker(server: str, template: Template) -> AsyncIterator[Walker]:
             found_by = identifier(IdentifierKind.EMAIL, EMAIL)
             token = await access.make_customer_token(database, await house.keys(), OPERATOR, found_by, 60)
             device = (await api.post("/v1/customers", "shop", SAMPLES["enrol"][1]))["customer"]
+            await seal(url, template, tmp_path_factory.mktemp("ledger"))
             yield Walker(api, database, person, token.text, Hers(entry, device, await _spare_references(house, person)))
 
 

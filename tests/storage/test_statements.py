@@ -27,6 +27,11 @@ HOT = [
     ("receipts", "answers", (UUID(int=1), "ent_x")),
     ("receipts", "choices", (UUID(int=1), "ent_x")),
     ("receipts", "lines", (UUID(int=1), None, 50)),
+    ("log", "head", ()),
+    ("log", "names", ()),
+    ("log", "signed_at", (1,)),
+    ("log", "tile", (1, 0, 256)),
+    ("log", "tile_of_entries", (0, 256)),
     ("ledger", "append_if_unchanged", ("e", UUID(int=1), "k", "a", None, b"", 1, 1, "x")),
 ]
 
