@@ -14,6 +14,7 @@ from service.api.actions import Actions
 from service.api.contract import PAGES
 from service.api.door import door
 from service.crypto.keyring import Keyring
+from service.crypto.merkle import Tile
 from service.crypto.signing import PublicKey
 from service.database import Database
 from service.errors import (
@@ -39,6 +40,7 @@ from service.usecases import (
     entries,
     hers,
     identifiers,
+    ledger,
     notices,
     past,
     preferences,
@@ -98,6 +100,9 @@ class House:
             uses=self._uses,
             uses_of_line=self._uses_of_line,
             shown=self._shown,
+            checkpoint=self._checkpoint,
+            tile=self._tile,
+            published=self._published,
             catalogue=self._catalogue,
             faults=self._faults,
         )
@@ -320,6 +325,15 @@ class House:
 
     async def _shown(self, caller: CustomerCaller, entry: EntryId, wait: float) -> entries.Shown:
         return await entries.shown(self.database, await self._keys_for(caller), caller, entry, wait)
+
+    async def _checkpoint(self) -> str:
+        return await ledger.checkpoint(self.database)
+
+    async def _tile(self, wanted: Tile) -> bytes:
+        return await ledger.tile(self.database, wanted)
+
+    async def _published(self) -> ledger.Published | None:
+        return await ledger.published(self.database)
 
     async def _catalogue(self) -> Catalogue:
         return (await self.library.current()).catalogue

@@ -1,17 +1,11 @@
 """An export as an operator makes it, and as somebody verifies it who has a public key and nothing else of ours."""
 
-import json
 from pathlib import Path
 
 import pytest
-from msgspec import structs
 
 from benchmarks.verifying import SIGNER, export, in_bytes
-from service.commands.ledger import FOUND
-from service.crypto.notes import Checkpoint, checkpoint_text, open_checkpoint, read_checkpoint, signed_note
-from service.database import Database
 from service.model.export import End, Signed
-from tests.conftest import Api, Person, Template, in_role
 from tests.test_cli import Shell, shell_with
 
 KEY = SIGNER.verifier.text

@@ -73,6 +73,7 @@ STATEMENTS = (
         lag       interval    NOT NULL
     )
     """,
+    "CREATE INDEX checkpoint_of_name ON checkpoint (origin, size)",
     "COMMENT ON TABLE checkpoint IS 'Signed heads of the log. Each follows exactly one, so the log cannot fork here.'",
     "COMMENT ON COLUMN checkpoint.lag IS 'How long the oldest entry that it added had waited.'",
     """

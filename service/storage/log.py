@@ -1,7 +1,7 @@
 """The log itself: entries in their places, the nodes of their tree, the checkpoints. Only the sequencer writes it."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from msgspec import Struct
 
@@ -33,6 +33,13 @@ class Taken(Struct, frozen=True):
     positions: Sequence[int]
     commitments: Sequence[bytes]
     lag: timedelta
+
+
+class Row(Struct, frozen=True):
+    """Hashes that stand side by side, as far as there are any, and the size of the log that is signed."""
+
+    hashes: Sequence[bytes]
+    size: int
 
 
 class Waiting(Struct, frozen=True):
@@ -111,6 +118,22 @@ async def keys(connection: Connection) -> list[tuple[WrappedKey, PublicKey]]:
 async def public_keys(connection: Connection) -> list[PublicKey]:
     """Return what proves the signatures of checkpoints, oldest first."""
     return [PublicKey(row["public"]) for row in await connection.fetch(SQL["public_keys"])]
+
+
+async def tile(connection: Connection, run: Run) -> Row:
+    """Return hashes side by side, all of one instant; of level 0 what the entries are committed to."""
+    level, start, stop = run.level, run.start, run.start + run.count
+    if level:
+        row = await connection.fetchrow(SQL["tile"], level, start, stop)
+    else:
+        row = await connection.fetchrow(SQL["tile_of_entries"], start, stop)
+    return Row(row["hashes"], row["size"] or 0)  # type: ignore[index]  # a SELECT without FROM has one row
+
+
+async def signed_at(connection: Connection, size: int) -> datetime:
+    """Return when the checkpoint of a size was signed."""
+    at: datetime = await connection.fetchval(SQL["signed_at"], size)
+    return at
 
 
 async def names(connection: Connection) -> list[str]:

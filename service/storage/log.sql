@@ -116,8 +116,32 @@ SELECT version, root, wrapped, proof, public FROM ledger_key ORDER BY version;
 SELECT public FROM ledger_key ORDER BY version;
 
 -- name: names
--- A log has one name, and another only if a backup was restored: so each is found by a step over the checkpoints.
-SELECT origin FROM checkpoint GROUP BY origin ORDER BY min(size);
+-- A log has one name, and another only if a backup was restored, but it has millions of checkpoints: so from each name
+-- one step in the index leads to the next.
+WITH RECURSIVE name AS (
+    (SELECT origin, size FROM checkpoint ORDER BY origin, size LIMIT 1)
+     UNION ALL
+    SELECT further.origin, further.size
+      FROM name
+     CROSS JOIN LATERAL (
+           SELECT c.origin, c.size FROM checkpoint c WHERE c.origin > name.origin ORDER BY c.origin, c.size LIMIT 1
+           ) further
+)
+SELECT origin FROM name ORDER BY size;
+
+-- name: signed_at
+-- When a checkpoint was signed.
+SELECT signed_at FROM checkpoint WHERE size = $1;
+
+-- name: tile
+-- Hashes that stand side by side on one level, and how far the newest checkpoint reaches at the same instant.
+SELECT ARRAY(SELECT hash FROM node WHERE level = $1 AND index >= $2 AND index < $3 ORDER BY index) AS hashes,
+       (SELECT max(size) FROM checkpoint) AS size;
+
+-- name: tile_of_entries
+-- What entries that stand side by side are committed to, and how far the newest checkpoint reaches at the same instant.
+SELECT ARRAY(SELECT commitment FROM entry WHERE position >= $1 AND position < $2 ORDER BY position) AS hashes,
+       (SELECT max(size) FROM checkpoint) AS size;
 
 -- name: put_key
 INSERT INTO ledger_key (version, root, wrapped, proof, public) VALUES ($1, $2, $3, $4, $5);

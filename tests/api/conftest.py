@@ -122,6 +122,8 @@ class Route(Struct, frozen=True):
     path: str
     described: Described
     operation: Json
+    head: bool
+    """Whether it answers HEAD, too."""
 
     @property
     def schema(self) -> Json:
@@ -137,8 +139,9 @@ def _routes() -> Iterator[Route]:
         for operation in operations.values()
     }
     for handler in ROUTES:
-        (method,) = handler.http_methods
-        yield Route(handler.handler_name, method, *_with(handler.opt["described"], *documented[handler.handler_name]))
+        (method,) = handler.http_methods - {"HEAD"}
+        what = _with(handler.opt["described"], *documented[handler.handler_name])
+        yield Route(handler.handler_name, method, *what, "HEAD" in handler.http_methods)
 
 
 def _with(described: Described, path: str, operation: Json) -> tuple[str, Described, Json]:
@@ -225,6 +228,7 @@ class Walker:
             "customer": self.person.at_shop,
             "entry": self.hers.entry,
             "line": self.hers.line,
+            "path": "0/000.p/1",
             "purpose": "personalise.recommendations",
             "version": "2",
         }
@@ -276,7 +280,7 @@ class Walker:
 def _is_documented(route: Route, response: httpx.Response) -> None:
     said = route.operation["responses"].get(str(response.status_code))
     assert said is not None, f"{route.name} answered {response.status_code}: {response.text}"
-    media = response.headers["content-type"]
+    media = response.headers["content-type"].partition(";")[0]
     assert media in said["content"], media
     if media == "application/problem+json":
         assert f"{response.json()['code']}: " in said["description"]

@@ -7,7 +7,7 @@ import pytest
 from httplint import HttpRequestLinter, HttpResponseLinter, levels
 
 from service.api.contract import FILES
-from service.api.receipts import FOR_MINUTES
+from service.api.kept import FOR_MINUTES
 from tests.api.conftest import QUERIES, SAMPLES, WALK
 from tests.conftest import Person
 from tests.contract.conftest import Served

@@ -66,8 +66,9 @@ def test_every_operation_has_examples_of_all_that_goes_in_and_comes_out() -> Non
         for operation in methods.values():
             bodies = [operation["requestBody"]] if "requestBody" in operation else []
             for each in [*operation["responses"].values(), *bodies]:
-                (content,) = each["content"].values()
-                assert "example" in content or content["examples"]
+                ((media, content),) = each["content"].items()
+                # JSON cannot show bytes.
+                assert media == "application/octet-stream" or "example" in content or content["examples"]
             assert all("example" in each for each in operation["parameters"] if each["in"] == "path")
 
 

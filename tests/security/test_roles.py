@@ -145,11 +145,11 @@ async def done(connection: asyncpg.Connection, statement: str) -> bool:
 
 async def granted(owner: asyncpg.Connection, role: str, attempt: Attempt) -> bool:
     """Whether the catalogue of the database says so too."""
+    asked = [role, attempt.table, attempt.verb]
     if attempt.column is None:
-        asked = "SELECT has_table_privilege($1, $2, $3)", role, attempt.table, attempt.verb
+        found: bool = await owner.fetchval("SELECT has_table_privilege($1, $2, $3)", *asked)
     else:
-        asked = "SELECT has_column_privilege($1, $2, $4, $3)", role, attempt.table, attempt.verb, attempt.column
-    found: bool = await owner.fetchval(*asked)
+        found = await owner.fetchval("SELECT has_column_privilege($1, $2, $4, $3)", *asked, attempt.column)
     return found
 
 
