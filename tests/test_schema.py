@@ -16,6 +16,7 @@ from service.errors import OperatorError
 from service.schema import migrate, shipped
 from tests.conftest import administer, passing_server, url_of
 
+DEBIAN = Path("/usr/lib/postgresql/15/bin")
 ROLES = ("byleave_owner", "byleave_app", "byleave_sequencer", "byleave_auditor")
 WAITING = "SELECT count(*) FROM pg_locks WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))"
 LATER = """
@@ -29,10 +30,12 @@ def upgrade() -> None:
 """
 
 
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+@pytest.fixture(scope="module", params=[None, DEBIAN], ids=["bundled", "debian"])
+def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server of these tests' own, because roles are the whole server's; its superuser's URL."""
-    with passing_server(tmp_path_factory.mktemp("bare")) as url:
+    if request.param and not request.param.exists():
+        pytest.skip("Debian's PostgreSQL 15 is not installed")
+    with passing_server(tmp_path_factory.mktemp("bare"), request.param) as url:
         run(url, "ALTER DATABASE byleave OWNER TO byleave", "DROP ROLE byleave_migrator")
         run(url, "CREATE ROLE plain LOGIN PASSWORD 'word'", "CREATE ROLE maker LOGIN PASSWORD 'word' CREATEROLE")
         yield url
