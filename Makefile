@@ -7,6 +7,8 @@ UV_VERSION := 0.13.9
 UV := .uv/bin/uv
 RUN := .venv/bin/
 export UV_PYTHON_DOWNLOADS := never
+# Where a machine says that Python shall not keep what it compiled, each of many hundred starts compiles it all.
+unexport PYTHONDONTWRITEBYTECODE
 
 help:
 	@head -1 Makefile

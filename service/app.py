@@ -36,6 +36,7 @@ from service.usecases import (
     choices,
     consents,
     customers,
+    entries,
     hers,
     identifiers,
     notices,
@@ -44,6 +45,7 @@ from service.usecases import (
     receipts,
     records,
     releases,
+    uses,
 )
 from service.usecases.keys import Keys
 from service.usecases.once import once
@@ -93,7 +95,9 @@ class House:
             read_preferences=self._read_preferences,
             keep_preferences=self._keep_preferences,
             known=self._known,
-            used=self._used,
+            uses=self._uses,
+            uses_of_line=self._uses_of_line,
+            shown=self._shown,
             catalogue=self._catalogue,
             faults=self._faults,
         )
@@ -308,8 +312,14 @@ class House:
         policies = await self._proven_policies(keyring)
         return await hers.known(self.database, keyring, policies, caller, after=after, most=most)
 
-    async def _used(self, caller: CustomerCaller, wanted: hers.Filter, after: str | None, most: int) -> hers.Uses:
-        return await hers.used(self.database, await self._keys_for(caller), caller, wanted, after, most)
+    async def _uses(self, caller: CustomerCaller, wanted: uses.Filter, after: str | None, most: int) -> uses.Uses:
+        return await uses.listed(self.database, await self._keys_for(caller), caller, wanted, after, most)
+
+    async def _uses_of_line(self, caller: CustomerCaller, line: str, after: str | None, most: int) -> uses.Opened:
+        return await uses.opened(self.database, await self._keys_for(caller), caller, line, after, most)
+
+    async def _shown(self, caller: CustomerCaller, entry: EntryId, wait: float) -> entries.Shown:
+        return await entries.shown(self.database, await self._keys_for(caller), caller, entry, wait)
 
     async def _catalogue(self) -> Catalogue:
         return (await self.library.current()).catalogue

@@ -151,6 +151,20 @@ class UnknownReceiptError(ServiceError):
     title = "There is no such receipt"
 
 
+class UnknownEntryError(ServiceError):
+    """No entry of the ledger that is about this customer has this id."""
+
+    code = "unknown-entry"
+    title = "There is no such entry"
+
+
+class UnknownUseError(ServiceError):
+    """No line of the use of this customer's data has this word."""
+
+    code = "unknown-use"
+    title = "There is no such line of use"
+
+
 class BadCursorError(ServiceError):
     """The cursor of a page was not made by us, or for another list."""
 
@@ -403,3 +417,9 @@ class ReceiptRefusedError(OperatorError):
     """A receipt that was to be verified is not one that these keys signed."""
 
     code = "receipt-refused"
+
+
+class ExportFileError(OperatorError):
+    """An export of the ledger cannot be written, or what is to be verified is not a whole one."""
+
+    code = "export-file"

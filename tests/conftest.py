@@ -8,11 +8,11 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 import asyncpg
 import httpx
@@ -20,19 +20,20 @@ import pytest
 from hypothesis import HealthCheck, settings
 from msgspec import Struct
 
-from service.app import House, assemble
+from service.app import House
 from service.crypto.keyring import Keyring
 from service.database import Connection, Database, opened
-from service.embedded import reset, running
 from service.model.callers import OperatorCaller
 from service.model.words import ServiceId
 from service.policy.engine import Policies
 from service.rootkey import make_root_key, read_root_key
 from service.schema import migrate, shipped
-from service.settings import Urls
 from service.usecases import access
 from service.usecases.keys import make, open_keys
 from service.usecases.policies import check, publish
+from tests.houses import reaching
+from tests.passing import passing_server
+from tests.reading import unsaid
 
 # A database is set up for a test, not for each example: examples use customers of their own.
 settings.register_profile(
@@ -67,28 +68,14 @@ class Template(Struct, frozen=True):
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server() -> Iterator[str]:
     """The server that tests run on, as its superuser: the embedded one, or that of BYLEAVE_TEST_DATABASE_URL."""
     given = os.environ.get("BYLEAVE_TEST_DATABASE_URL")  # noqa: TID251  a setting of the tests, not of the product
     if given:
         yield given
     else:
-        with passing_server(tmp_path_factory.mktemp("postgres")) as url:
+        with passing_server() as url:
             yield url
-
-
-@contextmanager
-def passing_server(home: Path, binaries: Path | None = None) -> Iterator[str]:
-    """Lend its superuser a server that leaves nothing behind, not even the shelter it takes when its home is closed."""
-    with running(home, binaries) as urls:
-        yield superuser_url_of(home, urls)
-    reset(home)
-
-
-def superuser_url_of(home: Path, urls: Urls) -> str:
-    """Return the URL of the superuser of an embedded server, which no part of the product connects as."""
-    password = (home / "postgres.password").read_text(encoding="ascii")
-    return f"postgresql://byleave:{quote(password)}@{urls.app.partition('@')[2]}"
 
 
 def in_role(url: str, role: str = "byleave_app") -> str:
@@ -154,7 +141,7 @@ def superuser_url(database_url: str) -> str:
 async def own_database(server: str, template: Template) -> AsyncIterator[str]:
     """Copy the template for the length of a block."""
     name = f"byleave_test_{os.getpid()}_{next(NUMBERS)}"
-    await administer(server, f"CREATE DATABASE {name} TEMPLATE {template.name} OWNER byleave_owner")
+    await administer(server, f"CREATE DATABASE {name} TEMPLATE {template.name} STRATEGY FILE_COPY OWNER byleave_owner")
     yield in_role(url_of(server, name))
     await administer(server, f"DROP DATABASE {name} WITH (FORCE)")
 
@@ -178,6 +165,14 @@ async def owner(superuser_url: str) -> AsyncIterator[asyncpg.Connection]:
 async def keyring(database: Database, template: Template) -> Keyring:
     """The keys of this test's database."""
     return await open_keys(database, read_root_key(template.root_key_file))
+
+
+@pytest.fixture
+async def all_said(database: Database, keyring: Keyring) -> AsyncIterator[None]:
+    """Whatever was done in a test: in the end every answer and every choice stands in the body of its entry."""
+    yield
+    async with database.connection() as connection:
+        assert await unsaid(connection, keyring) == []
 
 
 @pytest.fixture
@@ -215,7 +210,7 @@ class Api:
 @pytest.fixture
 async def api(house: House, template: Template) -> AsyncIterator[Api]:
     """The API of one process, without a socket between."""
-    transport = httpx.ASGITransport(assemble(house))  # type: ignore[arg-type]  # Litestar types ASGI more narrowly
+    transport = reaching(house)
     async with httpx.AsyncClient(transport=transport, base_url="http://byleave.test") as client:
         yield Api(client, template.api_keys)
 
@@ -301,12 +296,12 @@ def _joined(parts: SplitResult) -> str:
 
 
 @pytest.fixture(scope="session")
-def template_of_18(server: str, template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def template_of_18(server: str, template: Template) -> Iterator[str]:
     """The superuser's URL of a migrated database on PostgreSQL 18, whatever server the tests run on."""
     if not os.environ.get("BYLEAVE_TEST_DATABASE_URL"):  # noqa: TID251  a setting of the tests, not of the product
         yield template.superuser_url
         return
-    with passing_server(tmp_path_factory.mktemp("postgres-18")) as url, ThreadPoolExecutor(1) as thread:
+    with passing_server() as url, ThreadPoolExecutor(1) as thread:
         thread.submit(migrate, in_role(url, "byleave_migrator")).result()
         yield url
 

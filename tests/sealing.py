@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from service.crypto.notes import Verifier
 from service.database import Connection, Database, opened
 from service.rootkey import read_root_key
 from service.usecases import sequencing
@@ -39,3 +40,9 @@ async def take_all(connection: Connection, desk: Desk, most: int = 10_000) -> St
     if standing.frontier.size:
         sequencing.remember(desk, standing)
     return standing
+
+
+async def seal(database_url: str, template: Template, folder: Path) -> Verifier:
+    """Take everything that waits into the log, and return the log's public key."""
+    async with at_the_log(database_url) as connection:
+        return (await take_all(connection, desk_of(template, folder))).signer.verifier

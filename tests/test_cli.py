@@ -17,9 +17,12 @@ import pytest
 from msgspec import Struct
 
 from service.cli import DIFFERENT
+from service.crypto.keyring import Keyring
 from service.database import Database
 from service.schema import shipped
 from tests.conftest import Api, Person, Template, enrol, in_role
+from tests.reading import entered
+from tests.test_embedded import place
 
 pytestmark = pytest.mark.smoke
 
@@ -125,15 +128,15 @@ async def test_services_get_two_keys_and_lose_them_at_once(shell: Shell, api: Ap
 
 
 async def test_a_token_lets_a_customer_speak_and_is_in_her_ledger(
-    shell: Shell, api: Api, abbie: Person, database: Database
+    shell: Shell, api: Api, abbie: Person, database: Database, keyring: Keyring
 ) -> None:
     token = shell.run("customers", "token", "--customer", "email:ABBIE@example.com", "--reason", "ticket 7")
     assert re.match(TOKEN, token)
     mine = (await api.call("GET", "/v1/me/consents", token)).json()
     assert [each["status"] for each in mine["standing"]] == ["given"]
     async with database.connection() as connection:
-        bodies = [row["body"] for row in await connection.fetch("SELECT body FROM entry WHERE kind = 'look-up'")]
-    assert bodies == [b'{"kind":"look-up","reason":"ticket 7","what":"token"}']
+        acts = [each.act for each in await entered(connection, keyring, "look-up")]
+    assert acts == [{"kind": "look-up", "reason": "ticket 7", "what": "token"}]
 
 
 def test_looking_at_a_person_needs_a_reason(shell: Shell) -> None:
@@ -259,7 +262,7 @@ def test_an_acknowledged_answer_survives_the_sudden_death_of_everything(tmp_path
     token = shell.run("customers", "token", "--customer", "email:abbie@example.com", "--reason", "a test")
     process = subprocess.Popen([sys.executable, "-m", "service", "serve"], env=shell.environment)
     await_status(port, "/health/ready", 200)
-    postmaster = int((home_of(home) / "postmaster.pid").read_text().split()[0])
+    postmaster = int((place(home) / "postgres/postmaster.pid").read_text().split()[0])
     doomed = [*family(process.pid), *family(postmaster)]
     body = {"purpose": "market.newsletter", "answer": "refused"}
     url, headers = f"http://127.0.0.1:{port}/v1/me/consents", {"authorization": f"Bearer {token}"}
@@ -274,13 +277,6 @@ def test_an_acknowledged_answer_survives_the_sudden_death_of_everything(tmp_path
         history = httpx.get(url, headers=headers).json()["history"]
     assert acknowledged.json()["entry"] in {each["entry"] for each in history}
     shell.run("demo", "--reset")
-
-
-def home_of(home: Path) -> Path:
-    """Return the folder of the cluster: below the home, or where root shelters it."""
-    if (home / "postgres").is_dir():
-        return home / "postgres"
-    return max(Path("/var/lib/byleave").glob("*/postgres"), key=lambda each: each.stat().st_mtime)
 
 
 def family(pid: int) -> list[int]:

@@ -28,7 +28,7 @@ from service import embedded
 from service.embedded import reset
 from service.errors import EmbeddedServerError
 from service.schema import migrate
-from tests.conftest import superuser_url_of
+from tests.passing import superuser_url_of
 
 ROOT = os.geteuid() == 0
 DEBIAN = Path("/usr/lib/postgresql/15/bin")

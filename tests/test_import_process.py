@@ -159,7 +159,7 @@ async def test_an_import_of_consents_killed_in_a_transaction_and_run_again_is_li
         undisturbed = await heard(elsewhere)
     holder = await asyncpg.connect(superuser_url)
     try:
-        for lock in ("consent_event", "consent", "suppression", "entry"):
+        for lock in ("consent_event", "consent", "suppression", "queue"):
             locked = f"LOCK TABLE {lock} IN SHARE MODE"
             await kill_where_it_waits(shell, delivery.file, delivery.columns, holder, locked)
     finally:
@@ -177,7 +177,7 @@ async def heard(database: Database) -> list[Counter[tuple[object, ...]]]:
         "SELECT i.digest, c.status, c.notice, c.expires_at FROM consent c JOIN identifier i USING (customer)",
         "SELECT i.digest, e.status FROM consent_event e JOIN identifier i USING (customer)",
         "SELECT digest, purpose FROM suppression",
-        "SELECT kind, customer IS NULL FROM entry",
+        "SELECT kind, customer IS NULL FROM queue",
     )
     async with database.connection() as connection:
         return [Counter(tuple(row) for row in await connection.fetch(query)) for query in queries]

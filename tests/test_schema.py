@@ -14,7 +14,8 @@ import pytest
 from service import schema
 from service.errors import OperatorError
 from service.schema import migrate, shipped
-from tests.conftest import administer, passing_server, url_of
+from tests.conftest import administer, url_of
+from tests.passing import passing_server
 
 DEBIAN = Path("/usr/lib/postgresql/15/bin")
 ROLES = ("byleave_owner", "byleave_app", "byleave_sequencer", "byleave_auditor")
@@ -31,11 +32,11 @@ def upgrade() -> None:
 
 
 @pytest.fixture(scope="module", params=[None, DEBIAN], ids=["bundled", "debian"])
-def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def cluster(request: pytest.FixtureRequest) -> Iterator[str]:
     """A server of these tests' own, because roles are the whole server's; its superuser's URL."""
     if request.param and not request.param.exists():
         pytest.skip("Debian's PostgreSQL 15 is not installed")
-    with passing_server(tmp_path_factory.mktemp("bare"), request.param) as url:
+    with passing_server(request.param) as url:
         run(url, "ALTER DATABASE byleave OWNER TO byleave", "DROP ROLE byleave_migrator")
         run(url, "CREATE ROLE plain LOGIN PASSWORD 'word'", "CREATE ROLE maker LOGIN PASSWORD 'word' CREATEROLE")
         yield url

@@ -27,6 +27,8 @@ class Described(Struct, frozen=True, kw_only=True):
     """Whether the answer comes with an ETag."""
     conditional: bool = False
     """Whether it takes, and needs, an If-Match."""
+    waits: bool = False
+    """Whether it takes ``Prefer: wait``."""
     alone: bool = False
     """Whether it answers without the database, the keys and the policies, so that none of them can fail it."""
     query: type[Struct] | None = None

@@ -13,7 +13,7 @@ from service.api.attempts import STRING
 from service.api.described import Described
 from service.api.door import ROUTES
 from service.api.problems import HEADERS, Problem, status_of
-from service.api.wire import CustomerWord, EntryWord, NoticeNumber, PurposeWord
+from service.api.wire import CustomerWord, EntryWord, LineWord, NoticeNumber, PurposeWord
 from service.errors import (
     BadIdempotencyKeyError,
     BodyTooLargeError,
@@ -41,6 +41,7 @@ PARAMETER = re.compile(r"\{(\w+):str\}")
 IN_PATH: dict[str, Any] = {
     "customer": CustomerWord,
     "entry": EntryWord,
+    "line": LineWord,
     "purpose": PurposeWord,
     "version": NoticeNumber,
 }
@@ -70,6 +71,12 @@ GPC = {
     "description": "Global Privacy Control. `1` also records that nothing is to be shared with outside companies.",
     "examples": ["1"],
 }
+PREFER = {
+    "type": "string",
+    "description": "`wait=N` (RFC 7240): how many seconds, at most 2, the answer may wait for the proof.",
+    "examples": ["wait=2"],
+}
+PREFERRED = {"description": "`wait`, where that was preferred.", "schema": {"type": "string"}, "example": "wait"}
 SCHEMES = {"service": "apiKey", "customer": "customerToken"}
 ALWAYS = (ServiceError,)
 NOT_ALONE = (IntegrityError, DatabaseUnavailableError, KeysUnavailableError, PoliciesUnavailableError)
@@ -225,6 +232,7 @@ def _parameter(name: str, where: str, schema: Json, *, required: bool) -> Json:
 def _in_header(described: Described) -> list[Json]:
     taken = [
         (described.conditional, _parameter("If-Match", "header", TAGS, required=True)),
+        (described.waits, _parameter("Prefer", "header", PREFER, required=False)),
         (described.writes and described.caller == "customer", _parameter("Sec-GPC", "header", GPC, required=False)),
     ]
     return [*_repeatable(described), *(each for applies, each in taken if applies)]
@@ -247,8 +255,10 @@ def _without_null(schema: Json) -> Json:
 
 def _responses(described: Described, names: dict[type, Json]) -> Json:
     good = {"schema": names[described.answer], "example": _plain(described.example)}
-    tag = {"headers": {"ETag": {"required": True, **ETAG}}} if described.tagged else {}
-    responses: Json = {"200": {"description": "Done", **tag, "content": {"application/json": good}}}
+    tag = {"ETag": {"required": True, **ETAG}} if described.tagged else {}
+    waited = {"Preference-Applied": PREFERRED} if described.waits else {}
+    headers = {"headers": tag | waited} if tag or waited else {}
+    responses: Json = {"200": {"description": "Done", **headers, "content": {"application/json": good}}}
     for status, refusals in _by_status(_refusals(described)).items():
         examples = {kind.code: {"$ref": EXAMPLE.format(code=kind.code)} for kind in refusals}
         responses[str(status)] = {

@@ -20,7 +20,7 @@ from service.model.facts import Sealed
 from service.model.ledger import Entry
 from service.model.words import CustomerId, EntryId
 
-SEED = 32
+SEED = OPENING = 32
 
 
 class Content(Struct, frozen=True):

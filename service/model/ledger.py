@@ -16,6 +16,9 @@ from service.model.choices import Chosen as Choice
 from service.model.consent import Answer
 from service.model.words import Channel, CustomerId, EntryId, Method, PolicyVersion, PurposeId, Status
 
+UseKind = Literal["release", "check", "aborted", "look-up"]
+"""The acts by which somebody used a customer's data, or looked at it: these she sees by hour."""
+
 
 class Act(Struct, frozen=True, omit_defaults=True, tag_field="kind"):
     """What happened. Each kind of act is a subclass; its tag is stored and never changes."""

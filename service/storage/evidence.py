@@ -41,6 +41,8 @@ async def keys_for(
     missing = sorted(wanted - found.keys())
     if not missing:
         return found
+    # Under her lock: whoever changes her holds that already, and would else wait for our key while we wait for him.
+    await connection.fetch(SQL["hold"], missing)
     made = {customer: keyring.new_evidence_key(customer) for customer in missing}
     rows = [(customer, key.id, key.epoch, key.wrapped.data) for customer, (key, _) in made.items()]
     await connection.executemany(SQL["put"], rows)

@@ -11,13 +11,16 @@ from msgspec import Struct
 from service.api.described import Described
 from service.api.document import document
 from service.api.door import ROUTES
-from service.app import House, assemble
-from service.database import Database, opened
+from service.app import House
+from service.database import opened
 from service.model.identifiers import identifier
 from service.model.words import IdentifierKind, PairwiseId, ServiceId
 from service.storage import customers
 from service.usecases import access
 from tests.conftest import OPERATOR, Api, Person, Template, allow, enrol, own_database
+from tests.houses import reaching
+from tests.reading import Entered, entered
+from tests.sealing import seal
 
 Json = dict[str, Any]
 Path = tuple[str | int, ...]
@@ -197,9 +200,10 @@ def put(body: Any, path: Path, value: Any) -> Any:
 
 
 class Hers(Struct, frozen=True):
-    """What some addresses and bodies name: an entry with a receipt, an anonymous device, identifiers to disown."""
+    """What some addresses and bodies name: an entry with a receipt, a line of use, a device, identifiers to disown."""
 
     entry: str
+    line: str
     device: str
     references: list[str]
 
@@ -207,9 +211,10 @@ class Hers(Struct, frozen=True):
 class Walker:
     """Asks each route as one who may, and looks at the database."""
 
-    def __init__(self, api: Api, database: Database, person: Person, token: str, hers: Hers) -> None:
+    def __init__(self, api: Api, house: House, person: Person, token: str, hers: Hers) -> None:
         self.api = api
-        self.database = database
+        self.house = house
+        self.database = house.database
         self.person = person
         self.token = token
         self.hers = hers
@@ -219,6 +224,7 @@ class Walker:
         whole = {
             "customer": self.person.at_shop,
             "entry": self.hers.entry,
+            "line": self.hers.line,
             "purpose": "personalise.recommendations",
             "version": "2",
         }
@@ -261,11 +267,10 @@ class Walker:
         async with self.database.connection() as connection:
             return await connection.fetchval("SELECT customer FROM pairwise WHERE id = $1", pairwise)
 
-    async def entries(self) -> list[Any]:
+    async def entries(self) -> list[Entered]:
         """Return the ledger."""
         async with self.database.connection() as connection:
-            rows: list[Any] = await connection.fetch("SELECT * FROM entry ORDER BY position")
-            return rows
+            return await entered(connection, await self.house.keys())
 
 
 def _is_documented(route: Route, response: httpx.Response) -> None:
@@ -278,11 +283,11 @@ def _is_documented(route: Route, response: httpx.Response) -> None:
 
 
 @pytest.fixture(scope="module")
-async def walker(server: str, template: Template) -> AsyncIterator[Walker]:
+async def walker(server: str, template: Template, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Walker]:
     """Abbie, found by every kind of identifier, with a token of her own; shared, because a refusal leaves no trace."""
     async with own_database(server, template) as url, opened(url) as database:
         house = House(database, template.root_key_file)
-        transport = httpx.ASGITransport(assemble(house))  # type: ignore[arg-type]  # Litestar types ASGI more narrowly
+        transport = reaching(house)
         async with httpx.AsyncClient(transport=transport, base_url="http://byleave.test") as client:
             api = Api(client, template.api_keys)
             person = await enrol(api, EMAIL, {})
@@ -291,7 +296,10 @@ async def walker(server: str, template: Template) -> AsyncIterator[Walker]:
             found_by = identifier(IdentifierKind.EMAIL, EMAIL)
             token = await access.make_customer_token(database, await house.keys(), OPERATOR, found_by, 60)
             device = (await api.post("/v1/customers", "shop", SAMPLES["enrol"][1]))["customer"]
-            yield Walker(api, database, person, token.text, Hers(entry, device, await _spare_references(house, person)))
+            await seal(url, template, tmp_path_factory.mktemp("log"))
+            (line,) = (await api.call("GET", "/v1/me/use", token.text)).json()["uses"]
+            hers = Hers(entry, line["line"], device, await _spare_references(house, person))
+            yield Walker(api, house, person, token.text, hers)
 
 
 async def _spare_references(house: House, person: Person) -> list[str]:

@@ -27,6 +27,7 @@ from tests.api.conftest import (
     places,
 )
 from tests.conftest import Api
+from tests.houses import reaching
 
 SCHEMAS: Json = DOCUMENT["components"]["schemas"]
 KEYWORDS = {
@@ -193,9 +194,10 @@ def refusals(kind: type[ServiceError]) -> Iterator[type[ServiceError]]:
 async def test_a_process_that_cannot_decide_says_so_as_documented(
     walker: Walker, database: Database, tmp_path: Path
 ) -> None:
-    transport = httpx.ASGITransport(assemble(House(database, tmp_path / "no.key")))  # type: ignore[arg-type]  # see tests/conftest.py
+    house = House(database, tmp_path / "no.key")
+    transport = reaching(house)
     async with httpx.AsyncClient(transport=transport, base_url="http://byleave.test") as client:
-        keyless = Walker(Api(client, walker.api.api_keys), database, walker.person, walker.token, walker.hers)
+        keyless = Walker(Api(client, walker.api.api_keys), house, walker.person, walker.token, walker.hers)
         for name, status in (("live", 200), ("ready", 503), ("release", 503), ("enrol", 503)):
             (route,) = (route for route in WALK if route.name == name)
             body = json.dumps(SAMPLES[name][0]).encode() if name in SAMPLES else None

@@ -13,7 +13,7 @@ from tests.conftest import PROOF, Api, Person, tampering_with
 KEY = '"a-key"'
 PURPOSE = "personalise.recommendations"
 NO = {"purpose": PURPOSE, "answer": "withdrawn"}
-ENTRIES = "SELECT count(*) FROM entry"
+ENTRIES = "SELECT count(*) FROM queue"
 
 
 async def write(api: Api, path: str, caller: str, body: Any, key: str = KEY) -> httpx.Response:

@@ -137,7 +137,7 @@ async def act(database: Database, person: Person, **changes: Any) -> EntryId:
         }
         await consents.record(connection, customer, Answer(**(words | changes)))
         said = LookedUp(what="test", reason="")
-        await ledger.append(connection, entry(id_, customer, OPERATOR, change.now, said))
+        await ledger.append(connection, None, entry(id_, customer, OPERATOR, change.now, said))
     return id_
 
 
@@ -158,7 +158,7 @@ async def choose(database: Database, person: Person, choice: str, value: str, re
             id_,
         )
         said = LookedUp(what="test", reason="")
-        await ledger.append(connection, entry(id_, customer, OPERATOR, change.now, said))
+        await ledger.append(connection, None, entry(id_, customer, OPERATOR, change.now, said))
     return id_
 
 
@@ -399,7 +399,7 @@ async def a_look_up(database: Database, person: Person) -> str:
     """Return an entry of hers about which there is no receipt."""
     async with database.connection() as connection:
         found: str = await connection.fetchval(
-            "SELECT id FROM entry WHERE customer = $1 AND kind = 'contribute' LIMIT 1",
+            "SELECT id FROM queue WHERE customer = $1 AND kind = 'contribute' LIMIT 1",
             await customer_of(database, person),
         )
     return found

@@ -52,7 +52,7 @@ def answers(client: httpx.Client, served: Served, abbie: Person) -> Iterator[htt
     parts = {"customer": abbie.at_shop, "purpose": "personalise.recommendations", "version": "2"}
     for route in WALK:
         token = served.token if route.described.caller == "customer" else served.key
-        path = route.path.format(**parts, entry=newest["entry"])
+        path = route.path.format(**parts, entry=newest["entry"], line=served.line)
         headers = bearer(token) | ({"if-match": "*"} if route.described.conditional else {})
         asked = path + QUERIES.get(route.name, "")
         good = client.request(route.method, asked, headers=headers, json=bodies.get(route.name, [None])[0])

@@ -43,6 +43,9 @@ from tests import opening
 from tests.conftest import Api, Template, own_database, tampering_with
 from tests.conftest import Person as Enrolled
 from tests.opening import person
+from tests.reading import entered
+
+pytestmark = pytest.mark.usefixtures("all_said")
 
 MARKER = "xyzzyplugh"
 SHOP = read_columns(MAP.encode())
@@ -55,7 +58,7 @@ TABLES = (
     "identifier",
     "source_record",
     "fact",
-    "entry",
+    "queue",
     "consent",
     "pairwise",
 )
@@ -310,12 +313,15 @@ async def test_a_changed_row_changes_what_it_says_with_one_entry(means: Means) -
 async def test_the_entry_says_who_and_what_and_no_value(means: Means) -> None:
     await bring(means, sheet({"Customer no": MARKER, "E-Mail": f"{MARKER}@example.com", "First name": MARKER}))
     async with means.database.connection() as connection:
-        row = await connection.fetchrow("SELECT * FROM entry WHERE kind = 'import'")
-    assert row is not None
-    assert row["actor"] == "operator:tests"
-    assert row["body"] == (
-        b'{"facts":["contact_email#volunteered","first_name#volunteered"],"identifiers":["email"],"kind":"import","new":true}'
-    )
+        (line,) = await entered(connection, means.keyring, "import")
+    assert line.actor == "operator:tests"
+    assert line.act == {
+        "facts": ["contact_email#volunteered", "first_name#volunteered"],
+        "identifiers": ["email"],
+        "kind": "import",
+        "new": True,
+    }
+    assert MARKER not in line.text
 
 
 async def test_an_older_row_changes_nothing(means: Means) -> None:
@@ -574,8 +580,8 @@ async def test_a_later_row_makes_a_minor_and_no_row_makes_her_an_adult_again(mea
         [ann] = await people(means)
         assert ann.age_band == band
     async with means.database.connection() as connection:
-        bodies = [row["body"] for row in await connection.fetch("SELECT body FROM entry ORDER BY position")]
-    assert [b'"restrictions":["age_band"]' in body for body in bodies].count(True) == 2
+        acts = [each.act for each in await entered(connection, means.keyring, "import")]
+    assert [act.get("restrictions") == ["age_band"] for act in acts].count(True) == 2
 
 
 async def test_what_holds_after_imports_is_the_replay_of_what_they_said_of_her_age(means: Means) -> None:

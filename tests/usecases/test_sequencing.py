@@ -12,7 +12,7 @@ import asyncpg
 import httpx
 import pytest
 
-from service.app import House, assemble
+from service.app import House
 from service.crypto.entries import content_of, open_content
 from service.crypto.keyring import Keyring
 from service.crypto.merkle import EMPTY, leaf_hash, node_hash
@@ -29,6 +29,7 @@ from service.usecases import sequencing
 from service.usecases.sequencing import Desk
 from service.worker.sequencer import sequence
 from tests.conftest import Api, Person, Template, allow, enrol, in_role
+from tests.houses import reaching
 from tests.sealing import at_the_log, desk_of, take_all
 
 Owner: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -130,7 +131,7 @@ async def test_a_withdrawal_without_keys_waits_unsealed_and_then_verifies_like_a
 @pytest.fixture
 async def without_keys(database: Database, template: Template, tmp_path: Path) -> AsyncIterator[Api]:
     """The API of a process that has no key."""
-    transport = httpx.ASGITransport(assemble(House(database, tmp_path / "no-root.key")))  # type: ignore[arg-type]  # Litestar types ASGI more narrowly
+    transport = reaching(House(database, tmp_path / "no-root.key"))
     async with httpx.AsyncClient(transport=transport, base_url="http://byleave.test") as client:
         yield Api(client, template.api_keys)
 
