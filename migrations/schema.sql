@@ -734,7 +734,8 @@ CREATE TABLE public.use_line (
     released text[] NOT NULL,
     refused text[] NOT NULL,
     CONSTRAINT use_line_times_check CHECK ((times > 0))
-);
+)
+WITH (fillfactor='80');
 
 --
 -- Name: TABLE use_line; Type: COMMENT; Schema: public; Owner: -
@@ -1024,13 +1025,7 @@ CREATE INDEX announcement_by_purpose ON public.announcement USING btree (purpose
 -- Name: body_of_customer; Type: INDEX; Schema: public; Owner: -
 --
 
-CREATE INDEX body_of_customer ON public.body USING btree (customer, "position");
-
---
--- Name: body_of_line; Type: INDEX; Schema: public; Owner: -
---
-
-CREATE INDEX body_of_line ON public.body USING btree (line, "position") WHERE (line IS NOT NULL);
+CREATE INDEX body_of_customer ON public.body USING btree (customer, line, "position") WHERE (customer IS NOT NULL);
 
 --
 -- Name: choice_event_by_entry; Type: INDEX; Schema: public; Owner: -
@@ -1139,12 +1134,6 @@ CREATE INDEX queue_unsealed ON public.queue USING btree (customer, number) WHERE
 --
 
 CREATE INDEX source_record_by_customer ON public.source_record USING btree (customer, source);
-
---
--- Name: use_line_newest; Type: INDEX; Schema: public; Owner: -
---
-
-CREATE INDEX use_line_newest ON public.use_line USING btree (customer, hour DESC, line DESC);
 
 --
 -- Name: announcement announcement_customer_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
