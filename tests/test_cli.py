@@ -109,6 +109,12 @@ def test_a_new_database_is_set_up_with_four_commands(server: str, tmp_path: Path
     assert (tmp_path / "home/root.key").stat().st_mode & 0o777 == 0o600
 
 
+def test_a_migration_that_lacks_a_right_is_one_line(tmp_path: Path, empty_database: str) -> None:
+    urls = {"DATABASE_URL": in_role(empty_database), "HOME": str(tmp_path / "home")}
+    said = shell_with(**urls).run("migrate", status=1)
+    assert said == "byleave: the migrating login lacks a right (docs/roles.md): permission denied for schema public"
+
+
 async def test_services_get_two_keys_and_lose_them_at_once(shell: Shell, api: Api) -> None:
     assert "has a key" in shell.run("services", "add", "shop", status=1)
     second, third = shell.run("services", "rotate", "shop"), shell.run("services", "rotate", "shop")

@@ -17,6 +17,7 @@ from service.schema import migrate, shipped
 from tests.conftest import administer, url_of
 from tests.passing import passing_server
 
+DEBIAN = Path("/usr/lib/postgresql/15/bin")
 ROLES = ("byleave_owner", "byleave_app", "byleave_sequencer", "byleave_auditor")
 WAITING = "SELECT count(*) FROM pg_locks WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))"
 LATER = """
@@ -30,10 +31,12 @@ def upgrade() -> None:
 """
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[str]:
+@pytest.fixture(scope="module", params=[None, DEBIAN], ids=["bundled", "debian"])
+def cluster(request: pytest.FixtureRequest) -> Iterator[str]:
     """A server of these tests' own, because roles are the whole server's; its superuser's URL."""
-    with passing_server() as url:
+    if request.param and not request.param.exists():
+        pytest.skip("Debian's PostgreSQL 15 is not installed")
+    with passing_server(request.param) as url:
         run(url, "ALTER DATABASE byleave OWNER TO byleave", "DROP ROLE byleave_migrator")
         run(url, "CREATE ROLE plain LOGIN PASSWORD 'word'", "CREATE ROLE maker LOGIN PASSWORD 'word' CREATEROLE")
         yield url

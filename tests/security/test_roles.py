@@ -145,12 +145,12 @@ async def done(connection: asyncpg.Connection, statement: str) -> bool:
 
 async def granted(owner: asyncpg.Connection, role: str, attempt: Attempt) -> bool:
     """Whether the catalogue of the database says so too."""
-    asked = [role, attempt.table, attempt.verb]
     if attempt.column is None:
-        found: bool = await owner.fetchval("SELECT has_table_privilege($1, $2, $3)", *asked)
+        found = await owner.fetchval("SELECT has_table_privilege($1, $2, $3)", role, attempt.table, attempt.verb)
     else:
-        found = await owner.fetchval("SELECT has_column_privilege($1, $2, $4, $3)", *asked, attempt.column)
-    return found
+        asked = "SELECT has_column_privilege($1, $2, $3, $4)"
+        found = await owner.fetchval(asked, role, attempt.table, attempt.column, attempt.verb)
+    return bool(found)
 
 
 @pytest.mark.parametrize("role", ROLES)
