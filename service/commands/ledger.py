@@ -120,30 +120,34 @@ async def _opened(database: Database, keyring: Keyring, reason: str, write: expo
 
 
 @contextmanager
-def _new(output: Path | None) -> Iterator[Callable[[bytes], None]]:
+def _new(output: Path | None) -> Iterator[exports.Write]:
     """Lend what writes to a new file that only its owner reads; one that did not become whole does not stay."""
-    name = "standard output" if output is None else str(output)
-
-    def write(data: bytes) -> None:
-        # Here and now, so that a full disk is not taken for a fault of the database.
-        with _named(name):
-            stream.write(data)
-
     if output is None:
-        stream: BinaryIO = sys.stdout.buffer
-        yield write
-        with _named(name):
-            stream.flush()
+        yield _writing(sys.stdout.fileno(), "standard output")
         return
-    with _named(name):
-        stream = os.fdopen(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+    with _named(str(output)):
+        file = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        yield write
-        with _named(name):
-            stream.close()
+        yield _writing(file, str(output))
+        with _named(str(output)):
+            os.fsync(file)
     except BaseException:
         output.unlink(missing_ok=True)
         raise
+    finally:
+        os.close(file)
+
+
+def _writing(file: int, name: str) -> exports.Write:
+    """Return what writes here and now, so that a full disk is not taken for a fault of the database."""
+
+    def write(data: bytes) -> None:
+        left = memoryview(data)
+        with _named(name):
+            while left:
+                left = left[os.write(file, left) :]
+
+    return write
 
 
 @contextmanager
