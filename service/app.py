@@ -10,8 +10,8 @@ import structlog
 from litestar import Litestar
 from msgspec import Struct, structs
 
+from service.api import contract, ledger_page
 from service.api.actions import Actions
-from service.api.contract import PAGES
 from service.api.door import door
 from service.crypto.keyring import Keyring
 from service.crypto.merkle import Tile
@@ -387,4 +387,4 @@ class House:
 
 def assemble(house: House) -> Litestar:
     """Return the application; it connects when it starts."""
-    return door(house.actions, PAGES, [house.lifespan])
+    return door(house.actions, [*contract.PAGES, *ledger_page.PAGES], [house.lifespan])

@@ -97,7 +97,7 @@ EVERYWHERE = {
 
 
 def door(actions: Actions, pages: Sequence[HTTPRouteHandler], lifespan: Sequence[Lifespan]) -> Litestar:
-    """Return the ASGI application that speaks for these actions, with pages that are about the contract."""
+    """Return the ASGI application that speaks for these actions, with pages that are for people."""
     return Litestar(
         [*ROUTES, *pages],
         dependencies={

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import msgspec
 
-from service.api.contract import PAGES
+from service.api import contract, ledger_page
 from service.api.door import ROUTES
 from service.api.problems import Problem
 from service.app import House, assemble
@@ -61,7 +61,7 @@ KEYWORDS = {
 }
 
 
-ABOUT_IT = {path for page in PAGES for path in page.paths}
+PAGES = {path for page in [*contract.PAGES, *ledger_page.PAGES] for path in page.paths}
 
 
 def schemas_in(part: Any) -> Iterator[Json]:
@@ -99,7 +99,7 @@ def test_it_lists_exactly_the_routes_of_the_application(house: House) -> None:
         (method, route.path_format)
         for route in assemble(house).routes
         for method in getattr(route, "methods", ())
-        if method not in {"OPTIONS", "HEAD"} and route.path not in ABOUT_IT
+        if method not in {"OPTIONS", "HEAD"} and route.path not in PAGES
     }
     listed = {(method.upper(), path) for path, operations in DOCUMENT["paths"].items() for method in operations}
     assert listed == served
