@@ -22,6 +22,7 @@ from service.api import (
     identifiers,
     ledger,
     me,
+    metrics,
     notices,
     permissions,
     preferences,
@@ -77,6 +78,7 @@ ROUTES = [
     catalogue.notice,
     health.live,
     health.ready,
+    metrics.metrics,
 ]
 TYPE = re.compile(r":\w+\}")
 METHODS = {

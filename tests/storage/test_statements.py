@@ -28,6 +28,7 @@ HOT = [
     ("receipts", "choices", (UUID(int=1), "ent_x")),
     ("receipts", "lines", (UUID(int=1), None, 50)),
     ("log", "head", ()),
+    ("log", "progress", (10_000, 1_000)),
     ("log", "names", ()),
     ("log", "signed_at", (1,)),
     ("log", "tile", (1, 0, 256)),
