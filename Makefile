@@ -1,12 +1,14 @@
 # make demo   try it                 make test   every check and test        make generate   write generated files anew        make soak   test for longer
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-reset test static unit soak audit go smoke-15 bench bench-import generate format
+.PHONY: help install demo demo-reset test static unit soak audit go smoke-15 bench bench-import bench-ledger generate format
 
 PYTHON ?= python3
 UV_VERSION := 0.13.9
 UV := .uv/bin/uv
 RUN := .venv/bin/
 export UV_PYTHON_DOWNLOADS := never
+# Where a machine says that Python shall not keep what it compiled, each of many hundred starts compiles it all.
+unexport PYTHONDONTWRITEBYTECODE
 
 help:
 	@head -1 Makefile
@@ -65,6 +67,10 @@ bench: install
 # Some minutes: 10,000 and 100,000 customers, in CSV and in JSON Lines. ROWS="1000 2000" for a short look.
 bench-import: install
 	@$(RUN)python -m benchmarks.importing $(ROWS)
+
+# The sequencer: entries a second from a backlog, and how long they wait under load.
+bench-ledger: install
+	@$(RUN)python -m benchmarks.sealing
 
 generate: install
 	$(RUN)python -m tests.generate

@@ -37,13 +37,13 @@ def main() -> None:
     """Measure and print."""
     quick = _options().quick
     rounds, seconds = (1, 2) if quick else (5, 6)
-    with TemporaryDirectory() as home, running(Path(home)) as url, ExitStack() as servers:
-        migrate(url)
-        key = asyncio.run(_furnish(url, Path(home), 100 if quick else CUSTOMERS))
-        leave_to_children(url)
-        servers.enter_context(_served(SERVICE_PORT, [sys.executable, "-m", "service", "serve"], Path(home)))
-        servers.enter_context(_served(YARDSTICK_PORT, _yardsticks(), Path(home)))
-        calls = _calls(key, 100 if quick else CUSTOMERS)
+    with TemporaryDirectory() as home, running(Path(home)) as urls, ExitStack() as servers:
+        migrate(urls.migrate)
+        key = asyncio.run(furnish(urls.app, Path(home), 100 if quick else CUSTOMERS))
+        leave_to_children(urls.app)
+        servers.enter_context(served(SERVICE_PORT, [sys.executable, "-m", "service", "serve"], Path(home)))
+        servers.enter_context(served(YARDSTICK_PORT, _yardsticks(), Path(home)))
+        calls = calls_of(key, 100 if quick else CUSTOMERS)
         measured = _rounds(calls, rounds, seconds, Path(home))
     reset(Path(home))
     _print(measured, rounds, seconds)
@@ -55,7 +55,7 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-async def _furnish(url: str, home: Path, count: int) -> str:
+async def furnish(url: str, home: Path, count: int) -> str:
     """Set the company up; returns the recommender's API key."""
     root = make_root_key(home / "root.key")
     async with opened(url) as database:
@@ -75,7 +75,8 @@ def _yardsticks() -> list[str]:
     return [sys.executable, "-m", "granian", *options.split(), "--port", str(YARDSTICK_PORT), program]
 
 
-def _calls(key: str, count: int) -> list[Call]:
+def calls_of(key: str, count: int) -> list[Call]:
+    """Return what is measured: the yardsticks, and a release."""
     service, other = f"http://127.0.0.1:{SERVICE_PORT}", f"http://127.0.0.1:{YARDSTICK_PORT}"
     asked = [json.dumps(company.question(number, list(company.VALUES))) for number in range(count)]
     return [
@@ -86,7 +87,7 @@ def _calls(key: str, count: int) -> list[Call]:
 
 
 @contextmanager
-def _served(port: int, command: list[str], home: Path) -> Iterator[None]:
+def served(port: int, command: list[str], home: Path) -> Iterator[None]:
     """Run a server for the length of a block."""
     environment = {**os.environ, "BYLEAVE_PORT": str(port), "BYLEAVE_HOME": str(home)}  # noqa: TID251  handed on
     server = subprocess.Popen(command, env=environment, preexec_fn=ending_with(os.getpid()))  # noqa: S603, PLW1509

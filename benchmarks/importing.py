@@ -23,6 +23,7 @@ from service.demo.people import MAP, MAP_OF_JSON, as_csv, as_json, many
 from service.embedded import reset, running
 from service.rootkey import make_root_key
 from service.schema import migrate, shipped
+from service.settings import Urls
 from service.usecases import keys, policies
 
 ROWS = (10_000, 100_000)
@@ -57,8 +58,8 @@ def main(rows: Sequence[int]) -> None:
     table = Table("", "rows", "rows/s", "rows/s of processor", "peak MiB", box=None, padding=(0, 2))
     for kind in KINDS:
         for count in rows:
-            with TemporaryDirectory() as home, running(Path(home)) as url:
-                environment = asyncio.run(_furnished(url, Path(home)))
+            with TemporaryDirectory() as home, running(Path(home)) as urls:
+                environment = asyncio.run(_furnished(urls, Path(home)))
                 run = imported(environment, Path(home), kind, count)
             reset(Path(home))
             of_processor = f"{count / run.processor:.0f}"
@@ -103,15 +104,15 @@ def imported(environment: Mapping[str, str], folder: Path, kind: str, count: int
     return Run(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, said.read_text().strip())
 
 
-async def _furnished(url: str, home: Path) -> dict[str, str]:
+async def _furnished(urls: Urls, home: Path) -> dict[str, str]:
     """Set the company up; returns the settings of whoever is to import into it."""
-    await asyncio.to_thread(migrate, url)
+    await asyncio.to_thread(migrate, urls.migrate)
     root = make_root_key(home / "root.key")
-    async with opened(url) as database:
+    async with opened(urls.app) as database:
         await keys.make(database, root, company.OPERATOR)
         keyring = await keys.open_keys(database, root)
         await policies.publish(database, keyring, company.OPERATOR, shipped("policies"))
-    return {**os.environ, "BYLEAVE_DATABASE_URL": url, "BYLEAVE_HOME": str(home)}  # noqa: TID251  handed on
+    return {**os.environ, "BYLEAVE_DATABASE_URL": urls.app, "BYLEAVE_HOME": str(home)}  # noqa: TID251  handed on
 
 
 if __name__ == "__main__":

@@ -9,12 +9,16 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 LOCK_TIMEOUT = "SET lock_timeout = '4s'"
 STATEMENT_TIMEOUT = "SET statement_timeout = '60s'"
+OWNER = "byleave_owner"
+WHOSE = "SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = to_regclass('alembic_version')"
 
 
 def _migrate(connection: Connection) -> None:
     # A migration that waits for a lock makes everybody behind it wait too: better it gives up and is run again.
     connection.exec_driver_sql(LOCK_TIMEOUT)
     connection.exec_driver_sql(STATEMENT_TIMEOUT)
+    if connection.exec_driver_sql(WHOSE).scalar() == OWNER:
+        connection.exec_driver_sql(f"SET ROLE {OWNER}")  # so that what is made belongs to nobody who logs in
     connection.commit()
     context.configure(connection=connection, transaction_per_migration=True)
     with context.begin_transaction():

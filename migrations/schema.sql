@@ -38,6 +38,55 @@ ALTER TABLE public.announcement ALTER COLUMN sequence ADD GENERATED ALWAYS AS ID
 );
 
 --
+-- Name: body; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.body (
+    "position" bigint NOT NULL,
+    id text NOT NULL,
+    customer uuid,
+    line bigint,
+    key text,
+    content bytea NOT NULL,
+    CONSTRAINT body_check CHECK (((key IS NULL) OR (customer IS NOT NULL)))
+);
+
+--
+-- Name: TABLE body; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.body IS 'What entries say, sealed, and whose they are. It can go; the log still verifies.';
+
+--
+-- Name: checkpoint; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.checkpoint (
+    size bigint NOT NULL,
+    prev_size bigint,
+    origin text NOT NULL,
+    root bytea NOT NULL,
+    note text NOT NULL,
+    signed_at timestamp with time zone NOT NULL,
+    lag interval NOT NULL,
+    CONSTRAINT checkpoint_check CHECK ((prev_size < size)),
+    CONSTRAINT checkpoint_root_check CHECK ((length(root) = 32)),
+    CONSTRAINT checkpoint_size_check CHECK ((size > 0))
+);
+
+--
+-- Name: TABLE checkpoint; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.checkpoint IS 'Signed heads of the log. Each follows exactly one, so the log cannot fork here.';
+
+--
+-- Name: COLUMN checkpoint.lag; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.checkpoint.lag IS 'How long the oldest entry that it added had waited.';
+
+--
 -- Name: choice_event; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -126,6 +175,7 @@ CREATE TABLE public.consent_event (
     evidence_key text,
     evidence bytea,
     link uuid,
+    imported boolean DEFAULT false NOT NULL,
     CONSTRAINT consent_event_acting_check CHECK ((acting = ANY (ARRAY['herself'::text, 'staff'::text, 'guardian'::text, 'delegate'::text, 'controller'::text, 'worker'::text])))
 );
 
@@ -152,6 +202,12 @@ COMMENT ON COLUMN public.consent_event.evidence IS 'Where the proof lies, sealed
 --
 
 COMMENT ON COLUMN public.consent_event.link IS 'The merge through which a yes came here; it goes when that is undone.';
+
+--
+-- Name: COLUMN consent_event.imported; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.consent_event.imported IS 'Whether it came in from a file, as hearsay of another system.';
 
 --
 -- Name: consent_event_sequence_seq; Type: SEQUENCE; Schema: public; Owner: -
@@ -245,33 +301,17 @@ CREATE TABLE public.customer_token (
 --
 
 CREATE TABLE public.entry (
-    "position" bigint NOT NULL,
-    id text NOT NULL,
-    customer uuid,
-    kind text NOT NULL,
-    actor text NOT NULL,
-    at timestamp with time zone NOT NULL,
-    body bytea NOT NULL
+    "position" bigint CONSTRAINT entry_position_not_null1 NOT NULL,
+    commitment bytea NOT NULL,
+    CONSTRAINT entry_commitment_check CHECK ((length(commitment) = 32)),
+    CONSTRAINT entry_position_check CHECK (("position" >= 0))
 );
 
 --
 -- Name: TABLE entry; Type: COMMENT; Schema: public; Owner: -
 --
 
-COMMENT ON TABLE public.entry IS 'The ledger: what happened, in ids and words, never a value.';
-
---
--- Name: entry_position_seq; Type: SEQUENCE; Schema: public; Owner: -
---
-
-ALTER TABLE public.entry ALTER COLUMN "position" ADD GENERATED ALWAYS AS IDENTITY (
-    SEQUENCE NAME public.entry_position_seq
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1
-);
+COMMENT ON TABLE public.entry IS 'The log: what each entry is committed to. Never changed, never shortened.';
 
 --
 -- Name: evidence_key; Type: TABLE; Schema: public; Owner: -
@@ -320,6 +360,21 @@ COMMENT ON COLUMN public.fact.derived_from IS 'Facts of the same customer, each 
 --
 
 COMMENT ON COLUMN public.fact.sealed IS 'AES-256-GCM under the customer''s key, bound to every other column of the row.';
+
+--
+-- Name: gap; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.gap (
+    "position" bigint NOT NULL,
+    erasure text NOT NULL
+);
+
+--
+-- Name: TABLE gap; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.gap IS 'Bodies that were erased, and the entry of the erasure, which says how many and which.';
 
 --
 -- Name: idempotent_write; Type: TABLE; Schema: public; Owner: -
@@ -377,6 +432,26 @@ COMMENT ON COLUMN public.identifier.verified_at IS 'When a service that may say 
 COMMENT ON COLUMN public.identifier.disowned_at IS 'When she said that it is not hers: it finds nobody, and stays out.';
 
 --
+-- Name: ledger_key; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.ledger_key (
+    version integer NOT NULL,
+    root text NOT NULL,
+    wrapped bytea NOT NULL,
+    proof bytea NOT NULL,
+    public bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT ledger_key_public_check CHECK ((length(public) = 32))
+);
+
+--
+-- Name: TABLE ledger_key; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.ledger_key IS 'Signs checkpoints (Ed25519). Only the sequencer reads more than its public half.';
+
+--
 -- Name: link; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -432,6 +507,25 @@ CREATE TABLE public.linked_consent (
 COMMENT ON TABLE public.linked_consent IS 'A yes that came from the other side of a link, and goes with the link.';
 
 --
+-- Name: node; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.node (
+    level smallint NOT NULL,
+    index bigint NOT NULL,
+    hash bytea NOT NULL,
+    CONSTRAINT node_hash_check CHECK ((length(hash) = 32)),
+    CONSTRAINT node_index_check CHECK ((index >= 0)),
+    CONSTRAINT node_level_check CHECK ((level > 0))
+);
+
+--
+-- Name: TABLE node; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.node IS 'Roots of full subtrees of 256, 65536, ... entries: what tiles and proofs are made of.';
+
+--
 -- Name: pairwise; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -468,6 +562,60 @@ CREATE TABLE public.publication (
 --
 
 COMMENT ON TABLE public.publication IS 'Every published version of policies and catalogue; the last one is in force.';
+
+--
+-- Name: queue; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.queue (
+    number bigint NOT NULL,
+    id text NOT NULL,
+    customer uuid,
+    kind text NOT NULL,
+    actor text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    purpose text DEFAULT ''::text NOT NULL,
+    channel text DEFAULT ''::text NOT NULL,
+    outcome text DEFAULT ''::text NOT NULL,
+    released text[] DEFAULT '{}'::text[] NOT NULL,
+    refused text[] DEFAULT '{}'::text[] NOT NULL,
+    commitment bytea NOT NULL,
+    key text,
+    content bytea NOT NULL,
+    CONSTRAINT queue_check CHECK (((key IS NULL) OR (customer IS NOT NULL))),
+    CONSTRAINT queue_commitment_check CHECK ((length(commitment) = 32))
+);
+
+--
+-- Name: TABLE queue; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.queue IS 'Entries that wait to be taken into the log, and what is counted of them.';
+
+--
+-- Name: COLUMN queue.number; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.queue.number IS 'Drawn under the lock of the customer: hers are in order.';
+
+--
+-- Name: COLUMN queue.content; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.queue.content IS 'Seed and body, sealed; clear if about nobody, or no key was there.';
+
+--
+-- Name: queue_number_seq; Type: SEQUENCE; Schema: public; Owner: -
+--
+
+ALTER TABLE public.queue ALTER COLUMN number ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.queue_number_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 --
 -- Name: restrictions; Type: TABLE; Schema: public; Owner: -
@@ -570,6 +718,45 @@ COMMENT ON COLUMN public.suppression.digest IS 'Blind index of the identifier; i
 COMMENT ON COLUMN public.suppression.purpose IS 'What was refused; empty: everything.';
 
 --
+-- Name: use_line; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.use_line (
+    line bigint NOT NULL,
+    customer uuid NOT NULL,
+    hour timestamp with time zone NOT NULL,
+    actor text NOT NULL,
+    kind text NOT NULL,
+    purpose text NOT NULL,
+    channel text NOT NULL,
+    outcome text NOT NULL,
+    times bigint NOT NULL,
+    released text[] NOT NULL,
+    refused text[] NOT NULL,
+    CONSTRAINT use_line_times_check CHECK ((times > 0))
+)
+WITH (fillfactor='80');
+
+--
+-- Name: TABLE use_line; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.use_line IS 'Who used or looked at her data, by hour: what she sees before she opens anything.';
+
+--
+-- Name: use_line_line_seq; Type: SEQUENCE; Schema: public; Owner: -
+--
+
+ALTER TABLE public.use_line ALTER COLUMN line ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.use_line_line_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
 -- Name: wrapped_key; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -603,6 +790,34 @@ ALTER TABLE ONLY public.announcement
 
 ALTER TABLE ONLY public.announcement
     ADD CONSTRAINT announcement_pkey PRIMARY KEY (sequence);
+
+--
+-- Name: body body_id_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.body
+    ADD CONSTRAINT body_id_key UNIQUE (id);
+
+--
+-- Name: body body_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.body
+    ADD CONSTRAINT body_pkey PRIMARY KEY ("position");
+
+--
+-- Name: checkpoint checkpoint_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.checkpoint
+    ADD CONSTRAINT checkpoint_pkey PRIMARY KEY (size);
+
+--
+-- Name: checkpoint checkpoint_prev_size_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.checkpoint
+    ADD CONSTRAINT checkpoint_prev_size_key UNIQUE NULLS NOT DISTINCT (prev_size);
 
 --
 -- Name: choice_event choice_event_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -654,13 +869,6 @@ ALTER TABLE ONLY public.customer_token
     ADD CONSTRAINT customer_token_pkey PRIMARY KEY (digest);
 
 --
--- Name: entry entry_id_key; Type: CONSTRAINT; Schema: public; Owner: -
---
-
-ALTER TABLE ONLY public.entry
-    ADD CONSTRAINT entry_id_key UNIQUE (id);
-
---
 -- Name: entry entry_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -682,6 +890,13 @@ ALTER TABLE ONLY public.fact
     ADD CONSTRAINT fact_pkey PRIMARY KEY (customer, attribute, provenance, source);
 
 --
+-- Name: gap gap_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.gap
+    ADD CONSTRAINT gap_pkey PRIMARY KEY ("position");
+
+--
 -- Name: idempotent_write idempotent_write_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -696,6 +911,13 @@ ALTER TABLE ONLY public.identifier
     ADD CONSTRAINT identifier_pkey PRIMARY KEY (customer, kind, digest);
 
 --
+-- Name: ledger_key ledger_key_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.ledger_key
+    ADD CONSTRAINT ledger_key_pkey PRIMARY KEY (version);
+
+--
 -- Name: link link_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -708,6 +930,13 @@ ALTER TABLE ONLY public.link
 
 ALTER TABLE ONLY public.linked_consent
     ADD CONSTRAINT linked_consent_pkey PRIMARY KEY (customer, purpose, channel, link);
+
+--
+-- Name: node node_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.node
+    ADD CONSTRAINT node_pkey PRIMARY KEY (level, index);
 
 --
 -- Name: pairwise pairwise_id_key; Type: CONSTRAINT; Schema: public; Owner: -
@@ -731,6 +960,20 @@ ALTER TABLE ONLY public.publication
     ADD CONSTRAINT publication_pkey PRIMARY KEY (sequence);
 
 --
+-- Name: queue queue_id_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.queue
+    ADD CONSTRAINT queue_id_key UNIQUE (id);
+
+--
+-- Name: queue queue_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.queue
+    ADD CONSTRAINT queue_pkey PRIMARY KEY (number);
+
+--
 -- Name: restrictions restrictions_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -752,6 +995,20 @@ ALTER TABLE ONLY public.suppression
     ADD CONSTRAINT suppression_pkey PRIMARY KEY (kind, digest, why, purpose);
 
 --
+-- Name: use_line use_line_customer_hour_actor_kind_purpose_channel_outcome_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.use_line
+    ADD CONSTRAINT use_line_customer_hour_actor_kind_purpose_channel_outcome_key UNIQUE (customer, hour, actor, kind, purpose, channel, outcome);
+
+--
+-- Name: use_line use_line_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.use_line
+    ADD CONSTRAINT use_line_pkey PRIMARY KEY (line);
+
+--
 -- Name: wrapped_key wrapped_key_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -763,6 +1020,18 @@ ALTER TABLE ONLY public.wrapped_key
 --
 
 CREATE INDEX announcement_by_purpose ON public.announcement USING btree (purpose, sequence);
+
+--
+-- Name: body_of_customer; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX body_of_customer ON public.body USING btree (customer, line, "position") WHERE (customer IS NOT NULL);
+
+--
+-- Name: checkpoint_of_name; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX checkpoint_of_name ON public.checkpoint USING btree (origin, size);
 
 --
 -- Name: choice_event_by_entry; Type: INDEX; Schema: public; Owner: -
@@ -819,12 +1088,6 @@ CREATE INDEX consent_event_shown ON public.consent_event USING btree (customer, 
 CREATE INDEX credential_by_service ON public.credential USING btree (service);
 
 --
--- Name: entry_by_customer; Type: INDEX; Schema: public; Owner: -
---
-
-CREATE INDEX entry_by_customer ON public.entry USING btree (customer, "position");
-
---
 -- Name: fact_by_age; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -867,6 +1130,12 @@ CREATE UNIQUE INDEX link_live ON public.link USING btree (one, other) WHERE (end
 CREATE INDEX linked_consent_by_link ON public.linked_consent USING btree (link);
 
 --
+-- Name: queue_unsealed; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX queue_unsealed ON public.queue USING btree (customer, number) WHERE ((key IS NULL) AND (customer IS NOT NULL));
+
+--
 -- Name: source_record_by_customer; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -878,6 +1147,13 @@ CREATE INDEX source_record_by_customer ON public.source_record USING btree (cust
 
 ALTER TABLE ONLY public.announcement
     ADD CONSTRAINT announcement_customer_fkey FOREIGN KEY (customer) REFERENCES public.customer(id);
+
+--
+-- Name: checkpoint checkpoint_prev_size_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.checkpoint
+    ADD CONSTRAINT checkpoint_prev_size_fkey FOREIGN KEY (prev_size) REFERENCES public.checkpoint(size);
 
 --
 -- Name: choice_event choice_event_customer_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -

@@ -10,10 +10,11 @@ import structlog
 from litestar import Litestar
 from msgspec import Struct, structs
 
+from service.api import contract, ledger_page
 from service.api.actions import Actions
-from service.api.contract import PAGES
 from service.api.door import door
 from service.crypto.keyring import Keyring
+from service.crypto.merkle import Tile
 from service.crypto.signing import PublicKey
 from service.database import Database
 from service.errors import (
@@ -21,7 +22,6 @@ from service.errors import (
     PoliciesUnavailableError,
     ServiceError,
     UnauthenticatedError,
-    WrongKeysError,
 )
 from service.model.attempts import Attempt
 from service.model.callers import Caller, CustomerCaller, ServiceCaller, actor
@@ -30,7 +30,6 @@ from service.model.choices import takes_away
 from service.model.prompts import Prompt
 from service.model.words import Channel, CustomerId, EntryId, PairwiseId
 from service.policy.engine import Policies
-from service.rootkey import read_root_key
 from service.storage import publications
 from service.usecases import (
     access,
@@ -38,53 +37,25 @@ from service.usecases import (
     choices,
     consents,
     customers,
+    entries,
     hers,
     identifiers,
+    ledger,
     notices,
     past,
     preferences,
     receipts,
     records,
     releases,
+    uses,
 )
-from service.usecases.keys import open_keys
+from service.usecases.keys import Keys
 from service.usecases.once import once
 from service.usecases.policies import Library
 
 Result = TypeVar("Result")
 log = structlog.get_logger()
 Written = TypeVar("Written", bound=Struct)
-
-
-class Keys:
-    """The keyring as soon as it can be opened; until then every wish for it tries again."""
-
-    def __init__(self, database: Database, root_key_file: Path) -> None:
-        self._database = database
-        self._file = root_key_file
-        self._keyring: Keyring | None = None
-
-    async def __call__(self) -> Keyring:
-        """Return the keyring, or raise KeysUnavailableError."""
-        if self._keyring is None:
-            return await self.anew()
-        return self._keyring
-
-    async def anew(self) -> Keyring:
-        """Open the keys once more: what was not there may have been made since. If it fails, the old ones stay."""
-        try:
-            self._keyring = await open_keys(self._database, read_root_key(self._file))
-        except WrongKeysError as error:
-            log.error("alarm: the keys do not fit", detail=error.detail)  # noqa: TRY400  no traceback
-            raise KeysUnavailableError("the keys do not fit") from None
-        return self._keyring
-
-    async def or_none(self) -> Keyring | None:
-        """Return the keyring if it can be had, for what works without: saying no."""
-        try:
-            return await self()
-        except KeysUnavailableError:
-            return None
 
 
 class House:
@@ -126,7 +97,12 @@ class House:
             read_preferences=self._read_preferences,
             keep_preferences=self._keep_preferences,
             known=self._known,
-            used=self._used,
+            uses=self._uses,
+            uses_of_line=self._uses_of_line,
+            shown=self._shown,
+            checkpoint=self._checkpoint,
+            tile=self._tile,
+            published=self._published,
             catalogue=self._catalogue,
             faults=self._faults,
         )
@@ -341,8 +317,23 @@ class House:
         policies = await self._proven_policies(keyring)
         return await hers.known(self.database, keyring, policies, caller, after=after, most=most)
 
-    async def _used(self, caller: CustomerCaller, wanted: hers.Filter, after: str | None, most: int) -> hers.Uses:
-        return await hers.used(self.database, await self._keys_for(caller), caller, wanted, after, most)
+    async def _uses(self, caller: CustomerCaller, wanted: uses.Filter, after: str | None, most: int) -> uses.Uses:
+        return await uses.listed(self.database, await self._keys_for(caller), caller, wanted, after, most)
+
+    async def _uses_of_line(self, caller: CustomerCaller, line: str, after: str | None, most: int) -> uses.Opened:
+        return await uses.opened(self.database, await self._keys_for(caller), caller, line, after, most)
+
+    async def _shown(self, caller: CustomerCaller, entry: EntryId, wait: float) -> entries.Shown:
+        return await entries.shown(self.database, await self._keys_for(caller), caller, entry, wait)
+
+    async def _checkpoint(self) -> str:
+        return await ledger.checkpoint(self.database)
+
+    async def _tile(self, wanted: Tile) -> bytes:
+        return await ledger.tile(self.database, wanted)
+
+    async def _published(self) -> ledger.Published | None:
+        return await ledger.published(self.database)
 
     async def _catalogue(self) -> Catalogue:
         return (await self.library.current()).catalogue
@@ -396,4 +387,4 @@ class House:
 
 def assemble(house: House) -> Litestar:
     """Return the application; it connects when it starts."""
-    return door(house.actions, PAGES, [house.lifespan])
+    return door(house.actions, [*contract.PAGES, *ledger_page.PAGES], [house.lifespan])

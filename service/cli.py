@@ -1,15 +1,13 @@
 """The command line: ``byleave``. Each command reads its words, calls one use case and prints what came of it."""
 
 import asyncio
-import pwd
 import re
 import sys
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from os import getuid
 from pathlib import Path
-from typing import BinaryIO, TextIO, TypeVar
+from typing import BinaryIO, TextIO
 from uuid import UUID
 
 import click
@@ -20,14 +18,16 @@ from rich.table import Table
 
 from service.api.document import document
 from service.api.receipts import key_set_of
+from service.commands.ledger import export, verify
+from service.commands.means import operator, with_database, with_keys
 from service.crypto.keyring import Keyring, Role
+from service.crypto.notes import Verifier, read_verifier
 from service.crypto.signing import public_keys_in
 from service.database import Database, opened, reachable
 from service.demo.run import demo as run_demo
 from service.demo.run import reset as reset_demo
 from service.errors import PolicyError, ReceiptRefusedError, ServiceError
 from service.importing import Delivery, Outcome, import_file, leave_alone_file
-from service.model.callers import OperatorCaller
 from service.model.columns import EXPECTED, Format
 from service.model.identifiers import Identifier, identifier
 from service.model.suppression import EVERYTHING
@@ -40,10 +40,9 @@ from service.rootkey import make_root_key, read_root_key
 from service.schema import migrate as migrate_schema
 from service.schema import shipped
 from service.serving import serve as serve_http
-from service.settings import Settings, read_settings
+from service.settings import Settings, Urls, read_settings
 from service.usecases import (
     access,
-    audits,
     consents,
     explanations,
     keys,
@@ -55,10 +54,11 @@ from service.usecases import (
     suppressions,
 )
 from service.usecases.imports import Means
+from service.usecases.sequencing import Desk
 from service.usecases.suppressions import Wanted
 from service.worker.run import work
+from service.worker.sequencer import PATIENCE, sequence
 
-Result = TypeVar("Result")
 console = Console()
 PUBLISHED = "published"
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -91,10 +91,26 @@ class Since(click.ParamType[datetime]):
             self.fail("expected a day or a time as in ISO 8601, such as 2026-06-30 or 2026-06-30T12:00Z", param, ctx)
 
 
+class LedgerKey(click.ParamType[Verifier]):
+    """The public key of a ledger, as it is published."""
+
+    name = "vkey"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Verifier:
+        """Return the key of its text."""
+        key = value if isinstance(value, Verifier) else read_verifier(str(value).strip())
+        if key is None:
+            self.fail("expected a key as the ledger publishes it: name+id+key", param, ctx)
+        return key
+
+
 class Answered(Struct, frozen=True):
-    """What the API answers with a receipt inside."""
+    """What the API answers with a receipt inside, and with the proof that the ledger has its entry."""
 
     receipt: str
+    body_text: str = ""
+    opening: bytes = b""
+    proof: str = ""
 
 
 def main() -> None:
@@ -118,8 +134,12 @@ def _complain(*lines: str) -> None:
 @click.pass_context
 def cli(context: click.Context) -> None:
     """A customer's data leaves only as she allows."""
-    # Whoever checks a receipt has a key and nothing else of ours.
-    context.obj = None if context.invoked_subcommand == receipts_.name else read_settings()
+    # Whoever checks a receipt or the ledger has a key and nothing else of ours.
+    context.obj = None if context.invoked_subcommand in {receipts_.name, verify.name} else read_settings()
+
+
+cli.add_command(export)
+cli.add_command(verify)
 
 
 @cli.command()
@@ -135,26 +155,30 @@ def demo(settings: Settings, *, once: bool, reset: bool) -> None:
 @click.pass_obj
 def serve(settings: Settings) -> None:
     """Serve the API."""
-    with reachable(settings) as url:
-        serve_http(settings, url)
+    with reachable(settings) as urls:
+        serve_http(settings, urls.app)
 
 
 @cli.command()
 @click.option("--once", is_flag=True, help="Do every job once, then stop; status 1 if one could not be done.")
 @click.pass_obj
 def worker(settings: Settings, *, once: bool) -> None:
-    """End what has run its time, again and again. Any number of workers may run."""
+    """Take what waits into the ledger and sign it; end what has run its time. Any number of workers may run.
+
+    Of all workers one takes entries into the ledger, and another when that one is gone.
+    """
     log_as_json()
-    well = with_database(settings, lambda database: work(database, policies.Library(database).current, once=once))
-    sys.exit(0 if well else 1)
+    harden()
+    with reachable(settings) as urls:
+        sys.exit(0 if asyncio.run(_work(settings, urls, once=once)) else 1)
 
 
 @cli.command()
 @click.pass_obj
 def migrate(settings: Settings) -> None:
     """Bring the database to this release's schema."""
-    with reachable(settings) as url:
-        migrate_schema(url)
+    with reachable(settings) as urls:
+        migrate_schema(urls.migrate)
 
 
 @cli.command("import")
@@ -297,15 +321,21 @@ def receipts_() -> None:
 @click.option(
     "--keys", "keys_file", type=click.File("rb"), required=True, help="The company's jwks.json, or a key in PEM."
 )
-def receipts_verify(file: TextIO, keys_file: BinaryIO) -> None:
-    """Check a receipt ("-" is standard input), with nothing but the public key. The status is 1 if it is refused.
+@click.option("--ledger-key", "ledger", type=LedgerKey(), help="Also ask for the proof that this ledger has its entry.")
+def receipts_verify(file: TextIO, keys_file: BinaryIO, ledger: Verifier | None) -> None:
+    """Check a receipt ("-" is standard input), with nothing but public keys. The status is 1 if it is refused.
 
-    FILE is the receipt itself, or what the API answered with it inside.
+    FILE is the receipt itself, or what the API answered with it inside; the proof for --ledger-key is in that answer.
     """
-    verdict = receipts.check(_receipt_in(file.read()), public_keys_in(keys_file.read()))
+    answer = _answer_in(file.read())
+    verdict = receipts.check(answer.receipt, public_keys_in(keys_file.read()))
     if verdict.document is None:
         raise ReceiptRefusedError(f"refused: {verdict.flaw}")
+    if ledger is not None:
+        _refuse_unless_entered(verdict.document, answer, ledger)
     click.echo(f"valid: signed by {verdict.key}")
+    if ledger is not None:
+        click.echo(f"entered: its entry is in the ledger {ledger.name}")
     click.echo(msgspec.json.format(verdict.document, indent=2).decode())
 
 
@@ -559,54 +589,14 @@ def customers_allowed(settings: Settings, customer: str, at: datetime | None, pu
             click.echo(line)
 
 
-@cli.command()
-@click.option("--state", is_flag=True, required=True, help="Replay every customer's events and compare.")
-@click.pass_obj
-def verify(settings: Settings, *, state: bool) -> None:
-    """Prove that what stands is what was said; status 3 if something does not follow from what was recorded."""
-    del state  # so far all that can be verified; the word is asked for so that more can come
-
-    async def audit(database: Database, keyring: Keyring) -> tuple[int, int]:
-        looked, wrong = 0, 0
-        async for each in audits.audit_state(database, keyring):
-            looked, wrong = each.customers, wrong + len(each.differences)
-            for difference in each.differences:
-                click.echo(f"customer {difference.customer}: {difference.what}")
-        return looked, wrong
-
-    looked, wrong = with_keys(settings, audit)
-    click.echo(f"{looked} customers looked at; {wrong or 'no'} difference{'' if wrong == 1 else 's'}")
-    sys.exit(DIFFERENT if wrong else 0)
-
-
-def with_database(settings: Settings, action: Callable[[Database], Awaitable[Result]]) -> Result:
-    """Do something with the database."""
-
-    async def act(url: str) -> Result:
-        async with opened(url) as database:
-            return await action(database)
-
-    with reachable(settings) as url:
-        return asyncio.run(act(url))
-
-
-def with_keys(settings: Settings, action: Callable[[Database, Keyring], Awaitable[Result]]) -> Result:
-    """Do something with the database and its keys."""
-    harden()
-
-    async def act(database: Database) -> Result:
-        return await action(database, await keys.open_keys(database, read_root_key(settings.root_key_file)))
-
-    return with_database(settings, act)
-
-
-def operator(reason: str = "") -> OperatorCaller:
-    """Return who sits at the command line: the account that the operating system vouches for."""
-    try:
-        account = pwd.getpwuid(getuid()).pw_name
-    except KeyError:  # as in most containers
-        account = f"uid-{getuid()}"
-    return OperatorCaller(account, reason)
+async def _work(settings: Settings, urls: Urls, *, once: bool) -> bool:
+    desk = Desk(lambda: read_root_key(settings.root_key_file), settings.ledger_name, settings.ledger_seen_file)
+    async with opened(urls.app) as database, opened(urls.sequencer, 2, PATIENCE) as log:
+        keyring, current = keys.Keys(database, settings.root_key_file).or_none, policies.Library(database).current
+        if once:
+            well = await work(database, keyring, current, once=True)
+            return await sequence(log, desk, keyring, once=True) and well
+        return all(await asyncio.gather(work(database, keyring, current, once=False), sequence(log, desk, keyring)))
 
 
 def _answered(past: records.Past) -> str:
@@ -646,11 +636,20 @@ def _new_api_key(settings: Settings, service: str) -> str:
     return with_keys(settings, make)
 
 
-def _receipt_in(text: str) -> str:
+def _answer_in(text: str) -> Answered:
     """Return the receipt in a file, alone or in an answer of the API."""
     with suppress(msgspec.MsgspecError, RecursionError):
-        return msgspec.json.decode(text, type=Answered).receipt
-    return text.strip()
+        return msgspec.json.decode(text, type=Answered)
+    return Answered(text.strip())
+
+
+def _refuse_unless_entered(document: bytes, answer: Answered, ledger: Verifier) -> None:
+    if not answer.proof:
+        raise ReceiptRefusedError("refused: the file has no proof that the entry is in the ledger")
+    enclosed = receipts.Enclosed(answer.body_text.encode(), answer.opening, answer.proof)
+    flaw = receipts.check_entry(document, enclosed, ledger)
+    if flaw is not None:
+        raise ReceiptRefusedError(f"refused: not shown to be in the ledger: {flaw}")
 
 
 def _identifier(written: str) -> Identifier:

@@ -13,7 +13,7 @@ from asyncpg.pool import Pool, PoolConnectionProxy
 
 from service.embedded import running
 from service.errors import DatabaseUnavailableError
-from service.settings import Settings
+from service.settings import Settings, Urls
 
 Record: TypeAlias = asyncpg.Record
 Connection: TypeAlias = "PoolConnectionProxy[Record]"
@@ -29,9 +29,10 @@ FAULTS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientE
 class Database:
     """Connections to one PostgreSQL primary. Opening it does not connect: a database that is down may come back."""
 
-    def __init__(self, url: str, connections: int) -> None:
+    def __init__(self, url: str, connections: int, patience: float = PATIENCE) -> None:
         self._url = url
         self._connections = connections
+        self._patience = patience
         self._pool: Pool[Record] | None = None
 
     def __repr__(self) -> str:  # the URL holds a password
@@ -45,7 +46,7 @@ class Database:
                 min_size=0,
                 max_size=self._connections,
                 timeout=SILENCE,
-                command_timeout=SILENCE,
+                command_timeout=self._patience + SILENCE - PATIENCE,
                 server_settings={
                     "application_name": "byleave",
                     "timezone": "UTC",
@@ -53,7 +54,11 @@ class Database:
                     "synchronous_commit": "on",
                     # A process that froze in a transaction must not hold a customer's no back for long.
                     "idle_in_transaction_session_timeout": "3000",
-                    "statement_timeout": str(round(PATIENCE * 1000)),
+                    # A host that is gone must not hold the sequencer's lock for the two hours that TCP would wait.
+                    "tcp_keepalives_idle": "2",
+                    "tcp_keepalives_interval": "1",
+                    "tcp_keepalives_count": "3",
+                    "statement_timeout": str(round(self._patience * 1000)),
                 },
             )
         except (*FAULTS, ValueError) as fault:
@@ -127,9 +132,9 @@ class _Within(Database):
 
 
 @asynccontextmanager
-async def opened(url: str, connections: int = 5) -> AsyncIterator[Database]:
-    """Lend an open database for the length of a block."""
-    database = Database(url, connections)
+async def opened(url: str, connections: int = 5, patience: float = PATIENCE) -> AsyncIterator[Database]:
+    """Lend an open database for the length of a block; ``patience``: the seconds that one statement may take."""
+    database = Database(url, connections, patience)
     await database.open()
     try:
         yield database
@@ -138,10 +143,10 @@ async def opened(url: str, connections: int = 5) -> AsyncIterator[Database]:
 
 
 @contextmanager
-def reachable(settings: Settings) -> Iterator[str]:
-    """Lend the URL of the database of the settings, else of the embedded one of the home folder."""
-    if settings.database_url is not None:
-        yield settings.database_url
+def reachable(settings: Settings) -> Iterator[Urls]:
+    """Lend the URLs of the database of the settings, else of the embedded one of the home folder."""
+    if settings.urls is not None:
+        yield settings.urls
     else:
-        with running(settings.home) as url:
-            yield url
+        with running(settings.home) as urls:
+            yield urls

@@ -2,7 +2,8 @@
 
 The process that holds ``postgres.lock`` in the home folder owns the server; others join it. Every process of
 PostgreSQL inherits that lock, so a free lock means that none of them is left. What the service stores is
-never known here, and nothing here connects as a client.
+never known here, and nothing here connects as a client. The superuser of the server is nobody's in daily work:
+each part of the service has a login of its own (docs/roles.md), with a password that nobody has to think of.
 """
 
 import ctypes
@@ -30,6 +31,7 @@ import msgspec
 from msgspec import Struct
 
 from service.errors import EmbeddedServerError
+from service.settings import Urls
 
 PATIENCE = 60.0  # seconds for a server to answer, or for the one of a killed owner to be gone
 STOPPING = (
@@ -39,7 +41,11 @@ STOPPING = (
 )  # fast, immediate, at any price
 PAUSE = 0.01  # seconds between two looks
 
-ROLE = "byleave"
+SUPERUSER = "byleave"
+DATABASE = "byleave"
+OWNER = "byleave_owner"
+MIGRATOR = "byleave_migrator"
+LOGINS = ("byleave_app", "byleave_sequencer", "byleave_auditor", MIGRATOR)
 PORT = 5432  # only a part of the socket's name; said everywhere, because PGPORT would change the default
 BINARIES = "postgres-binaries"  # a copy, for the account that cannot reach the installed ones
 SOCKET_NAME = f".s.PGSQL.{PORT}"
@@ -74,6 +80,16 @@ OPTIONS = {
 }
 
 
+# What was made before there was an owner.
+CHANGE_HANDS = """
+DO $$ DECLARE found regclass; BEGIN
+    FOR found IN SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') LOOP
+        EXECUTE format('ALTER TABLE %s OWNER TO byleave_owner', found);
+    END LOOP;
+END $$
+"""
+
+
 class Account(Struct, frozen=True):
     """Whom PostgreSQL runs as when we are root, which it refuses to be."""
 
@@ -104,8 +120,8 @@ class Server(Struct, frozen=True):
 
 
 @contextmanager
-def running(home: Path, binaries: Path | None = None) -> Iterator[str]:
-    """Yield the URL of the server of ``home``: start and own it, or join the one that runs.
+def running(home: Path, binaries: Path | None = None) -> Iterator[Urls]:
+    """Yield the URLs of the server of ``home``: start and own it, or join the one that runs.
 
     An owned server stops when the block ends or the process dies; a joined one stops with its owner.
     Call it from the main thread, before any other starts. Raises EmbeddedServerError.
@@ -115,8 +131,8 @@ def running(home: Path, binaries: Path | None = None) -> Iterator[str]:
         with _explained(f"PostgreSQL cannot run in {home}"):
             lock = _open_lock(home, leaving)
             socket = _join(home, binaries, lock) or _own(home, binaries, lock, leaving)
-            url = _url(socket, _password_file(home).read_text(encoding="ascii"))
-        yield url
+            urls = _urls(socket, _passwords(home))
+        yield urls
 
 
 def reset(home: Path) -> None:
@@ -131,8 +147,8 @@ def reset(home: Path) -> None:
         _remove_stale_socket(home)
         for place in (home, _shelter(home)):
             _forget(place)
-        _password_file(home).unlink(missing_ok=True)
-        _log_file(home).unlink(missing_ok=True)
+        for file in (_password_file(home), _logins_file(home), _log_file(home)):
+            file.unlink(missing_ok=True)
         # The lock file stays, empty: whoever waits for it would otherwise lock a file that has no name.
         os.truncate(_lock_file(home), 0)
 
@@ -154,6 +170,10 @@ def _lock_file(home: Path) -> Path:
 
 def _password_file(home: Path) -> Path:
     return home / "postgres.password"
+
+
+def _logins_file(home: Path) -> Path:
+    return home / "postgres.logins"
 
 
 def _log_file(home: Path) -> Path:
@@ -180,8 +200,9 @@ def bundled() -> Path:
     return Path(spec.submodule_search_locations[0]) / "pginstall18" / "bin"  # its "pginstall" is PostgreSQL 16
 
 
-def _url(socket: str, password: str) -> str:
-    return f"postgresql://{ROLE}:{quote(password)}@/{ROLE}?host={quote(socket, safe='')}&port={PORT}"
+def _urls(socket: str, passwords: dict[str, str]) -> Urls:
+    where = f"/{DATABASE}?host={quote(socket, safe='')}&port={PORT}"
+    return Urls(*(f"postgresql://{login}:{passwords[login]}@{where}" for login in LOGINS))
 
 
 @contextmanager
@@ -233,6 +254,8 @@ def _join(home: Path, binaries: Path, lock: int) -> str | None:
     while not _locked(lock):
         holder = _holder(home)
         if holder and _answers(binaries, holder.socket):
+            if not _passwords(home):
+                raise EmbeddedServerError(f"An earlier release runs the server of {home}{_whose(home)}; stop it first")
             return holder.socket
         if time.monotonic() > deadline:
             raise EmbeddedServerError(f"The server of {home}{_whose(home)} neither answers nor stops")
@@ -252,6 +275,8 @@ def _own(home: Path, binaries: Path, lock: int, leaving: ExitStack) -> str:
     elif not _password_file(home).exists():  # sheltered data outlive a home that was removed by hand
         raise EmbeddedServerError(f"{_password_file(home)} is gone: restore it, or reset {server.data}")
     _remove_stale_pid(server.data)
+    if not _passwords(home):
+        _make_logins(server)
     socket = _socket_folder(server.account)
     leaving.callback(_remove_socket, socket)
     _lock_file(home).write_bytes(msgspec.json.encode(Holder(os.getpid(), str(socket))))
@@ -346,27 +371,65 @@ def _initialise(server: Server) -> None:
         shutil.rmtree(unfinished)
     _make_folder(unfinished, server.account)
     initdb: list[str | Path] = [server.binaries / "initdb", "-D", unfinished]
-    password = _new_password(server.home)
+    password = secrets.token_urlsafe(32)
+    _logins_file(server.home).unlink(missing_ok=True)  # of data that are no more
+    _keep(_password_file(server.home), password)
     # The locale C sorts the same on every machine, and no upgrade of a C library breaks its indexes.
-    names = ["--username", ROLE, "--encoding=UTF8", "--no-locale", "--data-checksums", "--no-instructions"]
+    names = ["--username", SUPERUSER, "--encoding=UTF8", "--no-locale", "--data-checksums", "--no-instructions"]
     doors = ["--auth-local=scram-sha-256", "--auth-host=reject", "--pwfile=/dev/stdin"]
     _run(server, [*initdb, *names, *doors, "--no-sync"], password)
-    single: list[str | Path] = [server.binaries / "postgres", "--single", "-D", unfinished, "postgres"]
-    _run(server, [*single, "-c", "exit_on_error=on"], f"CREATE DATABASE {ROLE}")
+    _run_alone(server, unfinished, "postgres", f"CREATE DATABASE {DATABASE}")
     _run(server, [*initdb, "--sync-only"])  # once, for both of the above
     unfinished.rename(server.data)
     _sync(server.place)
 
 
-def _new_password(home: Path) -> str:
-    password = secrets.token_urlsafe(32)
-    file = _password_file(home)
+def _make_logins(server: Server) -> None:
+    """Make the roles and their passwords; the file appears last, so that what broke off is done again.
+
+    Homes of a release that had only its superuser get them here too, and what that one owned changes hands.
+    """
+    passwords = {login: secrets.token_urlsafe(32) for login in LOGINS}
+    statements = [_role(OWNER)]
+    for login, password in passwords.items():
+        statements += [_role(login), f"ALTER ROLE {login} LOGIN PASSWORD '{password}'"]
+    statements += [f"GRANT {OWNER} TO {MIGRATOR}", f"ALTER DATABASE {DATABASE} OWNER TO {OWNER}", CHANGE_HANDS]
+    _run_alone(server, server.data, DATABASE, *statements)
+    unfinished = _logins_file(server.home).with_suffix(".new")
+    _keep(unfinished, msgspec.json.encode(passwords).decode())
+    unfinished.rename(_logins_file(server.home))
+    _sync(server.home)
+
+
+def _role(name: str) -> str:
+    # Not with an EXCEPTION: alone, PostgreSQL exits on an error that somebody would have caught.
+    missing = f"NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{name}')"
+    return f"DO $$ BEGIN IF {missing} THEN CREATE ROLE {name}; END IF; END $$"
+
+
+def _passwords(home: Path) -> dict[str, str]:
+    """Return the password of each login, or nothing as long as not every one has its own."""
+    try:
+        passwords = msgspec.json.decode(_logins_file(home).read_bytes(), type=dict[str, str])
+    except FileNotFoundError:
+        return {}
+    return passwords if passwords.keys() >= set(LOGINS) else {}
+
+
+def _run_alone(server: Server, data: Path, database: str, *statements: str) -> None:
+    """Run statements while no server runs."""
+    # An error would quote the statement, and some hold a password.
+    options = ["-c", "exit_on_error=on", "-c", "log_min_error_statement=panic"]
+    single: list[str | Path] = [server.binaries / "postgres", "--single", "-D", data, database, *options]
+    _run(server, single, "\n".join(each.replace("\n", " ") for each in statements))  # one on each line
+
+
+def _keep(file: Path, secret: str) -> None:
     file.unlink(missing_ok=True)
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
-        stream.write(password)
+        stream.write(secret)
     _sync(file)
-    _sync(home)
-    return password
+    _sync(file.parent)
 
 
 def _make_folder(folder: Path, account: Account | None) -> None:

@@ -151,6 +151,34 @@ class UnknownReceiptError(ServiceError):
     title = "There is no such receipt"
 
 
+class UnknownEntryError(ServiceError):
+    """No entry of the ledger that is about this customer has this id."""
+
+    code = "unknown-entry"
+    title = "There is no such entry"
+
+
+class UnknownUseError(ServiceError):
+    """No line of the use of this customer's data has this word."""
+
+    code = "unknown-use"
+    title = "There is no such line of use"
+
+
+class UnknownTileError(ServiceError):
+    """No tile is called this, or the log that is signed does not reach so far."""
+
+    code = "unknown-tile"
+    title = "The ledger has no such tile"
+
+
+class NothingSignedError(ServiceError):
+    """No sequencer has signed anything yet."""
+
+    code = "nothing-signed"
+    title = "The ledger has signed nothing yet"
+
+
 class BadCursorError(ServiceError):
     """The cursor of a page was not made by us, or for another list."""
 
@@ -324,6 +352,12 @@ class TooLateError(UnavailableError):
     code = "too-late"
 
 
+class LedgerBehindError(UnavailableError):
+    """Entries wait to be taken into the log, and this has to wait for them."""
+
+    code = "ledger-behind"
+
+
 class IntegrityError(ServiceError):
     """Something stored is not what was stored: an alarm and a refusal, never an empty value."""
 
@@ -339,6 +373,12 @@ class OperatorError(ServiceError):
 
     code = "operator"
     title = "The set-up is wrong"
+
+
+class LedgerRefusedError(OperatorError):
+    """The ledger is not as it was signed, or not all there; so nothing more is signed."""
+
+    code = "ledger-refused"
 
 
 class SettingsError(OperatorError):
@@ -391,3 +431,9 @@ class ReceiptRefusedError(OperatorError):
     """A receipt that was to be verified is not one that these keys signed."""
 
     code = "receipt-refused"
+
+
+class ExportFileError(OperatorError):
+    """An export of the ledger cannot be written, or what is to be verified is not a whole one."""
+
+    code = "export-file"

@@ -5,12 +5,14 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from sqlalchemy.exc import DBAPIError
 
 from service.database import Database
 from service.errors import OperatorError
 
 REVISION = "SELECT version_num FROM alembic_version"
 EXISTS = "SELECT to_regclass('alembic_version') IS NOT NULL"
+NO_RIGHT = "42501"  # insufficient_privilege
 PACKAGE = Path(__file__).parent
 
 
@@ -20,9 +22,17 @@ def shipped(name: str) -> Path:
     return beside if beside.is_dir() else PACKAGE / "_bundled" / name
 
 
-def migrate(url: str) -> None:
-    """Apply every migration that is missing. Starts its own event loop, so call it outside of one."""
-    command.upgrade(_config(url), "head")
+def migrate(url: str, revision: str = "head") -> None:
+    """Apply every migration that is missing, up to a revision. Starts its own event loop, so call it outside of one.
+
+    Raises OperatorError where the login lacks a right; what it had applied before stays.
+    """
+    try:
+        command.upgrade(_config(url), revision)
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", "") != NO_RIGHT:
+            raise
+        raise OperatorError(f"the migrating login lacks a right (docs/roles.md): {error.orig}") from None
 
 
 async def refuse_other_schema(database: Database) -> None:

@@ -14,13 +14,28 @@ PREFIX = "BYLEAVE_"
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Count = Annotated[int, Meta(ge=1, le=200)]
+LedgerName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:/-]+$", max_length=200)]
 Url = Annotated[str, Meta(pattern=r"^postgres(ql)?://")]
+
+
+class Urls(Struct, frozen=True):
+    """By which URL each role reaches the database; docs/roles.md says what each may do."""
+
+    app: str
+    sequencer: str
+    auditor: str
+    migrate: str
+
+    def __repr__(self) -> str:  # each holds a password
+        return "Urls()"
 
 
 class Settings(Struct, frozen=True, kw_only=True):
     """Each field is the environment variable ``BYLEAVE_<FIELD>``; the README has the table."""
 
     database_url: Url | None = None
+    sequencer_url: Url | None = None
+    migrate_url: Url | None = None
     home: Path = Path(".byleave")
     keys: Path | None = None
     policies: Path | None = None
@@ -28,6 +43,21 @@ class Settings(Struct, frozen=True, kw_only=True):
     port: Port = 8400
     workers: Count = 1
     connections: Count = 10
+    ledger_name: LedgerName | None = None
+    ledger_seen: Path | None = None
+
+    @property
+    def ledger_seen_file(self) -> Path:
+        """Where a sequencer remembers what was signed: ``BYLEAVE_LEDGER_SEEN``, else in the home folder."""
+        return self.ledger_seen or self.home / "ledger.seen"
+
+    @property
+    def urls(self) -> Urls | None:
+        """By which URL each role reaches the operator's own database; one URL is enough for all of them."""
+        if self.database_url is None:
+            return None
+        own = self.database_url
+        return Urls(own, self.sequencer_url or own, own, self.migrate_url or own)
 
     @property
     def root_key_file(self) -> Path:
@@ -46,12 +76,20 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:  # n
     if unknown := sorted(given.keys() - known.keys() - {PREFIX + "TEST_DATABASE_URL"}):
         raise SettingsError(f"{unknown[0]} is not a setting; known are {', '.join(sorted(known))}")
     values = {known[key]: _convert(key, value, hints[known[key]]) for key, value in given.items() if key in known}
-    return msgspec.convert(values, Settings)
+    settings = msgspec.convert(values, Settings)
+    for name in ("sequencer_url", "migrate_url"):
+        if name in values and settings.urls is None:
+            raise SettingsError(f"{PREFIX}{name.upper()}: set {PREFIX}DATABASE_URL too")
+    return settings
 
 
-def leave_to_children(url: str) -> None:
-    """Let the processes that this one starts find the database that it found."""
+def leave_to_children(url: str, sequencer: str | None = None) -> None:
+    """Let the processes that this one starts find the database, by the roles that they need and no other."""
+    for name in ("SEQUENCER_URL", "MIGRATE_URL"):
+        os.environ.pop(PREFIX + name, None)  # noqa: TID251  the one place
     os.environ[PREFIX + "DATABASE_URL"] = url  # noqa: TID251  the one place
+    if sequencer is not None:
+        os.environ[PREFIX + "SEQUENCER_URL"] = sequencer  # noqa: TID251  the one place
 
 
 def _convert(variable: str, text: str, kind: object) -> object:

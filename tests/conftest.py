@@ -1,14 +1,18 @@
-"""What every test stands on: a real PostgreSQL, the real policies, the real application."""
+"""What every test stands on: a real PostgreSQL, the real policies, the real application.
+
+The service under test reaches its database in the role of the application, so whatever that role may not do fails here
+as it would outside. Who arranges or tampers does so as the superuser.
+"""
 
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 import asyncpg
 import httpx
@@ -16,10 +20,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 from msgspec import Struct
 
-from service.app import House, assemble
+from service.app import House
 from service.crypto.keyring import Keyring
-from service.database import Database, opened
-from service.embedded import reset, running
+from service.database import Connection, Database, opened
 from service.model.callers import OperatorCaller
 from service.model.words import ServiceId
 from service.policy.engine import Policies
@@ -28,6 +31,9 @@ from service.schema import migrate, shipped
 from service.usecases import access
 from service.usecases.keys import make, open_keys
 from service.usecases.policies import check, publish
+from tests.houses import reaching
+from tests.passing import passing_server
+from tests.reading import unsaid
 
 # A database is set up for a test, not for each example: examples use customers of their own.
 settings.register_profile(
@@ -39,34 +45,49 @@ PROOF = {"method": "counter", "evidence": "scan-4711"}
 """What a yes needs where nobody saw what was on the screen."""
 OPERATOR = OperatorCaller("tests", "a test")
 NUMBERS = count()
+MISSING_ROLES = """
+DO $$ DECLARE role text; BEGIN
+    FOREACH role IN ARRAY '{byleave_owner,byleave_app,byleave_sequencer,byleave_auditor,byleave_migrator}'::text[] LOOP
+        IF to_regrole(role) IS NULL THEN EXECUTE 'CREATE ROLE ' || role; END IF;
+    END LOOP;
+    IF NOT pg_has_role('byleave_migrator', 'byleave_owner', 'MEMBER') THEN
+        GRANT byleave_owner TO byleave_migrator;
+    END IF;
+END $$
+"""
+"""What the embedded server has already, and another one may lack."""
 
 
 class Template(Struct, frozen=True):
     """A database from which each test's own is copied: migrated, with keys, policies and an API key per service."""
 
-    url: str
+    superuser_url: str
     name: str
     root_key_file: Path
     api_keys: dict[ServiceId, str]
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The server that tests run on: the embedded one, or that of BYLEAVE_TEST_DATABASE_URL."""
+def server() -> Iterator[str]:
+    """The server that tests run on, as its superuser: the embedded one, or that of BYLEAVE_TEST_DATABASE_URL."""
     given = os.environ.get("BYLEAVE_TEST_DATABASE_URL")  # noqa: TID251  a setting of the tests, not of the product
     if given:
         yield given
     else:
-        with passing_server(tmp_path_factory.mktemp("postgres")) as url:
+        with passing_server() as url:
             yield url
 
 
-@contextmanager
-def passing_server(home: Path, binaries: Path | None = None) -> Iterator[str]:
-    """Lend an embedded server that leaves nothing behind, not even the shelter it takes when its home is closed."""
-    with running(home, binaries) as url:
-        yield url
-    reset(home)
+def in_role(url: str, role: str = "byleave_app") -> str:
+    """Return the URL by which a superuser connects in the role of somebody who may do less."""
+    parts = urlsplit(as_superuser(url))
+    return _joined(parts._replace(query="&".join(filter(None, (parts.query, f"role={role}")))))
+
+
+def as_superuser(url: str) -> str:
+    """Return the URL by which that superuser connects as itself."""
+    parts = urlsplit(url)
+    return _joined(parts._replace(query="&".join(p for p in parts.query.split("&") if not p.startswith("role="))))
 
 
 @pytest.fixture(scope="session")
@@ -81,10 +102,12 @@ def template(server: str, policies: Policies, tmp_path_factory: pytest.TempPathF
     name = f"byleave_template_{os.getpid()}"
     root_key_file = tmp_path_factory.mktemp("keys") / "root.key"
     made = Template(url_of(server, name), name, root_key_file, {})
+    migrator = in_role(made.superuser_url, "byleave_migrator")
     # In threads, because each of these runs an event loop of its own.
     with ThreadPoolExecutor(1) as thread:
-        thread.submit(asyncio.run, administer(server, f"CREATE DATABASE {name}")).result()
-        thread.submit(migrate, made.url).result()
+        thread.submit(asyncio.run, administer(server, MISSING_ROLES)).result()
+        thread.submit(asyncio.run, administer(server, f"CREATE DATABASE {name} OWNER byleave_owner")).result()
+        thread.submit(migrate, migrator).result()
         thread.submit(asyncio.run, _furnish(made, policies)).result()
         yield made
         thread.submit(asyncio.run, administer(server, f"DROP DATABASE {name} WITH (FORCE)")).result()
@@ -92,7 +115,7 @@ def template(server: str, policies: Policies, tmp_path_factory: pytest.TempPathF
 
 async def _furnish(template: Template, policies: Policies) -> None:
     root = make_root_key(template.root_key_file)
-    async with opened(template.url) as database:
+    async with opened(in_role(template.superuser_url)) as database:
         await make(database, root, OPERATOR)
         keyring = await open_keys(database, root)
         await publish(database, keyring, OPERATOR, shipped("policies"))
@@ -108,12 +131,18 @@ async def database_url(server: str, template: Template) -> AsyncIterator[str]:
         yield url
 
 
+@pytest.fixture
+def superuser_url(database_url: str) -> str:
+    """The URL of the superuser of this test's database, who may change every row."""
+    return as_superuser(database_url)
+
+
 @asynccontextmanager
 async def own_database(server: str, template: Template) -> AsyncIterator[str]:
     """Copy the template for the length of a block."""
     name = f"byleave_test_{os.getpid()}_{next(NUMBERS)}"
-    await administer(server, f"CREATE DATABASE {name} TEMPLATE {template.name}")
-    yield url_of(server, name)
+    await administer(server, f"CREATE DATABASE {name} TEMPLATE {template.name} STRATEGY FILE_COPY OWNER byleave_owner")
+    yield in_role(url_of(server, name))
     await administer(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
@@ -125,9 +154,25 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
+async def owner(superuser_url: str) -> AsyncIterator[asyncpg.Connection]:
+    """Somebody at a prompt of the database who may change every row."""
+    connection = await asyncpg.connect(superuser_url)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
 async def keyring(database: Database, template: Template) -> Keyring:
     """The keys of this test's database."""
     return await open_keys(database, read_root_key(template.root_key_file))
+
+
+@pytest.fixture
+async def all_said(database: Database, keyring: Keyring) -> AsyncIterator[None]:
+    """Whatever was done in a test: in the end every answer and every choice stands in the body of its entry."""
+    yield
+    async with database.connection() as connection:
+        assert await unsaid(connection, keyring) == []
 
 
 @pytest.fixture
@@ -165,7 +210,7 @@ class Api:
 @pytest.fixture
 async def api(house: House, template: Template) -> AsyncIterator[Api]:
     """The API of one process, without a socket between."""
-    transport = httpx.ASGITransport(assemble(house))  # type: ignore[arg-type]  # Litestar types ASGI more narrowly
+    transport = reaching(house)
     async with httpx.AsyncClient(transport=transport, base_url="http://byleave.test") as client:
         yield Api(client, template.api_keys)
 
@@ -223,6 +268,14 @@ async def abbie(api: Api) -> Person:
     return person
 
 
+@asynccontextmanager
+async def tampering_with(database: Database) -> AsyncIterator[Connection]:
+    """Lend a connection to the same database on which every row may be changed."""
+    url = as_superuser(database._url)  # noqa: SLF001  told to nobody else
+    async with opened(url, connections=1) as to_tamper_with, to_tamper_with.connection() as connection:
+        yield connection
+
+
 async def administer(url: str, statement: str) -> None:
     """Run one statement outside any pool."""
     connection = await asyncpg.connect(url)
@@ -234,26 +287,29 @@ async def administer(url: str, statement: str) -> None:
 
 def url_of(server: str, name: str) -> str:
     """Return the URL of another database of the same server."""
-    parts = urlsplit(server)
+    return _joined(urlsplit(server)._replace(path=f"/{name}"))
+
+
+def _joined(parts: SplitResult) -> str:
     # urlunsplit drops the empty host of a socket URL.
-    return urlunsplit(parts._replace(path=f"/{name}")).replace("postgresql:/", "postgresql:/", 1)
+    return urlunsplit(parts).replace("postgresql:/", "postgresql:/", 1)
 
 
 @pytest.fixture(scope="session")
-def template_of_18(server: str, template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A migrated database on PostgreSQL 18, whatever server the tests run on."""
+def template_of_18(server: str, template: Template) -> Iterator[str]:
+    """The superuser's URL of a migrated database on PostgreSQL 18, whatever server the tests run on."""
     if not os.environ.get("BYLEAVE_TEST_DATABASE_URL"):  # noqa: TID251  a setting of the tests, not of the product
-        yield template.url
+        yield template.superuser_url
         return
-    with passing_server(tmp_path_factory.mktemp("postgres-18")) as url, ThreadPoolExecutor(1) as thread:
-        thread.submit(migrate, url).result()
+    with passing_server() as url, ThreadPoolExecutor(1) as thread:
+        thread.submit(migrate, in_role(url, "byleave_migrator")).result()
         yield url
 
 
 @pytest.fixture
 async def empty_database(server: str) -> AsyncIterator[str]:
-    """The URL of a database with nothing in it."""
+    """The superuser's URL of a database with nothing in it."""
     name = f"byleave_empty_{os.getpid()}_{next(NUMBERS)}"
-    await administer(server, f"CREATE DATABASE {name}")
+    await administer(server, f"CREATE DATABASE {name} OWNER byleave_owner")
     yield url_of(server, name)
     await administer(server, f"DROP DATABASE {name} WITH (FORCE)")

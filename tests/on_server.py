@@ -4,14 +4,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from tests.conftest import passing_server
+from tests.passing import passing_server
 
 
 def main(binaries: str, *command: str) -> int:
     """Start the server, name it in BYLEAVE_TEST_DATABASE_URL, run the command and return its status."""
-    with TemporaryDirectory() as home, passing_server(Path(home), Path(binaries)) as url:
+    with passing_server(Path(binaries)) as url:
         environment = {**os.environ, "BYLEAVE_TEST_DATABASE_URL": url}  # noqa: TID251  a setting of the tests
         return subprocess.run(command, env=environment, check=False).returncode
 

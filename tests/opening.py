@@ -41,7 +41,7 @@ async def person(connection: Connection, keyring: Keyring, id_: CustomerId) -> P
         frozenset([each async for each in opened_facts(connection, key, id_)]),
         limits["age_band"],
         await connection.fetchval("SELECT count(*) FROM source_record WHERE customer = $1", id_),
-        await connection.fetchval("SELECT count(*) FROM entry WHERE customer = $1", id_),
+        await connection.fetchval("SELECT count(*) FROM queue WHERE customer = $1", id_),
     )
 
 

@@ -17,9 +17,12 @@ import pytest
 from msgspec import Struct
 
 from service.cli import DIFFERENT
+from service.crypto.keyring import Keyring
 from service.database import Database
 from service.schema import shipped
-from tests.conftest import Api, Person, Template, enrol
+from tests.conftest import Api, Person, Template, enrol, in_role
+from tests.reading import entered
+from tests.test_embedded import place
 
 pytestmark = pytest.mark.smoke
 
@@ -92,7 +95,8 @@ def await_status(port: int, path: str, status: int) -> httpx.Response:
 
 
 def test_a_new_database_is_set_up_with_four_commands(server: str, tmp_path: Path, empty_database: str) -> None:
-    shell = shell_with(DATABASE_URL=empty_database, HOME=str(tmp_path / "home"))
+    urls = {"DATABASE_URL": in_role(empty_database), "MIGRATE_URL": in_role(empty_database, "byleave_migrator")}
+    shell = shell_with(**urls, HOME=str(tmp_path / "home"))
     assert "run: byleave migrate" in shell.run("serve", status=1)
     shell.run("migrate")
     shell.run("migrate")
@@ -103,6 +107,12 @@ def test_a_new_database_is_set_up_with_four_commands(server: str, tmp_path: Path
     assert "was in force already" in shell.run("policies", "publish")
     assert re.match(API_KEY, shell.run("services", "add", "shop"))
     assert (tmp_path / "home/root.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_migration_that_lacks_a_right_is_one_line(tmp_path: Path, empty_database: str) -> None:
+    urls = {"DATABASE_URL": in_role(empty_database), "HOME": str(tmp_path / "home")}
+    said = shell_with(**urls).run("migrate", status=1)
+    assert said == "byleave: the migrating login lacks a right (docs/roles.md): permission denied for schema public"
 
 
 async def test_services_get_two_keys_and_lose_them_at_once(shell: Shell, api: Api) -> None:
@@ -118,15 +128,15 @@ async def test_services_get_two_keys_and_lose_them_at_once(shell: Shell, api: Ap
 
 
 async def test_a_token_lets_a_customer_speak_and_is_in_her_ledger(
-    shell: Shell, api: Api, abbie: Person, database: Database
+    shell: Shell, api: Api, abbie: Person, database: Database, keyring: Keyring
 ) -> None:
     token = shell.run("customers", "token", "--customer", "email:ABBIE@example.com", "--reason", "ticket 7")
     assert re.match(TOKEN, token)
     mine = (await api.call("GET", "/v1/me/consents", token)).json()
     assert [each["status"] for each in mine["standing"]] == ["given"]
     async with database.connection() as connection:
-        bodies = [row["body"] for row in await connection.fetch("SELECT body FROM entry WHERE kind = 'look-up'")]
-    assert bodies == [b'{"kind":"look-up","reason":"ticket 7","what":"token"}']
+        acts = [each.act for each in await entered(connection, keyring, "look-up")]
+    assert acts == [{"kind": "look-up", "reason": "ticket 7", "what": "token"}]
 
 
 def test_looking_at_a_person_needs_a_reason(shell: Shell) -> None:
@@ -252,7 +262,7 @@ def test_an_acknowledged_answer_survives_the_sudden_death_of_everything(tmp_path
     token = shell.run("customers", "token", "--customer", "email:abbie@example.com", "--reason", "a test")
     process = subprocess.Popen([sys.executable, "-m", "service", "serve"], env=shell.environment)
     await_status(port, "/health/ready", 200)
-    postmaster = int((home_of(home) / "postmaster.pid").read_text().split()[0])
+    postmaster = int((place(home) / "postgres/postmaster.pid").read_text().split()[0])
     doomed = [*family(process.pid), *family(postmaster)]
     body = {"purpose": "market.newsletter", "answer": "refused"}
     url, headers = f"http://127.0.0.1:{port}/v1/me/consents", {"authorization": f"Bearer {token}"}
@@ -269,13 +279,6 @@ def test_an_acknowledged_answer_survives_the_sudden_death_of_everything(tmp_path
     shell.run("demo", "--reset")
 
 
-def home_of(home: Path) -> Path:
-    """Return the folder of the cluster: below the home, or where root shelters it."""
-    if (home / "postgres").is_dir():
-        return home / "postgres"
-    return max(Path("/var/lib/byleave").glob("*/postgres"), key=lambda each: each.stat().st_mtime)
-
-
 def family(pid: int) -> list[int]:
     """Return a process and all that came of it."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
@@ -286,7 +289,7 @@ def test_the_demo_shows_what_it_says_and_a_second_run_keeps_its_data(tmp_path: P
     shell = shell_with(HOME=str(tmp_path / "home"), PORT=str(free_port()))
     first = shell.run("demo", "--once")
     assert "NOT AS SAID" not in first
-    assert first.count("as said:") == 9
+    assert first.count("as said:") == 12
     assert " 0 created" not in first
     began = time.monotonic()
     second = shell.run("demo", "--once")

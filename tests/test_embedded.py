@@ -25,14 +25,16 @@ import asyncpg
 import pytest
 
 from service import embedded
-from service.embedded import reset, running
+from service.embedded import reset
 from service.errors import EmbeddedServerError
+from service.schema import migrate
+from tests.passing import superuser_url_of
 
 ROOT = os.geteuid() == 0
 DEBIAN = Path("/usr/lib/postgresql/15/bin")
 BUNDLED = embedded.bundled()
 
-# Another process that has a server running until its input is closed.
+# Another process that has a server running until its input is closed; it prints the superuser's URL.
 ANOTHER = """
 import signal
 import sys
@@ -40,8 +42,9 @@ from pathlib import Path
 from service.embedded import running
 signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever we were started from
 home, *binaries = map(Path, sys.argv[1:])
-with running(home, *binaries) as url:
-    print(url, flush=True)
+with running(home, *binaries) as urls:
+    password = (home / "postgres.password").read_text()
+    print(f"postgresql://byleave:{password}@{urls.app.partition('@')[2]}", flush=True)
     sys.stdin.read()
 """
 
@@ -70,6 +73,13 @@ def open_home() -> Iterator[Path]:
         Path(folder).chmod(0o755)
         yield Path(folder) / "home"
         reset(Path(folder) / "home")
+
+
+@contextmanager
+def running(home: Path, binaries: Path | None = None) -> Iterator[str]:
+    """Run a server and lend it to its superuser, who may look at everything."""
+    with embedded.running(home, binaries) as urls:
+        yield superuser_url_of(home, urls)
 
 
 def ask(url: str, *statements: str) -> Any:
@@ -192,7 +202,7 @@ def test_a_server_answers_its_role_and_refuses_a_wrong_password(fresh: Path, bin
         pytest.skip("Debian's PostgreSQL 15 is not installed")
     with running(fresh, binaries) as url:
         whose = "SELECT current_user || ' ' || pg_get_userbyid(datdba) || ' ' || datname FROM pg_database"
-        assert ask(url, f"{whose} WHERE datname = current_database()") == "byleave byleave byleave"
+        assert ask(url, f"{whose} WHERE datname = current_database()") == "byleave byleave_owner byleave"
         password = ask(url, "SELECT rolpassword FROM pg_authid WHERE rolname = 'byleave' AND rolsuper")
         assert password.startswith("SCRAM-SHA-256$")
         assert ask(url, "SHOW data_checksums") == "on"  # PostgreSQL 15 would have to be asked
@@ -255,7 +265,7 @@ def test_an_sql_error_leaves_no_value_in_the_log(home: Path) -> None:
 
 def test_the_password_the_log_and_the_socket_are_private(home: Path) -> None:
     with running(home) as url:
-        assert {mode(home / f"postgres.{name}") for name in ("password", "log", "lock")} == {0o600}
+        assert {mode(home / f"postgres.{name}") for name in ("password", "logins", "log", "lock")} == {0o600}
         assert (home / "postgres.password").stat().st_uid == os.geteuid()
         assert mode(socket_folder(url)) == 0o700
 
@@ -274,6 +284,82 @@ def test_a_long_temporary_folder_is_no_place_for_a_socket(open_home: Path, monke
     with running(open_home) as url:
         assert ask(url, "SELECT 1") == 1
     assert list(long.iterdir()) == []
+
+
+# --- the logins ------------------------------------------------------------------------------------------
+
+LOGINS = {"app": "byleave_app", "sequencer": "byleave_sequencer", "auditor": "byleave_auditor"}
+ROLES = (*LOGINS.values(), "byleave_migrator", "byleave_owner")
+
+
+def test_each_login_has_a_password_of_its_own_and_is_nobody_else(home: Path) -> None:
+    with embedded.running(home) as urls:
+        for name, role in LOGINS.items():
+            url = getattr(urls, name)
+            assert ask(url, "SELECT session_user || ' ' || current_user") == f"{role} {role}"
+            for other in ("byleave", *(each for each in ROLES if each != role)):
+                with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                    ask(url, f"SET ROLE {other}", "SELECT 1")
+            with pytest.raises(asyncpg.InvalidPasswordError):
+                ask(url.replace(f"{role}:", f"{role}:x"), "SELECT 1")
+        passwords = {urlsplit(getattr(urls, name)).password for name in (*LOGINS, "migrate")}
+        assert len(passwords | {(home / "postgres.password").read_text()}) == len(ROLES)
+
+
+def test_the_migrator_may_make_what_then_belongs_to_the_owner(fresh: Path) -> None:
+    with embedded.running(fresh) as urls:
+        migrate(urls.migrate)
+        assert ask(urls.migrate, "SELECT count(DISTINCT tableowner) FROM pg_tables WHERE schemaname = 'public'") == 1
+        assert ask(urls.migrate, "SET ROLE byleave_owner", "SELECT count(*) FROM fact") == 0
+        assert ask(urls.app, "SELECT count(*) FROM fact") == 0
+        for url in (urls.app, urls.sequencer, urls.auditor):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                ask(url, "DROP TABLE fact", "SELECT 1")
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            ask(urls.auditor, "SELECT count(*) FROM fact")
+
+
+def test_a_home_of_a_release_without_logins_gets_them_and_keeps_its_data(fresh: Path) -> None:
+    with running(fresh) as url:
+        undone = ("ALTER DATABASE byleave OWNER TO byleave", f"DROP ROLE {', '.join(ROLES)}")
+        ask(url, *undone, "SELECT 1")
+        answer = keep(url)
+    (fresh / "postgres.logins").unlink()
+    with embedded.running(fresh) as urls:
+        assert ask(urls.migrate, "SELECT answer FROM kept") == answer
+        ask(urls.migrate, "SET ROLE byleave_owner", "ALTER TABLE kept ADD COLUMN more text", "SELECT 1")
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            ask(urls.app, "SELECT answer FROM kept")
+
+
+def test_logins_that_were_being_made_when_the_process_was_killed_are_made_again(fresh: Path) -> None:
+    with embedded.running(fresh) as urls:
+        before = urls.app
+    (fresh / "postgres.logins").rename(fresh / "postgres.new")
+    with embedded.running(fresh) as urls:
+        assert urlsplit(urls.app).password != urlsplit(before).password
+        assert ask(urls.app, "SELECT current_user") == "byleave_app"
+
+
+def test_a_password_is_in_no_message_when_the_logins_cannot_be_made(fresh: Path, tmp_path: Path) -> None:
+    script = """
+    case " $* " in *" --single "*" byleave "*) set -- "$@" -c default_transaction_read_only=on ;; esac
+    exec "${0%/*}/real-postgres" "$@"
+    """
+    broken = installation(tmp_path / "broken", postgres=script)
+    with pytest.raises(EmbeddedServerError, match="read-only") as refused, running(fresh, broken):
+        pass
+    assert "PASSWORD" not in str(refused.value)
+    with embedded.running(fresh) as urls:
+        assert ask(urls.app, "SELECT 1") == 1
+
+
+def test_who_joins_the_server_of_an_earlier_release_is_told_to_stop_it(fresh: Path) -> None:
+    with running(fresh):
+        logins = fresh / "postgres.logins"
+        logins.rename(fresh / "kept")
+        with pytest.raises(EmbeddedServerError, match=rf"earlier release .* \(process {os.getpid()}\)"), running(fresh):
+            pass
 
 
 # --- starting again --------------------------------------------------------------------------------------

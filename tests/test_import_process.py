@@ -109,9 +109,9 @@ NOT_COMMITTED = "LOCK TABLE entry IN SHARE MODE"
 
 
 async def test_an_import_killed_in_a_transaction_and_run_again_is_like_one(
-    shell: Shell, files: Path, database_url: str, means: Means, whole: Counter[Person]
+    shell: Shell, files: Path, superuser_url: str, means: Means, whole: Counter[Person]
 ) -> None:
-    holder = await asyncpg.connect(database_url)
+    holder = await asyncpg.connect(superuser_url)
     try:
         for export, locks in {"new.csv": (HALF_WRITTEN, NOT_COMMITTED), "changed.csv": (NOT_COMMITTED,)}.items():
             for lock in locks:
@@ -151,15 +151,15 @@ async def test_an_import_killed_between_two_transactions_and_run_again_is_like_o
 
 
 async def test_an_import_of_consents_killed_in_a_transaction_and_run_again_is_like_one(
-    shell: Shell, files: Path, database_url: str, means: Means, server: str, template: Template
+    shell: Shell, files: Path, superuser_url: str, means: Means, server: str, template: Template
 ) -> None:
     delivery = Delivery(files / "answers.csv", files / "answers.toml")
     async with own_database(server, template) as url, opened(url) as elsewhere:
         whole = (await import_file(structs.replace(means, database=elsewhere), delivery, Console())).summary
         undisturbed = await heard(elsewhere)
-    holder = await asyncpg.connect(database_url)
+    holder = await asyncpg.connect(superuser_url)
     try:
-        for lock in ("consent_event", "consent", "suppression", "entry"):
+        for lock in ("consent_event", "consent", "suppression", "queue"):
             locked = f"LOCK TABLE {lock} IN SHARE MODE"
             await kill_where_it_waits(shell, delivery.file, delivery.columns, holder, locked)
     finally:
@@ -177,7 +177,7 @@ async def heard(database: Database) -> list[Counter[tuple[object, ...]]]:
         "SELECT i.digest, c.status, c.notice, c.expires_at FROM consent c JOIN identifier i USING (customer)",
         "SELECT i.digest, e.status FROM consent_event e JOIN identifier i USING (customer)",
         "SELECT digest, purpose FROM suppression",
-        "SELECT kind, customer IS NULL FROM entry",
+        "SELECT kind, customer IS NULL FROM queue",
     )
     async with database.connection() as connection:
         return [Counter(tuple(row) for row in await connection.fetch(query)) for query in queries]

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from service.crypto.keyring import Keyring
 from service.crypto.signing import PublicKey, public_key, read, sign
 from service.database import Database
-from tests.conftest import Template
+from tests.conftest import Template, tampering_with
+from tests.reading import entered
 from tests.test_cli import Shell, shell_with
 
 ROOT = Path(__file__).parents[1]
@@ -102,7 +104,7 @@ def test_the_lines_of_the_readme_verify_a_receipt_with_openssl(bare: Shell, tmp_
 
 
 async def test_the_commands_print_the_key_that_verifies_and_rotate_it(
-    shell: Shell, database: Database, tmp_path: Path
+    shell: Shell, database: Database, keyring: Keyring, tmp_path: Path
 ) -> None:
     first = shell.run("receipts", "key")
     assert first.startswith("-----BEGIN PUBLIC KEY-----")
@@ -113,13 +115,13 @@ async def test_the_commands_print_the_key_that_verifies_and_rotate_it(
     assert known == [second, first]
     assert shell.run("keys", "status").count("opens") == 5
     async with database.connection() as connection:
-        bodies = [row["body"] for row in await connection.fetch("SELECT body FROM entry WHERE kind = 'keys'")]
-    assert bodies[-1] == b'{"keys":["receipt.2"],"kind":"keys"}'
+        acts = [each.act for each in await entered(connection, keyring, "keys")]
+    assert acts[-1] == {"keys": ["receipt.2"], "kind": "keys"}
     assert "epoch" in shell.run("keys", "rotate", "epoch", status=2)
 
 
 async def test_keys_init_adds_the_receipt_key_that_an_older_database_lacks(shell: Shell, database: Database) -> None:
-    async with database.connection() as connection:
+    async with tampering_with(database) as connection:
         await connection.execute("DELETE FROM wrapped_key WHERE role = 'receipt'")
     assert "no receipt key" in shell.run("receipts", "key", status=1)
     assert shell.run("keys", "init") == "made receipt key 1"

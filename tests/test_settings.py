@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from service.errors import SettingsError
-from service.settings import read_settings
+from service.settings import Urls, leave_to_children, read_settings
+
+OURS, SEQUENCER, MIGRATE = "postgresql://app@db/byleave", "postgresql://seq@db/byleave", "postgresql://mig@db/byleave"
 
 
 def test_without_any_variable_everything_has_a_default() -> None:
@@ -35,6 +37,26 @@ def test_a_wrong_setting_is_named_and_its_value_is_not(variable: str, value: str
     with pytest.raises(SettingsError, match=variable) as caught:
         read_settings({variable: value})
     assert "hunter2" not in str(caught.value)
+
+
+def test_one_url_is_enough_and_each_role_may_have_its_own() -> None:
+    assert read_settings({}).urls is None
+    assert read_settings({"BYLEAVE_DATABASE_URL": OURS}).urls == Urls(OURS, OURS, OURS, OURS)
+    own = {"BYLEAVE_DATABASE_URL": OURS, "BYLEAVE_SEQUENCER_URL": SEQUENCER, "BYLEAVE_MIGRATE_URL": MIGRATE}
+    assert read_settings(own).urls == Urls(app=OURS, sequencer=SEQUENCER, auditor=OURS, migrate=MIGRATE)
+
+
+@pytest.mark.parametrize("variable", ["BYLEAVE_SEQUENCER_URL", "BYLEAVE_MIGRATE_URL"])
+def test_a_url_of_one_role_without_the_database_is_no_embedded_server(variable: str) -> None:
+    with pytest.raises(SettingsError, match=f"{variable}: set BYLEAVE_DATABASE_URL too"):
+        read_settings({variable: MIGRATE})
+
+
+def test_children_are_left_one_role_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("BYLEAVE_DATABASE_URL", "BYLEAVE_SEQUENCER_URL", "BYLEAVE_MIGRATE_URL"):
+        monkeypatch.setenv(variable, MIGRATE)
+    leave_to_children(OURS)
+    assert read_settings().urls == Urls(OURS, OURS, OURS, OURS)
 
 
 def test_the_repr_of_settings_shows_no_password() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from msgspec import Struct
 
+from service.crypto.merkle import Tile
 from service.crypto.signing import PublicKey
 from service.model.attempts import Attempt
 from service.model.callers import Caller, CustomerCaller, ServiceCaller
@@ -18,8 +19,10 @@ from service.usecases.announcements import Announced
 from service.usecases.choices import Choices, Taken
 from service.usecases.consents import Acknowledged, Said
 from service.usecases.customers import Changed, Claim, Newcomer
-from service.usecases.hers import Filter, Knowledge, Uses
+from service.usecases.entries import Shown
+from service.usecases.hers import Knowledge
 from service.usecases.identifiers import Done, HerIdentifier
+from service.usecases.ledger import Published
 from service.usecases.notices import Served, Serving
 from service.usecases.past import Question, Then
 from service.usecases.preferences import Kept, Preferences, Wished
@@ -27,6 +30,7 @@ from service.usecases.receipts import Page, Receipt, Verdict
 from service.usecases.receipts import Wanted as WantedReceipt
 from service.usecases.records import History, Record
 from service.usecases.releases import Answer, Wanted
+from service.usecases.uses import Filter, Opened, Uses
 
 
 class Actions(Struct, frozen=True):
@@ -57,7 +61,14 @@ class Actions(Struct, frozen=True):
     read_preferences: Callable[[CustomerCaller], Awaitable[Preferences]]
     keep_preferences: Callable[[CustomerCaller, Wished, frozenset[str], Attempt | None], Awaitable[Kept]]
     known: Callable[[CustomerCaller, str | None, int], Awaitable[Knowledge]]
-    used: Callable[[CustomerCaller, Filter, str | None, int], Awaitable[Uses]]
+    uses: Callable[[CustomerCaller, Filter, str | None, int], Awaitable[Uses]]
+    uses_of_line: Callable[[CustomerCaller, str, str | None, int], Awaitable[Opened]]
+    shown: Callable[[CustomerCaller, EntryId, float], Awaitable[Shown]]
+    """An entry of hers and, unless so many seconds are not enough for it to get there, its proof."""
+    checkpoint: Callable[[], Awaitable[str]]
+    tile: Callable[[Tile], Awaitable[bytes]]
+    published: Callable[[], Awaitable[Published | None]]
+    """What is signed of the ledger by now; None before anything was."""
     catalogue: Callable[[], Awaitable[Catalogue]]
     faults: Callable[[], Awaitable[list[str]]]
     """What keeps this process from deciding; empty when it is ready."""

@@ -1,5 +1,6 @@
 """The JSON door as a whole: its routes, and what holds for every one of them."""
 
+import re
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 
@@ -17,8 +18,10 @@ from service.api import (
     choices,
     consents,
     customers,
+    entries,
     health,
     identifiers,
+    ledger,
     me,
     notices,
     permissions,
@@ -26,6 +29,7 @@ from service.api import (
     problems,
     receipts,
     releases,
+    use,
     well_known,
     withdrawals,
 )
@@ -59,7 +63,9 @@ ROUTES = [
     preferences.keep_preferences,
     me.facts,
     permissions.permissions,
-    me.use,
+    use.use,
+    use.use_of_line,
+    entries.my_entry,
     receipts.receipt,
     receipts.my_receipt,
     receipts.my_receipts,
@@ -68,13 +74,17 @@ ROUTES = [
     identifiers.identifiers,
     identifiers.disown,
     well_known.gpc,
+    ledger.checkpoint,
+    ledger.tile,
+    ledger.about,
     catalogue.purposes,
     catalogue.notice,
     health.live,
     health.ready,
 ]
+TYPE = re.compile(r":\w+\}")
 METHODS = {
-    path.replace(":str}", "}"): {"OPTIONS"}.union(*(each.http_methods for each in ROUTES if path in each.paths))
+    TYPE.sub("}", path): {"OPTIONS"}.union(*(each.http_methods for each in ROUTES if path in each.paths))
     for path in {path for route in ROUTES for path in route.paths}
 }
 """Address, as a scope's template writes it, to its methods."""
@@ -87,7 +97,7 @@ EVERYWHERE = {
 
 
 def door(actions: Actions, pages: Sequence[HTTPRouteHandler], lifespan: Sequence[Lifespan]) -> Litestar:
-    """Return the ASGI application that speaks for these actions, with pages that are about the contract."""
+    """Return the ASGI application that speaks for these actions, with pages that are for people."""
     return Litestar(
         [*ROUTES, *pages],
         dependencies={
@@ -100,7 +110,7 @@ def door(actions: Actions, pages: Sequence[HTTPRouteHandler], lifespan: Sequence
             HTTPException: problems.refuse_framework,
             Exception: problems.refuse_bug,
         },
-        before_send=[_add_headers, _correct_options],
+        before_send=[_add_headers, _correct_options, _leave_out_content],
         request_max_body_size=LIMIT,
         lifespan=list(lifespan),
         logging_config=None,
@@ -122,3 +132,9 @@ async def _correct_options(message: Message, scope: Scope) -> None:
         methods = METHODS.get(scope["path_template"])
         if methods is not None:
             MutableScopeHeaders.from_message(message)["Allow"] = ", ".join(sorted(methods))
+
+
+async def _leave_out_content(message: Message, scope: Scope) -> None:
+    """Answer HEAD as GET is answered, without the content (RFC 9110, 9.3.2)."""
+    if message["type"] == "http.response.body" and scope.get("method") == "HEAD":
+        message["body"] = b""

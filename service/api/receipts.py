@@ -14,18 +14,19 @@ from msgspec import Meta, Struct
 from service.api.actions import Actions
 from service.api.bodies import LIMIT, read_body, read_query
 from service.api.described import described
-from service.api.wire import ENTRY, Instant, PageQuery, customer_in_path
+from service.api.entries import EXAMPLE as EXAMPLE_SHOWN
+from service.api.kept import FOR_MINUTES
+from service.api.waiting import applied, wait_of
+from service.api.wire import ENTRY, BodyText, Instant, Opening, PageQuery, Proof, base64_of, customer_in_path
 from service.crypto.signing import PublicKey
 from service.errors import BadCursorError, UnknownCustomerError, UnknownReceiptError
 from service.model.callers import CustomerCaller, ServiceCaller
 from service.model.catalogue import Language
 from service.model.receipt import Flaw
 from service.model.words import EntryId
+from service.usecases.entries import Shown
 from service.usecases.receipts import Receipt as Made
 from service.usecases.receipts import Wanted
-
-FOR_MINUTES = "max-age=300"
-"""How long anybody may keep the key set: shorter than a new key waits before it signs."""
 
 LONGEST = 4 * LIMIT
 """Of a body with a receipt: one act may be about every purpose there is."""
@@ -63,6 +64,17 @@ class Receipt(Struct, frozen=True):
 
     def __repr__(self) -> str:  # what she said is hers
         return f"Receipt({self.entry!r})"
+
+
+class HerReceipt(Receipt, frozen=True, kw_only=True, omit_defaults=True):
+    """The proof of one act and, once the ledger has its entry, the proof of that."""
+
+    body_text: BodyText | None = None
+    opening: Opening | None = None
+    proof: Proof | None = None
+
+    def __repr__(self) -> str:  # what she said is hers
+        return f"HerReceipt({self.entry!r})"
 
 
 class Listed(Struct, frozen=True):
@@ -131,6 +143,15 @@ EXAMPLE_RECORD = {
 EXAMPLE_RECEIPT = Receipt(
     EXAMPLE_ENTRY, EXAMPLE_COMPACT, EXAMPLE_RECORD, f"Receipt {EXAMPLE_ENTRY}\nOur newsletter, by e-mail: no longer\n"
 )
+EXAMPLE_HERS = HerReceipt(
+    EXAMPLE_ENTRY,
+    EXAMPLE_COMPACT,
+    EXAMPLE_RECORD,
+    EXAMPLE_RECEIPT.text,
+    body_text=EXAMPLE_SHOWN.body_text,
+    opening=EXAMPLE_SHOWN.opening,
+    proof=EXAMPLE_SHOWN.proof,
+)
 EXAMPLE_RECEIPTS = Receipts([Listed(EXAMPLE_ENTRY, AT, ["market.newsletter"], [])])
 EXAMPLE_KEYS = KeySet([Jwk("OKP", "Ed25519", "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", THUMBPRINT)])
 EXAMPLE_VERDICT = Verdict(valid=True, kid=THUMBPRINT, record=EXAMPLE_RECORD)
@@ -155,9 +176,10 @@ async def my_receipts(
     "/v1/me/receipts/{entry:str}",
     opt=described(
         caller="customer",
-        answer=Receipt,
-        example=EXAMPLE_RECEIPT,
+        answer=HerReceipt,
+        example=EXAMPLE_HERS,
         query=ReceiptQuery,
+        waits=True,
         refusals=(UnknownReceiptError,),
     ),
 )
@@ -166,10 +188,15 @@ async def my_receipt(
     entry: FromPath[str],
     actions: NamedDependency[Actions],
     me: NamedDependency[CustomerCaller],
-) -> Receipt:
-    """Return the receipt of one act of hers. It never changes; the text also says what holds now."""
-    language = read_query(request, ReceiptQuery).language
-    return _receipt(await actions.receipt(me, Wanted(entry=_entry_in_path(entry), language=language)))
+) -> Response[HerReceipt]:
+    """Return the receipt of one act of hers, and the proof that it is in the ledger. It never changes.
+
+    The text also says what holds now. While the entry waits for the ledger, there is no proof yet.
+    """
+    wanted = Wanted(entry=_entry_in_path(entry), language=read_query(request, ReceiptQuery).language)
+    wait = wait_of(request)
+    made, shown = await actions.receipt(me, wanted), await actions.shown(me, wanted.entry, wait)
+    return Response(_hers(made, shown), headers=applied(wait))
 
 
 @get(
@@ -238,3 +265,18 @@ def _entry_in_path(text: str) -> EntryId:
 
 def _receipt(made: Made) -> Receipt:
     return Receipt(made.entry, made.signed, msgspec.json.decode(made.document), made.text)
+
+
+def _hers(made: Made, shown: Shown) -> HerReceipt:
+    receipt = _receipt(made)
+    if shown.proof is None:
+        return HerReceipt(receipt.entry, receipt.receipt, receipt.record, receipt.text)
+    return HerReceipt(
+        receipt.entry,
+        receipt.receipt,
+        receipt.record,
+        receipt.text,
+        body_text=shown.body.decode(),
+        opening=base64_of(shown.opening),
+        proof=shown.proof,
+    )

@@ -3,6 +3,7 @@ r"""What several resources write and read alike.
 Python's ``$`` also matches before a last newline, hence ``(?!\n)$`` in every pattern.
 """
 
+import base64
 import re
 from datetime import datetime
 from typing import Annotated
@@ -17,6 +18,7 @@ Instant = Annotated[datetime, Meta(tz=True)]
 PAIRWISE = r"^byc_[a-z2-7]{26}(?!\n)$"
 HER = "byc_" + "n5xw23lfmfwgk3lbnzqxgzltoq"
 ENTRY = r"^ent_[0-9A-HJKMNP-TV-Z]{26}(?!\n)$"
+LINE = r"^[A-Za-z0-9_-]{56}(?!\n)$"
 Staff = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}(?!\n)$")]
 NUMBER = re.compile(r"[1-9][0-9]{0,5}")
 LAST_NOTICE = 100_000
@@ -30,6 +32,14 @@ EntryWord = Annotated[
         pattern=ENTRY,
         description="An entry of the ledger, as its act named it.",
         examples=["ent_01K9Z6V7W8X9Y0Z1A2B3C4D5E6"],
+    ),
+]
+LineWord = Annotated[
+    str,
+    Meta(
+        pattern=LINE,
+        description="A line of the use of her data, as `GET /v1/me/use` named it; good for ever, and for her alone.",
+        examples=["AAGWb3JkcyBvZiBsaW5lcyBhcmUgc2lnbmVkIGJ5IHVzAAAAAAAAAAc0"],
     ),
 ]
 PurposeWord = Annotated[
@@ -52,6 +62,17 @@ AttributeWord = Annotated[
         examples=["favourite_genres"],
     ),
 ]
+TilePath = Annotated[
+    str,
+    Meta(
+        pattern=r"^(entries|[0-9]|[1-5][0-9]|6[0-3])/(x[0-9]{3}/){0,6}[0-9]{3}(\.p/[1-9][0-9]{0,2})?(?!\n)$",
+        description=(
+            "Level and index, as C2SP tlog-tiles writes them, and `.p/<width>` for a tile that is not full. "
+            "Its slashes may be written as they are, or as `%2F`."
+        ),
+        examples=["0/000"],
+    ),
+]
 NoticeNumber = Annotated[
     int, Meta(ge=1, le=LAST_NOTICE, description="A version of the purpose's notice.", examples=[1])
 ]
@@ -61,6 +82,20 @@ Receipt = Annotated[
         max_length=60_000,
         description="A receipt: JSON-LD, signed as a JWS in its compact form (RFC 7515).",
         examples=["eyJhbGciOiJFZERTQSJ9.e30.c2lnbmF0dXJl"],
+    ),
+]
+BodyText = Annotated[
+    str,
+    Meta(description="What was entered, as the very text (RFC 8785) whose UTF-8 bytes the ledger is committed to."),
+]
+Opening = Annotated[
+    str, Meta(description="32 bytes in base64: with them, and not without, the text shows what it is committed to.")
+]
+Proof = Annotated[
+    str,
+    Meta(
+        description="That the commitment is in the ledger: a c2sp.org/tlog-proof@v1, always with the same checkpoint. "
+        "Its `extra` is the opening."
     ),
 ]
 Limit = Annotated[int, Meta(ge=1, le=100, description="How many, at most.", examples=[20])]
@@ -172,6 +207,11 @@ def customer_in_path(text: str) -> PairwiseId:
     if not re.fullmatch(PAIRWISE, text):
         raise UnknownCustomerError
     return PairwiseId(text)
+
+
+def base64_of(data: bytes) -> str:
+    """Return bytes as what is about the ledger has them (RFC 4648, section 4)."""
+    return base64.b64encode(data).decode("ascii")
 
 
 def notice_in_path(text: str) -> int:

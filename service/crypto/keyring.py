@@ -29,11 +29,14 @@ from service.model.words import CustomerId, IdentifierKind, PairwiseId, ServiceI
 
 log = structlog.get_logger()
 
-Role = Literal["epoch", "index", "mac", "receipt"]
+Role = Literal["epoch", "index", "mac", "receipt", "ledger"]
 NEEDED: tuple[Role, ...] = ("epoch", "index", "mac")
 """Without these nothing leaves."""
 ROLES: tuple[Role, ...] = (*NEEDED, "receipt")
-"""Without the receipt key, which is the private seed of an Ed25519 key, everything works and receipts follow later."""
+"""Without the receipt key, which is the private seed of an Ed25519 key, everything works and receipts follow later.
+
+The ledger key, another such seed, is not among them: only the sequencer opens it, from a place of its own.
+"""
 HOLDER = 16
 """Bytes of the name that a customer has in her receipts."""
 FIRST_RESTRICTIONS = (

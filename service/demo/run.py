@@ -29,7 +29,7 @@ from service.policy.engine import Policies
 from service.process import ending_with
 from service.rootkey import make_root_key, read_root_key
 from service.schema import migrate, shipped
-from service.settings import Settings, leave_to_children
+from service.settings import Settings, Urls, leave_to_children
 from service.usecases import access, keys, policies
 from service.usecases.imports import Means
 
@@ -44,12 +44,12 @@ def demo(settings: Settings, *, once: bool) -> int:
     """Show the product at work; returns a process's exit status."""
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, signal.default_int_handler)
-    with console.status("Starting PostgreSQL ...") as status, reachable(settings) as url:
+    with console.status("Starting PostgreSQL ...") as status, reachable(settings) as urls:
         status.update("Bringing the database to this release's schema ...")
-        migrate(url)
+        migrate(urls.migrate)
         status.stop()
-        company = asyncio.run(_with_keys(settings, url, lambda db, ring: _furnish(settings, db, ring)))
-        with _serving(settings, url) as server:
+        company = asyncio.run(_with_keys(settings, urls.app, lambda db, ring: _furnish(settings, db, ring)))
+        with _serving(settings, urls) as server:
             as_said = scenes.play(company, console)
             _print_ways_in(company)
             if once:
@@ -62,7 +62,7 @@ def reset(settings: Settings) -> int:
     if settings.database_url is not None:
         raise OperatorError("the demo's data is in your own database; drop that database yourself")
     embedded.reset(settings.home)
-    for kept in (settings.home / "root.key", _api_key_file(settings)):
+    for kept in (settings.home / "root.key", settings.ledger_seen_file, _api_key_file(settings)):
         kept.unlink(missing_ok=True)
     console.print("The demo's data is gone.")
     return 0
@@ -116,25 +116,34 @@ async def _customers(settings: Settings, database: Database, keyring: Keyring, i
 
 
 @contextmanager
-def _serving(settings: Settings, url: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """Serve in a process of its own that ends with this one."""
-    leave_to_children(url)
-    (settings.home / "serve.log").touch(mode=0o600)
-    with (settings.home / "serve.log").open("wb") as log:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "service", "serve"],
+def _serving(settings: Settings, urls: Urls) -> Iterator["subprocess.Popen[bytes]"]:
+    """Serve, and seal the ledger beside it, in processes of their own that end with this one."""
+    leave_to_children(urls.app)
+    with _child(settings, "serve") as server:
+        leave_to_children(urls.app, urls.sequencer)
+        with _child(settings, "worker"):
+            with console.status("Starting the service ..."):
+                _await_ready(settings, server)
+            yield server
+
+
+@contextmanager
+def _child(settings: Settings, command: str) -> Iterator["subprocess.Popen[bytes]"]:
+    log_file = settings.home / f"{command}.log"
+    log_file.touch(mode=0o600)
+    with log_file.open("wb") as log:
+        child = subprocess.Popen(  # noqa: S603  it is ourselves
+            [sys.executable, "-m", "service", command],
             stderr=log,
             stdout=log,
             start_new_session=True,  # Ctrl-C is ours; we end it
             preexec_fn=ending_with(os.getpid()),  # noqa: PLW1509  one thread; see process.py
         )
     try:
-        with console.status("Starting the service ..."):
-            _await_ready(settings, server)
-        yield server
+        yield child
     finally:
-        server.terminate()
-        server.wait()
+        child.terminate()
+        child.wait()
 
 
 def _await_ready(settings: Settings, server: "subprocess.Popen[bytes]") -> None:

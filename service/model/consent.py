@@ -143,11 +143,15 @@ def brought(answers: Iterable[Answer], ended: Collection[UUID] = ()) -> dict[tup
             if answer.status.no:
                 found = {place: yes for place, yes in found.items() if place[0] != spot}
         elif answer.link not in ended:
-            yes, before = standing_after(None, answer), found.get((spot, answer.link))
-            later = before is None or before.decided_at < yes.decided_at
-            if later and latest(own.get(spot), [yes]) is yes:
+            yes = standing_after(None, answer)
+            if comes_to_stand(yes, own.get(spot), found.get((spot, answer.link))):
                 found[spot, answer.link] = yes
     return found
+
+
+def comes_to_stand(yes: Standing, own: Standing | None, before: Standing | None) -> bool:
+    """Whether a yes that came by a merge stands beside what she answered herself, in the place of one before it."""
+    return (before is None or before.decided_at < yes.decided_at) and latest(own, [yes]) is yes
 
 
 def latest(own: Standing | None, linked: Iterable[Standing]) -> Standing | None:

@@ -3,14 +3,21 @@
 Bodies are canonical JSON (RFC 8785): structs of ASCII names, strings, integers and lists, keys sorted.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal
+from uuid import UUID
 
 import msgspec
 from msgspec import Struct
 
 from service.model.callers import Caller, actor
-from service.model.words import CustomerId, EntryId
+from service.model.choices import Chosen as Choice
+from service.model.consent import Answer
+from service.model.words import Channel, CustomerId, EntryId, Method, PolicyVersion, PurposeId, Status
+
+UseKind = Literal["release", "check", "aborted", "look-up"]
+"""The acts by which somebody used a customer's data, or looked at it: these she sees by hour."""
 
 
 class Act(Struct, frozen=True, omit_defaults=True, tag_field="kind"):
@@ -186,7 +193,9 @@ class Merged(Act, frozen=True, omit_defaults=True, tag="merge"):
 
 
 class Unmerged(Merged, frozen=True, omit_defaults=True, tag="unmerge"):
-    """A link was ended: they are two people again."""
+    """A link was ended: they are two people again. ``ended``: every link that went with it."""
+
+    ended: list[str] = []
 
 
 class Disowned(Act, frozen=True, omit_defaults=True, tag="disown"):
@@ -215,14 +224,114 @@ class CredentialChanged(Act, frozen=True, omit_defaults=True, tag="credential"):
     change: Literal["made", "revoked"]
 
 
+class Erased(Act, frozen=True, omit_defaults=True, tag="erasure"):
+    """So many bodies of one customer went; ``positions``: SHA-256, hex, over their positions, ascending, 8 bytes each.
+
+    It names nobody. Who counts the gaps finds that they are these and no others.
+    """
+
+    bodies: int
+    positions: str
+
+
+class Exported(Act, frozen=True, omit_defaults=True, tag="export"):
+    """The ledger was exported with what its entries say, up to this size."""
+
+    size: int
+    reason: str
+
+
+class Resumed(Act, frozen=True, omit_defaults=True, tag="resume"):
+    """A restored backup held less than was signed before; the log goes on under another name from here.
+
+    ``origin``, ``size``, ``root`` (hex): of the log that ended, as far as it was seen.
+    """
+
+    origin: str
+    size: int
+    root: str
+
+
+class Recorded(Struct, frozen=True, omit_defaults=True):
+    """An answer of hers that an act recorded: all that what stands follows from."""
+
+    purpose: PurposeId
+    channel: Channel
+    status: Status
+    notice: int
+    explicit: bool
+    given_at: datetime
+    expires_at: datetime | None = None
+    link: UUID | None = None
+
+    def answer(self, recorded_at: datetime, id_: EntryId) -> Answer:
+        """Return it as an event, for a replay; who told us, how and by which policies does not bear on that."""
+        return Answer(
+            purpose=self.purpose,
+            channel=self.channel,
+            status=self.status,
+            notice=self.notice,
+            explicit=self.explicit,
+            method=Method.SYSTEM,
+            actor="",
+            given_at=self.given_at,
+            recorded_at=recorded_at,
+            recorder="",
+            policy_version=PolicyVersion(""),
+            entry=id_,
+            expires_at=self.expires_at,
+            link=self.link,
+        )
+
+
+class Chose(Struct, frozen=True):
+    """A choice of hers that an act recorded, as the history of choices writes it."""
+
+    choice: str
+    value: str
+
+    def __repr__(self) -> str:  # what she chose is hers
+        return f"Chose({self.choice!r})"
+
+
+class Facets(Struct, frozen=True):
+    """What is counted of a use of her data before anybody opens its body."""
+
+    purpose: str = ""
+    channel: str = ""
+    outcome: str = ""
+    released: list[str] = []
+    refused: list[str] = []
+
+
+class Body(Struct, frozen=True, omit_defaults=True):
+    """All that an entry says, and what it is committed to. ``customer``: a mark that only her seed explains."""
+
+    act: msgspec.Raw
+    actor: str
+    at: datetime
+    customer: str | None
+    id: EntryId
+    recorded: list[Recorded] = []
+    chosen: list[Chose] = []
+
+
+class Kind(Struct, frozen=True):
+    """What every act says of itself."""
+
+    kind: str
+
+
 class Entry(Struct, frozen=True):
-    """A line of the ledger."""
+    """A line of the ledger. ``recorded`` and ``chosen``: the events of hers that came with it."""
 
     id: EntryId
     customer: CustomerId | None
     actor: str
     at: datetime
     act: Act
+    recorded: tuple[Recorded, ...] = ()
+    chosen: tuple[Chose, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -230,11 +339,49 @@ class Entry(Struct, frozen=True):
         return str(type(self.act).__struct_config__.tag)
 
     @property
-    def body(self) -> bytes:
-        """The canonical form of its act."""
-        return msgspec.json.encode(self.act, order="sorted")
+    def facets(self) -> Facets:
+        """What is counted of it."""
+        act = self.act
+        if not isinstance(act, Released):
+            return Facets()
+        return Facets(act.purpose, act.channel, act.outcome, sorted(act.released), sorted(act.withheld))
+
+    def body(self, mark: str | None) -> bytes:
+        """Return the canonical form of all it says, with her mark in the place of the customer."""
+        act = msgspec.Raw(msgspec.json.encode(self.act, order="sorted"))
+        body = Body(act, self.actor, self.at, mark, self.id, list(self.recorded), list(self.chosen))
+        return msgspec.json.encode(body, order="sorted")
 
 
-def entry(id_: EntryId, customer: CustomerId | None, caller: Caller, at: datetime, act: Act) -> Entry:
-    """Say that a caller did something, perhaps about a customer."""
-    return Entry(id=id_, customer=customer, actor=actor(caller), at=at, act=act)
+def entry(
+    id_: EntryId,
+    customer: CustomerId | None,
+    caller: Caller,
+    at: datetime,
+    act: Act,
+    events: Iterable[Answer | Choice] = (),
+) -> Entry:
+    """Say that a caller did something, perhaps about a customer; ``events``: what of hers it recorded, in order."""
+    said = list(events)
+    return Entry(
+        id=id_,
+        customer=customer,
+        actor=actor(caller),
+        at=at,
+        act=act,
+        recorded=tuple(_recorded(each) for each in said if isinstance(each, Answer)),
+        chosen=tuple(Chose(each.choice.kind, each.choice.value) for each in said if isinstance(each, Choice)),
+    )
+
+
+def _recorded(answer: Answer) -> Recorded:
+    return Recorded(
+        purpose=answer.purpose,
+        channel=answer.channel,
+        status=answer.status,
+        notice=answer.notice,
+        explicit=answer.explicit,
+        given_at=answer.given_at,
+        expires_at=answer.expires_at,
+        link=answer.link,
+    )

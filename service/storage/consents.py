@@ -4,21 +4,18 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 import msgspec
-import structlog
 from asyncpg import Record
 from msgspec import Struct, structs
 
-from service.crypto.keyring import Keyring, OpenKey, standing_parts
+from service.crypto.keyring import Keyring, standing_parts
 from service.database import Connection
-from service.errors import IntegrityError
 from service.model.consent import Answer, Evidence, Shown, Spot, latest, standing_after
-from service.model.facts import CustomerKey, Sealed, Standing
+from service.model.facts import Sealed, Standing
 from service.model.words import Channel, CustomerId, PurposeId, Status
 from service.storage import links
 from service.storage.statements import statements
 
 SQL = statements(__file__)
-log = structlog.get_logger()
 
 
 class Event(Struct, frozen=True):
@@ -30,11 +27,16 @@ class Event(Struct, frozen=True):
 
 async def record(connection: Connection, customer: CustomerId, answer: Answer) -> None:
     """Append an answer to the history."""
-    await connection.execute(SQL["record"], *_event_row(customer, answer))
+    await connection.execute(SQL["record"], *_event_row(customer, answer, imported=False))
 
 
-async def take_in(connection: Connection, keyring: Keyring, said: Iterable[tuple[CustomerId, Answer]]) -> None:
-    """Keep answers of customers who were lined up, in this order, and let those stand that count."""
+async def take_in(
+    connection: Connection, keyring: Keyring, said: Iterable[tuple[CustomerId, Answer]], *, imported: bool = False
+) -> None:
+    """Keep answers of customers who were lined up, in this order, and let those stand that count.
+
+    ``imported``: they came in from a file.
+    """
     answers = list(said)
     if not answers:
         return
@@ -45,7 +47,7 @@ async def take_in(connection: Connection, keyring: Keyring, said: Iterable[tuple
         place = customer, Spot(answer.purpose, answer.channel)
         after[place] = standing_after(after.get(place), answer)
     changed = [(place[0], stands) for place, stands in after.items() if stands != before.get(place)]
-    await connection.executemany(SQL["record"], [_event_row(customer, answer) for customer, answer in answers])
+    await connection.executemany(SQL["record"], [_event_row(*each, imported=imported) for each in answers])
     await connection.executemany(SQL["put_standing"], [_standing_row(keyring, *each) for each in changed])
     noes = [(customer, answer.purpose, answer.channel) for customer, answer in answers if answer.status.no]
     await links.forget_yeses(connection, noes)
@@ -135,42 +137,6 @@ async def history(
     return [Event(row["sequence"], answer_from(row)) for row in rows]
 
 
-async def evidence_key(connection: Connection, customer: CustomerId) -> CustomerKey | None:
-    """Return the key that seals what proves a customer's consents, if there is any proof yet."""
-    row = await connection.fetchrow(SQL["evidence_key"], customer)
-    return None if row is None else CustomerKey(row["id"], row["epoch"], Sealed(row["wrapped"]))
-
-
-async def evidence_keys(
-    connection: Connection, keyring: Keyring, customers: Iterable[CustomerId]
-) -> dict[CustomerId, OpenKey | None]:
-    """Return the keys that seal what proves these customers' consents, open; None for one that does not open."""
-    opened: dict[CustomerId, OpenKey | None] = {}
-    for row in await connection.fetch(SQL["evidence_keys"], list(customers)):
-        wrapped = CustomerKey(row["id"], row["epoch"], Sealed(row["wrapped"]))
-        try:
-            opened[row["customer"]] = keyring.open_evidence_key(row["customer"], wrapped)
-        except IntegrityError:
-            opened[row["customer"]] = None
-            log.error("alarm: a customer's evidence key does not open", customer=str(row["customer"]))  # noqa: TRY400  no traceback
-    return opened
-
-
-async def new_evidence_keys(
-    connection: Connection, keyring: Keyring, customers: Iterable[CustomerId]
-) -> dict[CustomerId, OpenKey]:
-    """Make evidence keys for customers who have none; returns them, open."""
-    made = {customer: keyring.new_evidence_key(customer) for customer in customers}
-    rows = [(customer, key.id, key.epoch, key.wrapped.data) for customer, (key, _) in made.items()]
-    await connection.executemany(SQL["put_evidence_key"], rows)
-    return {customer: key for customer, (_, key) in made.items()}
-
-
-async def put_evidence_key(connection: Connection, customer: CustomerId, key: CustomerKey) -> None:
-    """Store a customer's evidence key."""
-    await connection.execute(SQL["put_evidence_key"], customer, key.id, key.epoch, key.wrapped.data)
-
-
 def answer_from(row: Record) -> Answer:
     """Return an answer from its row."""
     shown = Shown(row["language"], row["layout"], row["digest"], row["shown_at"]) if row["digest"] else None
@@ -196,7 +162,7 @@ def standing_from(row: Record) -> Standing:
     )
 
 
-def _event_row(customer: CustomerId, answer: Answer) -> list[object]:
+def _event_row(customer: CustomerId, answer: Answer, *, imported: bool) -> list[object]:
     return [
         customer,
         answer.purpose,
@@ -216,6 +182,7 @@ def _event_row(customer: CustomerId, answer: Answer) -> list[object]:
         *_shown_values(answer.shown),
         *((None, None) if answer.evidence is None else (answer.evidence.key, answer.evidence.sealed.data)),
         answer.link,
+        imported,
     ]
 
 

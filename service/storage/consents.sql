@@ -1,8 +1,8 @@
 -- name: record
 INSERT INTO consent_event (customer, purpose, channel, status, notice, explicit, method, recorder, actor, given_at,
                            recorded_at, policy_version, entry, acting, expires_at, language, layout, digest, shown_at,
-                           evidence_key, evidence, link)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22);
+                           evidence_key, evidence, link, imported)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23);
 
 -- name: standing
 -- What this customer answered last, for one purpose on one channel.
@@ -85,12 +85,3 @@ SELECT e.sequence, e.purpose, e.channel, e.status, e.notice, e.explicit, e.metho
         LIMIT $4) AS e
  ORDER BY e.sequence DESC
  LIMIT $4;
-
--- name: evidence_key
-SELECT id, epoch, wrapped FROM evidence_key WHERE customer = $1;
-
--- name: evidence_keys
-SELECT customer, id, epoch, wrapped FROM evidence_key WHERE customer = ANY($1::uuid[]);
-
--- name: put_evidence_key
-INSERT INTO evidence_key (customer, id, epoch, wrapped) VALUES ($1, $2, $3, $4);

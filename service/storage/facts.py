@@ -66,6 +66,8 @@ class Snapshot(Struct, frozen=True):
     pairwise: PairwiseId | None
     keys: Mapping[CustomerId, CustomerKey]
     """Hers, and those of the other sides of a merged person, whose facts they open."""
+    evidence: CustomerKey | None
+    """The key that seals what her ledger says; None where there is none yet."""
 
 
 class Profile(Struct, frozen=True):
@@ -145,7 +147,12 @@ async def read(
         publication=authentic_publication(keyring, row["publication"]),
         pairwise=None if found is None else own_id(keyring, found, asked.service, row["pairwise"]),
         keys=_keys(row["keys"]),
+        evidence=_evidence_key(row["evidence"]),
     )
+
+
+def _evidence_key(stored: tuple[str, int, bytes] | None) -> CustomerKey | None:
+    return None if stored is None else CustomerKey(stored[0], stored[1], Sealed(stored[2]))
 
 
 async def read_profile(connection: Connection, keyring: Keyring, customer: CustomerId) -> Profile:

@@ -11,6 +11,7 @@ SELECT clock_timestamp() AS now,
        ARRAY(SELECT row(k.customer, k.id, k.epoch, k.wrapped)
                FROM customer_key k
               WHERE k.customer = ANY(person.ids)) AS keys,
+       (SELECT row(e.id, e.epoch, e.wrapped) FROM evidence_key e WHERE e.customer = c.id) AS evidence,
        (SELECT row(w.id, w.mac_version, w.mac)
           FROM pairwise w
          WHERE w.customer = c.id AND w.service = $2) AS pairwise,

@@ -2,9 +2,8 @@
 -- What one system said before that these customers answered, oldest first; without a date, where it knew none.
 -- Not all of it was heard of in a file: what a service sent itself is known again by its date, and is nobody's hearsay.
 SELECT e.customer, e.purpose, e.channel, e.status, e.notice, nullif(e.given_at, e.recorded_at) AS given_at,
-       n.kind = 'import' AS heard
+       e.imported AS heard
   FROM consent_event e
-  LEFT JOIN entry n ON n.id = e.entry
  WHERE e.customer = ANY($1::uuid[]) AND e.actor = $2
  ORDER BY e.customer, e.sequence;
 
@@ -14,5 +13,5 @@ SELECT s.customer, s.purpose, s.channel
   FROM consent s
   JOIN consent_event e ON e.customer = s.customer AND e.purpose = s.purpose AND e.channel = s.channel
                       AND e.recorded_at = s.decided_at AND e.given_at = e.recorded_at
-  JOIN entry n ON n.id = e.entry AND n.kind = 'import'
+                      AND e.imported
  WHERE s.customer = ANY($1::uuid[]) AND s.status NOT IN ('given', 'renewed');

@@ -8,6 +8,7 @@ from service.model.facts import Sealed
 from service.storage.statements import statements
 
 SQL = statements(__file__)
+CORNER = 0x0B22  # our corner of the advisory locks
 
 
 async def wrapped_keys(connection: Connection) -> list[WrappedKey]:
@@ -18,7 +19,7 @@ async def wrapped_keys(connection: Connection) -> list[WrappedKey]:
 
 async def lock(connection: Connection) -> None:
     """Wait for others who make keys."""
-    await connection.execute(SQL["lock"])
+    await connection.execute(SQL["hold"], CORNER)
 
 
 async def put(connection: Connection, key: WrappedKey, ahead: timedelta) -> None:

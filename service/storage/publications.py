@@ -12,6 +12,7 @@ from service.model.words import PolicyVersion
 from service.storage.statements import statements
 
 SQL = statements(__file__)
+CORNER = 0x0B23  # our corner of the advisory locks
 
 
 async def current_version(connection: Connection) -> PolicyVersion:
@@ -43,7 +44,7 @@ async def bundles(connection: Connection) -> list[bytes]:
 
 async def lock(connection: Connection) -> None:
     """Wait for other publications to end; theirs are seen afterwards."""
-    await connection.execute(SQL["lock"])
+    await connection.execute(SQL["hold"], CORNER)
 
 
 async def publish(connection: Connection, keyring: Keyring, publication: Publication, files: bytes) -> None:

@@ -18,9 +18,9 @@ SELECT DISTINCT ON (version) bundle
   FROM publication
  ORDER BY version, sequence;
 
--- name: lock
--- Publications come one after the other.
-LOCK TABLE publication IN SHARE ROW EXCLUSIVE MODE;
+-- name: hold
+-- Publications come one after the other. (A lock on the table asks for more rights than to add to it.)
+SELECT pg_advisory_xact_lock($1, 0);
 
 -- name: publish
 INSERT INTO publication (sequence, version, bundle, mac_version, mac)

@@ -4,14 +4,18 @@ SELECT e.purpose, e.channel, e.status, e.notice, e.explicit, e.method, e.actor, 
        e.policy_version, e.entry, e.acting, e.expires_at, e.language, e.layout, e.digest, e.shown_at, e.evidence_key,
        e.evidence, e.link
   FROM consent_event e
- WHERE e.customer = $1 AND e.entry = $2 AND EXISTS (SELECT FROM entry WHERE id = $2 AND customer = $1)
+ WHERE e.customer = $1 AND e.entry = $2
+   AND (EXISTS (SELECT FROM body b WHERE b.id = $2 AND b.customer = $1)
+        OR EXISTS (SELECT FROM queue q WHERE q.id = $2 AND q.customer = $1))
  ORDER BY e.sequence;
 
 -- name: choices
 -- What this customer chose under one entry, likewise.
 SELECT c.choice, c.value, c.method, c.acting, c.recorder, c.given_at, c.recorded_at, c.entry
   FROM choice_event c
- WHERE c.customer = $1 AND c.entry = $2 AND EXISTS (SELECT FROM entry WHERE id = $2 AND customer = $1)
+ WHERE c.customer = $1 AND c.entry = $2
+   AND (EXISTS (SELECT FROM body b WHERE b.id = $2 AND b.customer = $1)
+        OR EXISTS (SELECT FROM queue q WHERE q.id = $2 AND q.customer = $1))
  ORDER BY c.sequence;
 
 -- name: lines

@@ -91,7 +91,7 @@ async def make_customer_token(
         now = await customers.clock(connection)
         await access.put_token(connection, keyring, customer, made, now + timedelta(minutes=minutes))
         act = LookedUp(what="token", reason=caller.reason)
-        await ledger.append(connection, entry(ledger.new_entry_id(now), customer, caller, now, act))
+        await ledger.append(connection, keyring, entry(ledger.new_entry_id(now), customer, caller, now, act))
     return made
 
 
@@ -102,7 +102,7 @@ async def _end(connection: Connection, caller: OperatorCaller, service: ServiceI
 
 async def _enter(connection: Connection, caller: OperatorCaller, act: CredentialChanged) -> None:
     now = await customers.clock(connection)
-    await ledger.append(connection, entry(ledger.new_entry_id(now), None, caller, now, act))
+    await ledger.append(connection, None, entry(ledger.new_entry_id(now), None, caller, now, act))
 
 
 async def forget_old_tokens(database: Database) -> None:

@@ -23,7 +23,7 @@ class Announced(Struct, frozen=True):
     next: str
 
 
-async def announce_renewals(database: Database) -> int:
+async def announce_renewals(database: Database, keyring: Keyring | None) -> int:
     """Announce every consent that ends within 30 days, once, whatever number of workers does this."""
     told = 0
     while True:
@@ -39,7 +39,7 @@ async def announce_renewals(database: Database) -> int:
                 )
                 for each in due
             ]
-            await ledger.append_all(connection, lines)
+            await ledger.append_all(connection, keyring, lines)
         told += len(due)
         if len(due) < AT_ONCE:
             return told

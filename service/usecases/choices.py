@@ -168,7 +168,7 @@ async def _record(
     )
     await choices.record(connection, customer, chosen)
     limits = await _hold(connection, keyring, caller, customer, said.choice)
-    await ledger.append(connection, entry(id_, customer, caller, change.now, _act(chosen)))
+    await ledger.append(connection, keyring, entry(id_, customer, caller, change.now, _act(chosen), [chosen]))
     conflicts = await _conflicts(connection, catalogue, customer, limits) if said.choice == NO_SHARING else []
     return Taken(version=change.version, entry=id_, conflicts=conflicts)
 

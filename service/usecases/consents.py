@@ -12,7 +12,6 @@ from service.database import Connection, Database
 from service.errors import (
     BadSnapshotError,
     IntegrityError,
-    KeysUnavailableError,
     MissingFieldError,
     NotConsentBasedError,
     NotGrantedError,
@@ -46,7 +45,7 @@ from service.model.words import (
     Status,
 )
 from service.policy.engine import Policies
-from service.storage import access, consents, customers, ledger, links, publications
+from service.storage import access, consents, customers, evidence, ledger, links, publications
 
 PAGE = 100
 log = structlog.get_logger()
@@ -170,21 +169,23 @@ async def _record(
         key = await _evidence_key(connection, keyring, customer, said)
         answers = act.answers(_spots(act, customer, stands), key, customer)
         standing = [await _stand(connection, keyring, customer, each) for each in answers]
-        id_ = await _enter(connection, act, customer, answers)
+        id_ = await _enter(connection, keyring, act, customer, answers)
         for other in change.others:
             heard = await _heard(connection, keyring, act, answers, (customer, other), stands.get(other, ()))
             if heard:
                 await _spread(connection, keyring, customer, other, heard)
-                await _enter(connection, act, other, heard)
+                await _enter(connection, keyring, act, other, heard)
     return Acknowledged(
         [Stands(each.purpose, each.channel, each.status_at(change.now)) for each in standing], change.version, id_
     )
 
 
-async def _enter(connection: Connection, act: "_Act", customer: CustomerId, answers: Sequence[Answer]) -> EntryId:
+async def _enter(
+    connection: Connection, keyring: Keyring | None, act: "_Act", customer: CustomerId, answers: Sequence[Answer]
+) -> EntryId:
     """Enter what was answered, under the entry that the answers name."""
     id_ = answers[0].entry if answers else ledger.new_entry_id(act.now)
-    await ledger.append(connection, entry(id_, customer, act.caller, act.now, act.entered(answers)))
+    await ledger.append(connection, keyring, entry(id_, customer, act.caller, act.now, act.entered(answers), answers))
     return id_
 
 
@@ -396,24 +397,16 @@ def _seen(keyring: Keyring | None, customer: CustomerId, caller: Caller, said: S
 async def _evidence_key(
     connection: Connection, keyring: Keyring | None, customer: CustomerId, said: Said
 ) -> OpenKey | None:
-    """Return the key that seals where the proof lies, made for the first proof there is.
+    """Return the key that seals where the proof lies.
 
     Without it a no is recorded all the same, and only its evidence is not kept.
     """
     if not said.evidence or keyring is None:
         return None
-    kept = await consents.evidence_key(connection, customer)
-    if kept is None:
-        kept, key = keyring.new_evidence_key(customer)
-        await consents.put_evidence_key(connection, customer, kept)
-        return key
-    try:
-        return keyring.open_evidence_key(customer, kept)
-    except (IntegrityError, KeysUnavailableError) as error:
-        if said.status.valid:
-            raise
-        log.error("alarm: an evidence key does not open", customer=str(customer), code=error.code)  # noqa: TRY400  no traceback
-        return None
+    key = (await evidence.keys_for(connection, keyring, [customer]))[customer]
+    if key is None and said.status.valid:
+        raise IntegrityError("an evidence key does not open")
+    return key
 
 
 def _expiry(policies: Policies | None, purpose: PurposeId, given_at: datetime) -> datetime | None:

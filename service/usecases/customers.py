@@ -1,6 +1,6 @@
 """Enrolling customers, and taking in facts about them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -23,6 +23,7 @@ from service.model.callers import ServiceCaller, actor
 from service.model.catalogue import Service
 from service.model.choices import Age, Chosen
 from service.model.clocks import CLOCKS_DIFFER
+from service.model.consent import Answer
 from service.model.facts import CERTAIN, fact_name, restrictions_at_enrolment, with_age_band
 from service.model.identifiers import Identifier, recognised
 from service.model.ledger import Contributed, Enrolled, entry
@@ -124,8 +125,9 @@ async def enrol(
         change = await customers.bump(connection, customer)
         id_ = ledger.new_entry_id(change.now)
         aged = [] if new else await _aged(connection, keyring, (customer, *change.others), who.age_band, service)
+        events: list[Answer | Chosen] = []
         if customer in aged or (new and who.age_band is not AgeBand.UNKNOWN):
-            await choices.record(connection, customer, _age(caller, who.age_band, change.now, id_))
+            events.append(await _believe(connection, customer, _age(caller, who.age_band, change.now, id_)))
         hers = await _hers(connection, customer, asked)
         mine = [each for found, each in asked.items() if new or found in hers or each.kind in service.identifies]
         for each in mine:
@@ -138,20 +140,22 @@ async def enrol(
             identifiers=sorted({each.kind for each in mine}),
             new=new,
             restrictions=["age_band"] if customer in aged else [],
-            refused=refused,
+            refused=_spots(refused),
             verified=sorted(set(who.verified)),
         )
-        await ledger.append(connection, entry(id_, customer, caller, change.now, act))
+        await ledger.append(connection, keyring, entry(id_, customer, caller, change.now, act, [*events, *refused]))
         for other in change.others:
             too = ledger.new_entry_id(change.now)
             recording = structs.replace(recording, entry=too)
             refused = await _refused(connection, keyring, policies, other, left_alone, recording)
+            events = []
             if other in aged:
-                await choices.record(connection, other, _age(caller, who.age_band, change.now, too))
+                events.append(await _believe(connection, other, _age(caller, who.age_band, change.now, too)))
             if refused or other in aged:
                 limits = ["age_band"] if other in aged else []
-                act = Enrolled(identifiers=[], new=False, restrictions=limits, refused=refused)
-                await ledger.append(connection, entry(too, other, caller, change.now, act))
+                act = Enrolled(identifiers=[], new=False, restrictions=limits, refused=_spots(refused))
+                line = entry(too, other, caller, change.now, act, [*events, *refused])
+                await ledger.append(connection, keyring, line)
     return Changed(pairwise, change.version, id_)
 
 
@@ -186,7 +190,7 @@ async def contribute(
         await facts.put_all(connection, [(found, key, each, change.version) for each in new])
         act = Contributed(facts=sorted({f"{claim.attribute}#{claim.provenance}" for claim in claims}))
         id_ = ledger.new_entry_id(change.now)
-        await ledger.append(connection, entry(id_, found, caller, change.now, act))
+        await ledger.append(connection, keyring, entry(id_, found, caller, change.now, act))
     return Changed(customer, change.version, id_)
 
 
@@ -232,15 +236,25 @@ async def _refused(
     customer: CustomerId,
     left_alone: Collection[Suppression],
     recording: Recording,
-) -> list[str]:
-    """Record what a customer refused before she was anybody here; returns for which purposes and channels."""
+) -> list[Answer]:
+    """Record what a customer refused before she was anybody here, and return it."""
     if not left_alone:
         return []
     standing = (await consents.standing_of_many(connection, [customer])).get(customer, {})
     wanted = refusals(left_alone, standing, policies.catalogue)
-    answers = [(customer, refusal(spot, since, recording)) for spot, since in wanted.items()]
-    await consents.take_in(connection, keyring, answers)
-    return [str(spot) for spot in wanted]
+    answers = [refusal(spot, since, recording) for spot, since in wanted.items()]
+    await consents.take_in(connection, keyring, [(customer, each) for each in answers])
+    return answers
+
+
+async def _believe(connection: Connection, customer: CustomerId, chosen: Chosen) -> Chosen:
+    """Record an age band as the choice that it is, and return it."""
+    await choices.record(connection, customer, chosen)
+    return chosen
+
+
+def _spots(answers: Iterable[Answer]) -> list[str]:
+    return [f"{each.purpose}/{each.channel}" for each in answers]
 
 
 def _refuse_unverifiable(service: Service, who: Newcomer) -> None:

@@ -33,7 +33,7 @@ async def explain_customer(
             lines += explain(policies, asked, attribute, snapshot.facts)
         now = await customers.clock(connection)
         act = LookedUp(what=f"explain {attribute} for {purpose}", reason=caller.reason)
-        await ledger.append(connection, entry(ledger.new_entry_id(now), customer, caller, now, act))
+        await ledger.append(connection, keyring, entry(ledger.new_entry_id(now), customer, caller, now, act))
     return lines
 
 

@@ -1,4 +1,4 @@
-"""What a customer sees of herself: what is known, who may use it, and who did."""
+"""What a customer sees of herself: what is known, and who may use it."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -6,21 +6,18 @@ from datetime import datetime, timedelta
 import msgspec
 from msgspec import Struct, structs
 
-from service.crypto.cursors import LAST, cursor, name_cursor, name_of, position_of
+from service.crypto.cursors import name_cursor, name_of
 from service.crypto.framing import Part
 from service.crypto.keyring import Keyring, OpenKey, open_own
 from service.database import Database
 from service.errors import KeysUnavailableError
 from service.model.callers import CustomerCaller
 from service.model.facts import PREFERENCE, SealedFact
-from service.model.ledger import Aborted, Checked, LookedUp, Released
 from service.model.situation import everybody
-from service.model.words import Channel, EntryId, PurposeId, ServiceId
+from service.model.words import Channel, PurposeId, ServiceId
 from service.policy.decide import decide
 from service.policy.engine import Policies
-from service.storage import facts, ledger
-
-Seen = Released | Checked | Aborted | LookedUp
+from service.storage import facts
 
 
 class Known(Struct, frozen=True):
@@ -41,32 +38,6 @@ class Knowledge(Struct, frozen=True):
     """A page of facts, and the cursor of the next."""
 
     facts: list[Known]
-    next: str | None
-
-
-class Filter(Struct, frozen=True, kw_only=True):
-    """Which uses to show. ``actor`` as the ledger names it."""
-
-    actor: str | None = None
-    purpose: PurposeId | None = None
-    refused_only: bool = False
-    since: datetime | None = None
-    until: datetime | None = None
-
-
-class Used(Struct, frozen=True):
-    """One line of the ledger about her data."""
-
-    entry: EntryId
-    actor: str
-    at: datetime
-    act: Seen
-
-
-class Uses(Struct, frozen=True):
-    """A page of uses, newest first, and the cursor of the next."""
-
-    uses: list[Used]
     next: str | None
 
 
@@ -91,19 +62,6 @@ async def known(
     rest = sorted((fact for fact in everything if _name(fact) > last), key=_name)
     page = [_known(policies, profile, key, caller, fact) for fact in rest[:most]]
     return Knowledge(page, name_cursor(keyring, _name(rest[most - 1]), about) if len(rest) > most else None)
-
-
-async def used(
-    database: Database, keyring: Keyring, caller: CustomerCaller, wanted: Filter, after: str | None, most: int
-) -> Uses:
-    """Return who asked for her data, newest first: what was released, what refused, and why."""
-    about = ["use", caller.customer, *structs.astuple(wanted)]
-    before = LAST if after is None else position_of(keyring, after, about)
-    async with database.connection() as connection:
-        lines = await ledger.uses(connection, caller.customer, structs.astuple(wanted), before, most + 1)
-    page = lines[:most]
-    more = cursor(keyring, page[-1].position, about) if len(lines) > most else None
-    return Uses([Used(line.id, line.actor, line.at, msgspec.json.decode(line.body, type=Seen)) for line in page], more)
 
 
 def _name(fact: SealedFact) -> bytes:

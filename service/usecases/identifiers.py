@@ -53,7 +53,7 @@ async def disown(database: Database, keyring: Keyring, caller: CustomerCaller, r
         claim = await _named(connection, keyring, caller, reference)
         await customers.disown(connection, keyring, claim, change.now)
         id_ = ledger.new_entry_id(change.now)
-        await ledger.append(connection, entry(id_, caller.customer, caller, change.now, Disowned(claim.kind)))
+        await ledger.append(connection, keyring, entry(id_, caller.customer, caller, change.now, Disowned(claim.kind)))
     return Done(change.version, id_)
 
 

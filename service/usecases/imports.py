@@ -56,7 +56,7 @@ from service.model.words import (
     Provenance,
 )
 from service.policy.engine import Policies
-from service.storage import choices, consents, customers, facts, hearsay, ledger, sources, suppressions
+from service.storage import choices, consents, customers, evidence, facts, hearsay, ledger, sources, suppressions
 
 BATCH = 100
 """Rows of one transaction: it is over long before anybody who waits for it loses patience."""
@@ -383,7 +383,7 @@ async def _ground(connection: Connection, run: _Run, group: list[_Arrival]) -> _
         hers={(each.customer, *each.found) for each in claimed if each.disowned_at is None},
         disowned={(each.customer, *each.found) for each in claimed if each.disowned_at is not None},
         keys=await customers.open_keys(connection, keyring, concerned),
-        proofs=await consents.evidence_keys(connection, keyring, concerned) if evident else {},
+        proofs=await evidence.keys_of(connection, keyring, concerned) if evident else {},
         limits=await customers.restrictions_of(connection, keyring, concerned),
         dates=await facts.dates(connection, concerned, source),
         suppressed=await suppressions.among(connection, wanted | in_use),
@@ -575,23 +575,32 @@ async def _write(connection: Connection, run: _Run, ground: _Ground, landings: l
     await sources.put_all(
         connection, run.columns.origin, [_record(run, to, customer) for customer, to in mine if to.remembered]
     )
-    await _write_answers(
+    said = await _write_answers(
         connection, run, ground, [(each, changes[each.customer].now) for each in touched if _speaks(each)]
     )
     new = [each for to in landings for each in to.hearing.suppressions]
     await suppressions.put_all(connection, new)
-    entries = [entry(each.entry, each.customer, run.means.caller, ground.now, each.act) for each in touched]
     bands = {customer: to.limits.age_band for customer, to in mine if to.limits}
     bands |= dict.fromkeys((other for to in landings for other in to.linked), AgeBand.MINOR)
-    await choices.record_all(
-        connection,
-        [
-            (customer, _age(bands[customer], changes.get(customer), line))
-            for line in entries
-            if (customer := line.customer) in bands and bands[customer] is not AgeBand.UNKNOWN
-        ],
-    )
-    await ledger.append_all(connection, [*entries, *_entries_of(run, ground.now, new)])
+    at = {each.customer: changes[each.customer].now if each.customer in changes else ground.now for each in touched}
+    aged = {
+        each.entry: _age(bands[each.customer], run.means.caller, at[each.customer], each.entry)
+        for each in touched
+        if bands.get(each.customer, AgeBand.UNKNOWN) is not AgeBand.UNKNOWN
+    }
+    await choices.record_all(connection, [(each.customer, aged[each.entry]) for each in touched if each.entry in aged])
+    entries = [
+        entry(
+            each.entry,
+            each.customer,
+            run.means.caller,
+            at[each.customer],
+            each.act,
+            [*said.get(each.entry, ()), *([aged[each.entry]] if each.entry in aged else ())],
+        )
+        for each in touched
+    ]
+    await ledger.append_all(connection, run.means.keyring, [*entries, *_entries_of(run, ground.now, new)])
 
 
 async def _write_profiles(
@@ -617,37 +626,37 @@ async def _write_profiles(
     return changes | await customers.bump_all(connection, speaking & born.keys())
 
 
-def _age(band: AgeBand, change: customers.Change | None, line: Entry) -> Chosen:
+def _age(band: AgeBand, caller: Caller, at: datetime, entry_id: EntryId) -> Chosen:
     """Return the one choice that an import can bring: an age band that was believed."""
-    recorded_at = line.at if change is None else change.now
     return Chosen(
         choice=Age(band),
         method=Method.IMPORT,
         acting=Acting.CONTROLLER,
         actor="",
-        recorder=line.actor,
-        given_at=recorded_at,
-        recorded_at=recorded_at,
-        entry=line.id,
+        recorder=actor(caller),
+        given_at=at,
+        recorded_at=at,
+        entry=entry_id,
     )
 
 
 async def _write_answers(
     connection: Connection, run: _Run, ground: _Ground, speaking: list[tuple[_Touched, datetime]]
-) -> None:
-    """Write what customers answered, her refusals of the time before she was anybody here first."""
+) -> dict[EntryId, list[Answer]]:
+    """Write what customers answered, her refusals of the time before she was anybody here first; returns it."""
     keyring, caller, version = run.means.keyring, actor(run.means.caller), run.means.policies.version
     evident = {each.customer for each, _ in speaking if any(heard.evidence for heard in each.heard)}
-    keys = ground.proofs | await consents.new_evidence_keys(connection, keyring, sorted(evident - ground.proofs.keys()))
-    said: list[tuple[CustomerId, Answer]] = []
+    keys = ground.proofs | await evidence.keys_for(connection, keyring, evident - ground.proofs.keys())
+    said: dict[EntryId, list[Answer]] = {}
     for each, at in speaking:
         recording = Recording(caller, at, version, each.entry)
-        said += [(each.customer, refusal(spot, since, recording)) for spot, since in each.refusals.items()]
-        said += [
-            (each.customer, _answer(run, heard, recording, each.customer, keys.get(each.customer)))
-            for heard in each.heard
+        said[each.entry] = [refusal(spot, since, recording) for spot, since in each.refusals.items()]
+        said[each.entry] += [
+            _answer(run, heard, recording, each.customer, keys.get(each.customer)) for heard in each.heard
         ]
-    await consents.take_in(connection, keyring, said)
+    hers = [(each.customer, answer) for each, _ in speaking for answer in said[each.entry]]
+    await consents.take_in(connection, keyring, hers, imported=True)
+    return said
 
 
 def _answer(run: _Run, heard: Heard, recording: Recording, customer: CustomerId, key: OpenKey | None) -> Answer:

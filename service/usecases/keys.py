@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
+
+import structlog
 
 from service.crypto.keyring import (
     ROLES,
@@ -15,10 +18,13 @@ from service.crypto.keyring import (
     open_keyring,
 )
 from service.database import Connection, Database
-from service.errors import WrongKeysError
+from service.errors import KeysUnavailableError, WrongKeysError
 from service.model.callers import Caller
 from service.model.ledger import KeysMade, entry
+from service.rootkey import read_root_key
 from service.storage import customers, keys, ledger
+
+log = structlog.get_logger()
 
 AHEAD = timedelta(minutes=10)
 """How long a new receipt key is published before it signs: longer than anybody keeps the key set, and longer than two
@@ -81,4 +87,35 @@ async def _keep(
         await keys.put(connection, key, ahead)
     now = await customers.clock(connection)
     act = KeysMade(keys=[f"{key.role}.{key.version}" for key in made])
-    await ledger.append(connection, entry(ledger.new_entry_id(now), None, caller, now, act))
+    await ledger.append(connection, None, entry(ledger.new_entry_id(now), None, caller, now, act))
+
+
+class Keys:
+    """The keyring as soon as it can be opened; until then every wish for it tries again."""
+
+    def __init__(self, database: Database, root_key_file: Path) -> None:
+        self._database = database
+        self._file = root_key_file
+        self._keyring: Keyring | None = None
+
+    async def __call__(self) -> Keyring:
+        """Return the keyring, or raise KeysUnavailableError."""
+        if self._keyring is None:
+            return await self.anew()
+        return self._keyring
+
+    async def anew(self) -> Keyring:
+        """Open the keys once more: what was not there may have been made since. If it fails, the old ones stay."""
+        try:
+            self._keyring = await open_keys(self._database, read_root_key(self._file))
+        except WrongKeysError as error:
+            log.error("alarm: the keys do not fit", detail=error.detail)  # noqa: TRY400  no traceback
+            raise KeysUnavailableError("the keys do not fit") from None
+        return self._keyring
+
+    async def or_none(self) -> Keyring | None:
+        """Return the keyring if it can be had, for what works without: saying no."""
+        try:
+            return await self()
+        except KeysUnavailableError:
+            return None

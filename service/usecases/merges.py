@@ -56,7 +56,7 @@ async def merge(
         await links.put_all(connection, keyring, new)
         await _say(connection, keyring, limits, {sides[0] | sides[1]})
         (said,) = (each.id for each in new if each.said)
-        await _enter(connection, caller, now, lined_up, Merged(str(said), caller.reason))
+        await _enter(connection, keyring, caller, now, lined_up, Merged(str(said), caller.reason))
     return Made(said, len(lined_up))
 
 
@@ -82,7 +82,8 @@ async def unmerge(database: Database, keyring: Keyring, caller: OperatorCaller, 
         ended = [structs.replace(e, ended_at=now, ended_by=actor(caller)) for e in live if e.pair not in still]
         await links.end_all(connection, keyring, ended)
         await _say(connection, keyring, limits, left)
-        await _enter(connection, caller, now, lined_up, Unmerged(str(link), caller.reason))
+        act = Unmerged(str(link), caller.reason, sorted(str(each.id) for each in ended))
+        await _enter(connection, keyring, caller, now, lined_up, act)
     return Made(link, len(lined_up))
 
 
@@ -94,7 +95,7 @@ async def history(database: Database, keyring: Keyring, caller: OperatorCaller, 
         found = await links.links_of(connection, keyring, person)
         now = await customers.clock(connection)
         act = LookedUp(what="links", reason=caller.reason)
-        await ledger.append(connection, entry(ledger.new_entry_id(now), customer, caller, now, act))
+        await ledger.append(connection, keyring, entry(ledger.new_entry_id(now), customer, caller, now, act))
     return [each for each in found if each.said]
 
 
@@ -166,7 +167,12 @@ async def _say(
 
 
 async def _enter(
-    connection: Connection, caller: OperatorCaller, now: datetime, concerned: Iterable[CustomerId], act: Merged
+    connection: Connection,
+    keyring: Keyring,
+    caller: OperatorCaller,
+    now: datetime,
+    concerned: Iterable[CustomerId],
+    act: Merged,
 ) -> None:
     lines = [entry(ledger.new_entry_id(now), each, caller, now, act) for each in sorted(concerned)]
-    await ledger.append_all(connection, lines)
+    await ledger.append_all(connection, keyring, lines)

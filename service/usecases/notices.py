@@ -76,10 +76,10 @@ async def serve(database: Database, keyring: Keyring, policies: Policies, caller
         change = None if customer is None else await customers.bump(connection, customer)
         now = await customers.clock(connection) if change is None else change.now
         said = _snapshot(notice, wanted, caller, now)
-        id_ = ledger.new_entry_id(now)
+        id_, asked = ledger.new_entry_id(now), list[Answer]()
         if customer is not None:
-            await _ask(connection, policies, customer, said, id_)
-        await ledger.append(connection, entry(id_, customer, caller, now, _act(said)))
+            asked.append(await _ask(connection, policies, customer, said, id_))
+        await ledger.append(connection, keyring, entry(id_, customer, caller, now, _act(said), asked))
     return Served(make_snapshot(keyring, said, customer), said, id_, None if change is None else change.version)
 
 
@@ -166,8 +166,13 @@ def _snapshot(notice: Notice, wanted: Serving, caller: Asker, now: datetime) -> 
     )
 
 
-async def _ask(connection: Connection, policies: Policies, customer: CustomerId, said: Snapshot, id_: EntryId) -> None:
-    """Keep that she is asked. A page that is loaded again while it may still be before her began when it began."""
+async def _ask(
+    connection: Connection, policies: Policies, customer: CustomerId, said: Snapshot, id_: EntryId
+) -> Answer:
+    """Keep that she is asked, and return it.
+
+    A page that is loaded again while it may still be before her began when it began.
+    """
     past = await notices.asked(connection, [customer], said.channel, {said.purpose: said.notice})
     last = past.past[said.purpose].last
     begun_at = last.begun_at if last is not None and last.is_open(said.notice, said.at) else said.at
@@ -192,6 +197,7 @@ async def _ask(connection: Connection, policies: Policies, customer: CustomerId,
     after = standing_after(before, answer)
     if after != before:
         await consents.put_no(connection, customer, after)
+    return answer
 
 
 def _act(said: Snapshot) -> ServedAct:

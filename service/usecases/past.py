@@ -82,7 +82,7 @@ async def allowed(
         read = await _read(connection, customer, question)
         now = await customers.clock(connection)
         act = LookedUp(what=f"allowed at {read.at.isoformat()}", reason=caller.reason)
-        await ledger.append(connection, entry(ledger.new_entry_id(now), customer, caller, now, act))
+        await ledger.append(connection, keyring, entry(ledger.new_entry_id(now), customer, caller, now, act))
     return await _then(policies_at, read, question)
 
 

@@ -132,4 +132,4 @@ def _refuse_immaterial(files: bytes, version: PolicyVersion, policies: Policies)
 async def _enter(connection: Connection, caller: Caller, publication: Publication) -> None:
     now = await customers.clock(connection)
     act = Published(policy_version=publication.version)
-    await ledger.append(connection, entry(ledger.new_entry_id(now), None, caller, now, act))
+    await ledger.append(connection, None, entry(ledger.new_entry_id(now), None, caller, now, act))

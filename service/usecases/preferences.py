@@ -87,11 +87,11 @@ async def keep(
             raise PreconditionFailedError
         id_ = ledger.new_entry_id(change.now)
         kept = _Keeping(caller, change, id_)
-        changed = await _put(connection, kept, state, values)
+        changed, chosen = await _put(connection, kept, state, values), list[Chosen]()
         if wished.quiet_hours != state.limits.quiet_hours:
-            await _quieten(connection, keyring, kept, state.limits, wished.quiet_hours)
+            chosen.append(await _quieten(connection, keyring, kept, state.limits, wished.quiet_hours))
         act = Preferred(facts=changed, quiet_hours=wished.quiet_hours != state.limits.quiet_hours)
-        await ledger.append(connection, entry(id_, caller.customer, caller, change.now, act))
+        await ledger.append(connection, keyring, entry(id_, caller.customer, caller, change.now, act, chosen))
     return Kept(change.version, id_, _tag(keyring, caller.customer, values, wished.quiet_hours))
 
 
@@ -163,8 +163,10 @@ async def _put(connection: Connection, kept: _Keeping, state: _State, values: Ma
     return sorted([*gone, *new])
 
 
-async def _quieten(connection: Connection, keyring: Keyring, kept: _Keeping, limits: Restrictions, hours: str) -> None:
-    """Let quiet hours hold, as the choice that they are."""
+async def _quieten(
+    connection: Connection, keyring: Keyring, kept: _Keeping, limits: Restrictions, hours: str
+) -> Chosen:
+    """Let quiet hours hold, as the choice that they are, and return it."""
     customer, now, choice = kept.caller.customer, kept.change.now, Quiet(hours)
     chosen = Chosen(
         choice=choice,
@@ -178,3 +180,4 @@ async def _quieten(connection: Connection, keyring: Keyring, kept: _Keeping, lim
     )
     await choices.record(connection, customer, chosen)
     await customers.put_restrictions(connection, keyring, customer, restrictions_after(limits, choice))
+    return chosen

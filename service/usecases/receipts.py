@@ -7,13 +7,16 @@ import msgspec
 from msgspec import Struct
 
 from service.crypto.cursors import cursor, position_of
+from service.crypto.entries import OPENING, commitment
 from service.crypto.framing import EPOCH, Part, microseconds
 from service.crypto.keyring import Keyring
+from service.crypto.notes import Verifier, check_proof
 from service.crypto.signing import PublicKey, public_key, sign, verified
 from service.database import Connection, Database
 from service.errors import KeysUnavailableError, PoliciesUnavailableError, UnknownReceiptError
 from service.model.callers import CustomerCaller, ServiceCaller
 from service.model.catalogue import Catalogue, Company
+from service.model.ledger import Body
 from service.model.receipt import ENGLISH, Act, Flaw, Holder, Standings, Wording
 from service.model.receipt_document import written
 from service.model.receipt_text import text
@@ -69,6 +72,17 @@ class Verdict(Struct, frozen=True):
         return f"Verdict({self.flaw!r})"
 
 
+class Enclosed(Struct, frozen=True):
+    """What comes with a receipt once the ledger has its entry."""
+
+    body: bytes
+    opening: bytes
+    proof: str
+
+    def __repr__(self) -> str:  # what she said is hers
+        return "Enclosed()"
+
+
 class Found(Struct, frozen=True):
     """What the database has for one receipt."""
 
@@ -84,6 +98,12 @@ class Marked(Struct, frozen=True):
     """What every receipt says of itself."""
 
     types: list[str] = msgspec.field(name="@type")
+
+
+class Named(Struct, frozen=True):
+    """Which entry a receipt is of."""
+
+    entry: str = msgspec.field(name="dpv:hasIdentifier")
 
 
 async def receipt_of(desk: Desk, caller: ServiceCaller | CustomerCaller, wanted: Wanted) -> Receipt:
@@ -140,6 +160,20 @@ def check(presented: str, keys: Mapping[str, PublicKey]) -> Verdict:
     if "dpv:ConsentReceipt" not in kinds:
         return Verdict(Flaw.NOT_A_RECEIPT)
     return Verdict(None, signed.key, signed.payload)
+
+
+def check_entry(document: bytes, enclosed: Enclosed, ledger: Verifier) -> str | None:
+    """Say in a word why it is not shown that a ledger has the entry of a receipt, None if it is; reads nothing else."""
+    try:
+        body, receipt = msgspec.json.decode(enclosed.body, type=Body), msgspec.json.decode(document, type=Named)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return "malformed"
+    if body.id != receipt.entry:
+        return "another-entry"
+    if len(enclosed.opening) != OPENING:  # HMAC would take a zero after it for the same
+        return "malformed"
+    flaw = check_proof(enclosed.proof, commitment(enclosed.opening, enclosed.body), ledger)
+    return None if flaw is None else flaw.value
 
 
 async def _find(connection: Connection, desk: Desk, caller: ServiceCaller | CustomerCaller, wanted: Wanted) -> Found:

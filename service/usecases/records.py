@@ -14,7 +14,7 @@ from service.model.identifiers import Identifier
 from service.model.ledger import LookedUp, entry
 from service.model.words import PairwiseId, PurposeId, Status
 from service.policy.engine import Policies
-from service.storage import access, consents, customers, ledger
+from service.storage import access, consents, customers, evidence, ledger
 
 LATEST = 100
 """Answers that come along with what stands."""
@@ -78,7 +78,7 @@ async def history(  # noqa: PLR0913  what it may touch, who asks, and which page
         about: list[Part] = ["consents", found, actor(caller)]
         before = LAST if after is None else position_of(keyring, after, about)
         events = await consents.history(connection, found, purposes, before, most + 1)
-        key = await consents.evidence_key(connection, found) if isinstance(caller, CustomerCaller) else None
+        key = await evidence.key_of(connection, found) if isinstance(caller, CustomerCaller) else None
     page = events[:most]
     more = cursor(keyring, page[-1].sequence, about) if len(events) > most else None
     opened = None if key is None else keyring.open_evidence_key(found, key)
@@ -89,12 +89,12 @@ async def shown(database: Database, keyring: Keyring, caller: OperatorCaller, fo
     """Return a customer's latest answers and where the proof of each lies, for an operator: an entry in her ledger."""
     async with database.transaction() as connection:
         customer = await customers.whom(connection, keyring, caller, found_by)
-        key = await consents.evidence_key(connection, customer)
+        key = await evidence.key_of(connection, customer)
         purposes = {spot.purpose for spot in await consents.spots_of(connection, customer)}
         events = await consents.history(connection, customer, purposes, LAST, SHOWN)
         now = await customers.clock(connection)
         act = LookedUp(what="consents", reason=caller.reason)
-        await ledger.append(connection, entry(ledger.new_entry_id(now), customer, caller, now, act))
+        await ledger.append(connection, keyring, entry(ledger.new_entry_id(now), customer, caller, now, act))
     opened = None if key is None else keyring.open_evidence_key(customer, key)
     return [Past(each.answer, open_evidence(opened, customer, each.answer)) for each in events]
 

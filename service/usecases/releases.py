@@ -16,6 +16,7 @@ from service.crypto.random import sortable_id
 from service.database import Connection, Database
 from service.errors import (
     FactsChangedError,
+    IntegrityError,
     KeysUnavailableError,
     NotGrantedError,
     ServiceError,
@@ -25,7 +26,7 @@ from service.errors import (
 )
 from service.model.callers import ServiceCaller
 from service.model.decision import Decision, Permit, nothing_but
-from service.model.facts import Facts, SealedFact
+from service.model.facts import CustomerKey, Facts, SealedFact
 from service.model.identifiers import Identifier
 from service.model.ledger import Aborted, Checked, Entry, Released, entry
 from service.model.situation import Asked, told
@@ -42,7 +43,7 @@ from service.model.words import (
 )
 from service.policy.decide import decide
 from service.policy.engine import ENGINE_ERROR, Policies
-from service.storage import access, customers, facts, ledger
+from service.storage import access, customers, evidence, facts, ledger
 
 ATTEMPTS = 3
 """How often a request is decided when its facts change meanwhile."""
@@ -180,16 +181,29 @@ async def _enter(
     line = entry(ledger.new_entry_id(about.now), about.customer, caller, about.now, _act(wanted, decided))
     async with gate.database.transaction() as connection:
         if about.customer is None:
-            await ledger.append(connection, line)
+            await ledger.append(connection, None, line)
             return line, None
         ground = ledger.Ground(about.version, decided.snapshot.publication.sequence, caller.key)
-        await ledger.append_if_unchanged(connection, line, ground)
+        key = await _evidence_key(connection, gate.keyring, about.customer, decided.snapshot.evidence)
+        await ledger.append_if_unchanged(connection, key, line, ground)
         # She may have disowned the identifier between being found by it and being read; from here on she cannot.
         if isinstance(wanted.customer, Identifier):
             await _refuse_moved(connection, gate.keyring, caller, wanted.customer, about.customer)
         if decided.snapshot.pairwise is None and decided.decision.permits:
             return line, await customers.pairwise_id(connection, gate.keyring, about.customer, caller.service)
     return line, decided.snapshot.pairwise
+
+
+async def _evidence_key(
+    connection: Connection, keyring: Keyring, customer: CustomerId, stored: CustomerKey | None
+) -> OpenKey:
+    """Return what seals the entry: without it nothing leaves."""
+    if stored is not None:
+        return keyring.open_evidence_key(customer, stored)
+    key = (await evidence.keys_for(connection, keyring, [customer]))[customer]
+    if key is None:
+        raise IntegrityError("an evidence key does not open")
+    return key
 
 
 async def _refuse_moved(
@@ -225,7 +239,7 @@ async def _open(gate: Gate, caller: ServiceCaller, decided: Decided, line: Entry
         async with gate.database.transaction() as connection:
             now = await customers.clock(connection)
             aborted = entry(ledger.new_entry_id(now), line.customer, caller, now, act)
-            await ledger.append(connection, aborted)
+            await ledger.append(connection, gate.keyring, aborted)
         raise
     return opened
 

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 
+from service.crypto.keyring import Keyring
 from service.database import Connection, Database
 from service.model.callers import WorkerCaller, actor
 from service.model.consent import Answer, standing_after
@@ -16,7 +17,7 @@ AT_ONCE = 200
 """Customers looked for at a time; each is ended in a transaction of her own."""
 
 
-async def end_outlived_facts(database: Database, policies: Policies) -> int:
+async def end_outlived_facts(database: Database, keyring: Keyring | None, policies: Policies) -> int:
     """Delete every fact older than its attribute may be kept; returns how many customers it concerned.
 
     Any number of workers may do this at the same time: a fact goes once and is entered once.
@@ -26,10 +27,10 @@ async def end_outlived_facts(database: Database, policies: Policies) -> int:
     async def concerned(connection: Connection) -> list[CustomerId]:
         return await facts.outlived(connection, kept, AT_ONCE)
 
-    return await _each(database, concerned, lambda customer: _end(database, customer, kept))
+    return await _each(database, concerned, lambda customer: _end(database, keyring, customer, kept))
 
 
-async def end_expired_consents(database: Database) -> int:
+async def end_expired_consents(database: Database, keyring: Keyring | None) -> int:
     """Say of every consent that has run its time that it has; returns how many customers it concerned.
 
     A decision looks at the date itself and needs no worker; this makes the end an event, once, however many do it.
@@ -39,7 +40,7 @@ async def end_expired_consents(database: Database) -> int:
     async def concerned(connection: Connection) -> list[CustomerId]:
         return await consents.expired(connection, AT_ONCE)
 
-    return await _each(database, concerned, lambda customer: _expire(database, customer))
+    return await _each(database, concerned, lambda customer: _expire(database, keyring, customer))
 
 
 async def _each(
@@ -58,7 +59,9 @@ async def _each(
             return ended
 
 
-async def _end(database: Database, customer: CustomerId, kept: Mapping[AttributeId, int]) -> bool:
+async def _end(
+    database: Database, keyring: Keyring | None, customer: CustomerId, kept: Mapping[AttributeId, int]
+) -> bool:
     async with database.transaction() as connection:
         # The lock first: of two workers the second then finds nothing, and enters nothing.
         await customers.line_up(connection, [customer])
@@ -68,11 +71,11 @@ async def _end(database: Database, customer: CustomerId, kept: Mapping[Attribute
         change = await customers.bump(connection, customer)
         act = Outlived(facts=sorted({f"{attribute}#{provenance}" for attribute, provenance in gone}))
         line = entry(ledger.new_entry_id(change.now), customer, WorkerCaller(), change.now, act)
-        await ledger.append(connection, line)
+        await ledger.append(connection, keyring, line)
     return True
 
 
-async def _expire(database: Database, customer: CustomerId) -> bool:
+async def _expire(database: Database, keyring: Keyring | None, customer: CustomerId) -> bool:
     async with database.transaction() as connection:
         await customers.line_up(connection, [customer])
         over = await consents.expired_of(connection, customer)
@@ -80,13 +83,14 @@ async def _expire(database: Database, customer: CustomerId) -> bool:
             return False
         change = await customers.bump(connection, customer)
         in_force = await publications.current_version(connection)
-        id_ = ledger.new_entry_id(change.now)
+        id_, ends = ledger.new_entry_id(change.now), list[Answer]()
         for yes in over:
             end = _end_of(yes, change.now, id_, in_force)
             await consents.record(connection, customer, end)
+            ends.append(end)
             await consents.put_no(connection, customer, standing_after(yes, end))
         act = Expired(spots=[f"{yes.purpose}/{yes.channel}" for yes in over])
-        await ledger.append(connection, entry(id_, customer, WorkerCaller(), change.now, act))
+        await ledger.append(connection, keyring, entry(id_, customer, WorkerCaller(), change.now, act, ends))
     return True
 
 

@@ -161,7 +161,7 @@ async def _land(
         purposes = [str(wanted.purpose)] if wanted.purpose else []
         act = Suppressed(wanted.kind, purposes, new, Why.OPTED_OUT, caller.reason, len(renewed))
         entries.append(entry(ledger.new_entry_id(now), None, caller, now, act))
-    await ledger.append_all(connection, entries)
+    await ledger.append_all(connection, keyring, entries)
     return Summary(
         new=new,
         renewed=len(renewed),
@@ -205,9 +205,10 @@ async def _refuse(
         change = changes[customer]
         id_ = ledger.new_entry_id(change.now)
         recording = Recording(actor(caller), change.now, policies.version, id_)
-        answers += [(customer, refusal(spot, since, recording)) for spot, since in spots.items()]
+        said = [refusal(spot, since, recording) for spot, since in spots.items()]
+        answers += [(customer, each) for each in said]
         act = SuppressedHer([str(spot) for spot in spots], caller.reason)
-        entries.append(entry(id_, customer, caller, change.now, act))
+        entries.append(entry(id_, customer, caller, change.now, act, said))
     await consents.take_in(connection, keyring, answers)
     return entries
 

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from service.crypto.keyring import Keyring
 from service.database import Database
 from service.errors import ServiceError
 from service.policy.engine import Policies
@@ -18,24 +19,30 @@ PAUSE = 60.0
 log = structlog.get_logger()
 
 
-async def work(database: Database, policies: Callable[[], Awaitable[Policies]], *, once: bool) -> bool:
+async def work(
+    database: Database,
+    keyring: Callable[[], Awaitable[Keyring | None]],
+    policies: Callable[[], Awaitable[Policies]],
+    *,
+    once: bool,
+) -> bool:
     """Do every job, once or until cancelled; returns whether all went well the last time."""
     while True:
-        well = await _round(database, policies)
+        well = await _round(database, await keyring(), policies)
         if once:
             return well
         await asyncio.sleep(PAUSE)
 
 
-async def _round(database: Database, policies: Callable[[], Awaitable[Policies]]) -> bool:
+async def _round(database: Database, keyring: Keyring | None, policies: Callable[[], Awaitable[Policies]]) -> bool:
     async def outlived() -> int:
         # Only the catalogue says how long a fact is kept; nothing else here needs policies that can be used.
-        return await end_outlived_facts(database, await policies())
+        return await end_outlived_facts(database, keyring, await policies())
 
     jobs: dict[str, Callable[[], Awaitable[int | None]]] = {
         "outlived": outlived,
-        "expired": lambda: end_expired_consents(database),
-        "announced": lambda: announce_renewals(database),
+        "expired": lambda: end_expired_consents(database, keyring),
+        "announced": lambda: announce_renewals(database, keyring),
         "old keys": lambda: forget_old_keys(database),
         "old tokens": lambda: forget_old_tokens(database),
     }

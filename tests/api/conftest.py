@@ -11,13 +11,16 @@ from msgspec import Struct
 from service.api.described import Described
 from service.api.document import document
 from service.api.door import ROUTES
-from service.app import House, assemble
-from service.database import Database, opened
+from service.app import House
+from service.database import opened
 from service.model.identifiers import identifier
 from service.model.words import IdentifierKind, PairwiseId, ServiceId
 from service.storage import customers
 from service.usecases import access
 from tests.conftest import OPERATOR, Api, Person, Template, allow, enrol, own_database
+from tests.houses import reaching
+from tests.reading import Entered, entered
+from tests.sealing import seal
 
 Json = dict[str, Any]
 Path = tuple[str | int, ...]
@@ -107,6 +110,9 @@ SAMPLES: dict[str, list[Json]] = {
     "serve_as_customer": [SHOWN],
 }
 """A body that works, with every field, for each route that takes one: a new route needs one here."""
+READABLE = """
+SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND has_table_privilege(tablename::text, 'SELECT')
+"""
 QUERIES = dict.fromkeys(("prompts", "prompts_as_customer"), "?channel=web&language=en")
 """What must be asked of a route, besides its address."""
 
@@ -119,6 +125,8 @@ class Route(Struct, frozen=True):
     path: str
     described: Described
     operation: Json
+    head: bool
+    """Whether it answers HEAD, too."""
 
     @property
     def schema(self) -> Json:
@@ -134,8 +142,9 @@ def _routes() -> Iterator[Route]:
         for operation in operations.values()
     }
     for handler in ROUTES:
-        (method,) = handler.http_methods
-        yield Route(handler.handler_name, method, *_with(handler.opt["described"], *documented[handler.handler_name]))
+        (method,) = handler.http_methods - {"HEAD"}
+        what = _with(handler.opt["described"], *documented[handler.handler_name])
+        yield Route(handler.handler_name, method, *what, "HEAD" in handler.http_methods)
 
 
 def _with(described: Described, path: str, operation: Json) -> tuple[str, Described, Json]:
@@ -197,9 +206,10 @@ def put(body: Any, path: Path, value: Any) -> Any:
 
 
 class Hers(Struct, frozen=True):
-    """What some addresses and bodies name: an entry with a receipt, an anonymous device, identifiers to disown."""
+    """What some addresses and bodies name: an entry with a receipt, a line of use, a device, identifiers to disown."""
 
     entry: str
+    line: str
     device: str
     references: list[str]
 
@@ -207,9 +217,10 @@ class Hers(Struct, frozen=True):
 class Walker:
     """Asks each route as one who may, and looks at the database."""
 
-    def __init__(self, api: Api, database: Database, person: Person, token: str, hers: Hers) -> None:
+    def __init__(self, api: Api, house: House, person: Person, token: str, hers: Hers) -> None:
         self.api = api
-        self.database = database
+        self.house = house
+        self.database = house.database
         self.person = person
         self.token = token
         self.hers = hers
@@ -219,6 +230,8 @@ class Walker:
         whole = {
             "customer": self.person.at_shop,
             "entry": self.hers.entry,
+            "line": self.hers.line,
+            "path": "0/000.p/1",
             "purpose": "personalise.recommendations",
             "version": "2",
         }
@@ -246,9 +259,9 @@ class Walker:
         return response
 
     async def contents(self) -> dict[str, str | None]:
-        """Return a digest of all rows of each table, None for one that is empty."""
+        """Return a digest of all rows of each table that the service may read, None for one that is empty."""
         async with self.database.connection() as connection:
-            tables = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+            tables = await connection.fetch(READABLE)
             parts = [
                 f"SELECT '{name}' AS name, md5(string_agg(t::text, '|' ORDER BY t::text)) AS digest FROM {name} t"  # noqa: S608  names of our own tables
                 for (name,) in tables
@@ -261,28 +274,27 @@ class Walker:
         async with self.database.connection() as connection:
             return await connection.fetchval("SELECT customer FROM pairwise WHERE id = $1", pairwise)
 
-    async def entries(self) -> list[Any]:
+    async def entries(self) -> list[Entered]:
         """Return the ledger."""
         async with self.database.connection() as connection:
-            rows: list[Any] = await connection.fetch("SELECT * FROM entry ORDER BY position")
-            return rows
+            return await entered(connection, await self.house.keys())
 
 
 def _is_documented(route: Route, response: httpx.Response) -> None:
     said = route.operation["responses"].get(str(response.status_code))
     assert said is not None, f"{route.name} answered {response.status_code}: {response.text}"
-    media = response.headers["content-type"]
+    media = response.headers["content-type"].partition(";")[0]
     assert media in said["content"], media
     if media == "application/problem+json":
         assert f"{response.json()['code']}: " in said["description"]
 
 
 @pytest.fixture(scope="module")
-async def walker(server: str, template: Template) -> AsyncIterator[Walker]:
+async def walker(server: str, template: Template, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Walker]:
     """Abbie, found by every kind of identifier, with a token of her own; shared, because a refusal leaves no trace."""
     async with own_database(server, template) as url, opened(url) as database:
         house = House(database, template.root_key_file)
-        transport = httpx.ASGITransport(assemble(house))  # type: ignore[arg-type]  # Litestar types ASGI more narrowly
+        transport = reaching(house)
         async with httpx.AsyncClient(transport=transport, base_url="http://byleave.test") as client:
             api = Api(client, template.api_keys)
             person = await enrol(api, EMAIL, {})
@@ -291,7 +303,10 @@ async def walker(server: str, template: Template) -> AsyncIterator[Walker]:
             found_by = identifier(IdentifierKind.EMAIL, EMAIL)
             token = await access.make_customer_token(database, await house.keys(), OPERATOR, found_by, 60)
             device = (await api.post("/v1/customers", "shop", SAMPLES["enrol"][1]))["customer"]
-            yield Walker(api, database, person, token.text, Hers(entry, device, await _spare_references(house, person)))
+            await seal(url, template, tmp_path_factory.mktemp("log"))
+            (line,) = (await api.call("GET", "/v1/me/use", token.text)).json()["uses"]
+            hers = Hers(entry, line["line"], device, await _spare_references(house, person))
+            yield Walker(api, house, person, token.text, hers)
 
 
 async def _spare_references(house: House, person: Person) -> list[str]:

@@ -3,8 +3,12 @@
 import asyncpg
 import pytest
 
+from service.crypto.keyring import Keyring
 from service.database import Database
 from tests.conftest import Api, Person
+from tests.reading import entered
+
+pytestmark = pytest.mark.usefixtures("all_said")
 
 QUESTION = {"purpose": "personalise.recommendations", "channel": "web", "attributes": ["first_name"]}
 
@@ -47,15 +51,15 @@ async def test_an_unknown_age_is_filled_only_by_a_service_that_may_record_a_yes(
 
 
 async def test_the_entry_says_that_the_age_band_changed_and_not_to_what(
-    api: Api, abbie: Person, database: Database
+    api: Api, abbie: Person, database: Database, keyring: Keyring
 ) -> None:
     for band in ("minor", "minor"):
         await say(api, abbie, band)
     async with database.connection() as connection:
-        rows = await connection.fetch("SELECT body FROM entry WHERE kind = 'enrol' ORDER BY position DESC LIMIT 2")
-    assert [row["body"] for row in rows] == [
-        b'{"identifiers":["email"],"kind":"enrol","new":false}',
-        b'{"identifiers":["email"],"kind":"enrol","new":false,"restrictions":["age_band"]}',
+        acts = [each.act for each in await entered(connection, keyring, "enrol")]
+    assert acts[-2:] == [
+        {"identifiers": ["email"], "kind": "enrol", "new": False, "restrictions": ["age_band"]},
+        {"identifiers": ["email"], "kind": "enrol", "new": False},
     ]
 
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from msgspec import Struct
 
-from service.app import House, assemble
+from service.app import House
 from service.crypto.cursors import LAST
 from service.crypto.keyring import Keyring
 from service.database import Database
@@ -22,6 +22,10 @@ from service.model.words import CustomerId, IdentifierKind
 from service.storage import choices, customers
 from service.usecases.access import make_customer_token
 from tests.conftest import OPERATOR, Api, Person, Template, allow, enrol
+from tests.houses import reaching
+from tests.reading import entered
+
+pytestmark = pytest.mark.usefixtures("all_said")
 
 PURPOSE = "personalise.recommendations"
 QUIET = "22:00-07:00 Europe/Berlin"
@@ -130,15 +134,9 @@ async def why(hers: Hers, name: str) -> str | None:
     await reasons(hers.api, hers.person)
     service, purpose, _ = ASKED[name]
     async with hers.database.connection() as connection:
-        reason: str | None = await connection.fetchval(
-            "SELECT (SELECT value FROM jsonb_each_text(said -> 'withheld') LIMIT 1)"
-            "  FROM (SELECT position, convert_from(body, 'UTF8')::jsonb AS said FROM entry"
-            "         WHERE kind = 'release' AND actor = $1) AS line"
-            " WHERE said ->> 'purpose' = $2 ORDER BY position DESC LIMIT 1",
-            f"service:{service}",
-            purpose,
-        )
-    return reason
+        asked = await entered(connection, hers.keyring, "release")
+    mine = [each.act for each in asked if (each.actor, each.act["purpose"]) == (f"service:{service}", purpose)]
+    return next(iter(mine[-1]["withheld"].values()), None)
 
 
 EFFECT: dict[str, tuple[set[str], str, str]] = {
@@ -278,7 +276,7 @@ async def test_a_choice_of_one_customer_never_touches_another(hers: Hers) -> Non
 @asynccontextmanager
 async def keyless(database: Database, template: Template, nowhere: Path) -> AsyncIterator[Api]:
     """Call a process that cannot reach the root key."""
-    transport = httpx.ASGITransport(assemble(House(database, nowhere)))  # type: ignore[arg-type]  # Litestar types ASGI more narrowly
+    transport = reaching(House(database, nowhere))
     async with httpx.AsyncClient(transport=transport, base_url="http://byleave.test") as client:
         yield Api(client, template.api_keys)
 

@@ -90,23 +90,26 @@ async def test_a_write_leaves_exactly_one_entry_and_no_value_in_it(walker: Walke
         (left,) = (await walker.entries())[len(before) :]
         nobody = body.get("customer") == {"id": NOBODY} or route.name == "serve"
         wide = "-wide" if "all" in body else ""
-        assert (left["kind"], left["actor"]) == (KINDS[route.name] + wide, who)
+        assert (left.kind, left.actor) == (KINDS[route.name] + wide, who)
         named: Any = body.get("customer") or body.get("identifiers") or {}
-        assert left["customer"] == (None if nobody else device if "device" in named else abbie)
-        assert left["id"] == response.json()["entry"]
-        assert changed(tables, await walker.contents()) == TOUCHED[route.name] | {"entry"}
-        assert not any(word in left["body"].decode() for word in [*PERSONAL, walker.person.at_shop])
-        assert json.loads(left["body"])["kind"] == left["kind"]
+        assert left.customer == (None if nobody else device if "device" in named else abbie)
+        assert left.id == response.json()["entry"]
+        assert changed(tables, await walker.contents()) == TOUCHED[route.name] | {"queue"}
+        assert left.sealed is not nobody
+        words, chosen = [*PERSONAL, walker.person.at_shop], str([each.value for each in left.chosen])
+        assert not any(word in str(left.act) for word in words)
+        # Quiet hours are a choice, and what she chose is sealed with the act: what holds follows from that.
+        assert not any(word in left.text for word in words if word not in chosen)
 
 
 async def test_enrolling_somebody_new_leaves_one_entry_too(walker: Walker) -> None:
     before, tables = await walker.entries(), await walker.contents()
     done = await walker.api.post("/v1/customers", "finance", {"identifiers": {"email": "new@example.com"}})
     (left,) = (await walker.entries())[len(before) :]
-    assert (left["kind"], left["actor"]) == ("enrol", "service:finance")
-    assert left["customer"] == await walker.customer_of(done["customer"])
+    assert (left.kind, left.actor) == ("enrol", "service:finance")
+    assert left.customer == await walker.customer_of(done["customer"])
     new = {"customer", "customer_key", "restrictions", "identifier", "pairwise"}
-    assert changed(tables, await walker.contents()) == new | {"entry"}
+    assert changed(tables, await walker.contents()) == new | {"queue"}
 
 
 async def test_a_first_release_to_a_service_makes_its_id_and_one_entry(walker: Walker) -> None:
@@ -120,7 +123,7 @@ async def test_a_first_release_to_a_service_makes_its_id_and_one_entry(walker: W
     answer = await walker.api.post("/v1/releases", "finance", asked)
     assert answer["decision"] == "permit"
     assert len(await walker.entries()) == len(before) + 1
-    assert changed(tables, await walker.contents()) == {"pairwise", "entry"}
+    assert changed(tables, await walker.contents()) == {"pairwise", "queue"}
 
 
 async def test_an_answer_for_every_channel_is_one_entry(walker: Walker) -> None:
@@ -128,7 +131,7 @@ async def test_an_answer_for_every_channel_is_one_entry(walker: Walker) -> None:
     body = {"purpose": "personalise.recommendations", "answer": "refused"}
     await walker.api.post("/v1/me/consents", walker.token, body)
     (left,) = (await walker.entries())[len(before) :]
-    assert json.loads(left["body"])["channels"] == ["web", "app", "email"]
+    assert left.act["channels"] == ["web", "app", "email"]
 
 
 @every_route

@@ -12,6 +12,8 @@ from service.usecases.access import make_customer_token
 from tests.api.conftest import MUTATING, SAMPLES
 from tests.conftest import OPERATOR, Api, Person, allow
 
+pytestmark = pytest.mark.usefixtures("all_said")
+
 NEWSLETTER = {"purpose": "market.newsletter", "channel": "email", "attributes": ["first_name"]}
 RECOMMENDATIONS = {"purpose": "personalise.recommendations", "channel": "web", "attributes": ["first_name"]}
 GPC = {"signals": {"gpc": True}}
@@ -58,11 +60,11 @@ async def test_a_signal_stops_sharing_now_and_is_recorded_once_as_hers(
         "herself",
         "service:newsletter",
     )
-    entries = await count(database, "SELECT count(*) FROM entry")
+    entries = await count(database, "SELECT count(*) FROM queue")
     again = await api.post(path, "newsletter", {"customer": reader, **NEWSLETTER, **GPC})
     assert again["version"] == answer["version"]
     assert await count(database) == 1
-    assert await count(database, "SELECT count(*) FROM entry") == entries + 1
+    assert await count(database, "SELECT count(*) FROM queue") == entries + 1
     # It goes on without the signal.
     later = await api.post(path, "newsletter", {"customer": reader, **NEWSLETTER})
     assert [each["reason"] for each in later["withheld"]] == ["no-sharing"]

@@ -8,12 +8,12 @@ import pytest
 
 from service.database import Database
 from service.usecases.once import forget_old_keys
-from tests.conftest import PROOF, Api, Person
+from tests.conftest import PROOF, Api, Person, tampering_with
 
 KEY = '"a-key"'
 PURPOSE = "personalise.recommendations"
 NO = {"purpose": PURPOSE, "answer": "withdrawn"}
-ENTRIES = "SELECT count(*) FROM entry"
+ENTRIES = "SELECT count(*) FROM queue"
 
 
 async def write(api: Api, path: str, caller: str, body: Any, key: str = KEY) -> httpx.Response:
@@ -134,14 +134,14 @@ async def test_what_is_kept_for_a_repetition_tells_nothing_and_is_forgotten(
     api: Api, abbie: Person, database: Database
 ) -> None:
     await write(api, "/v1/customers", "shop", {"identifiers": {"email": abbie.email}})
-    async with database.connection() as connection:
+    async with tampering_with(database) as connection:
         kept = await connection.fetchrow("SELECT * FROM idempotent_write")
         assert kept is not None
         assert set(kept["answer"].decode().split('"')[1::2]) >= {"customer", "version", "entry"}
         assert abbie.email not in str(tuple(kept.values()))
         await connection.execute("UPDATE idempotent_write SET written_at = written_at - interval '23 hours'")
     await forget_old_keys(database)
-    async with database.connection() as connection:
+    async with tampering_with(database) as connection:
         assert await connection.fetchval("SELECT count(*) FROM idempotent_write") == 1
         await connection.execute("UPDATE idempotent_write SET written_at = written_at - interval '2 hours'")
     await forget_old_keys(database)

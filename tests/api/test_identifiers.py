@@ -13,7 +13,10 @@ from service.database import Database
 from service.model.identifiers import identifier
 from service.model.words import IdentifierKind
 from service.usecases.access import make_customer_token
-from tests.conftest import OPERATOR, Api, Person, allow, enrol
+from tests.conftest import OPERATOR, Api, Person, allow, enrol, tampering_with
+from tests.reading import entry_of
+
+pytestmark = pytest.mark.usefixtures("all_said")
 
 NUMBERS = count()
 PHONE, CARD, DEVICE = "+442079460018", "HB1234567", "0b7c2f5e-3d1a-4c7e-9f60-6a5d2c1b8e9f"
@@ -122,7 +125,7 @@ async def test_consent_given_under_an_address_is_hers_when_she_enrols_by_it(api:
 
 
 async def test_a_disowned_identifier_finds_nobody_and_is_no_longer_listed(
-    api: Api, abbie: Person, token: str, database: Database
+    api: Api, abbie: Person, token: str, database: Database, keyring: Keyring
 ) -> None:
     await known(api, email=abbie.email, phone=PHONE)
     assert (await ask(api, phone=PHONE))["decision"] == "permit"
@@ -135,8 +138,7 @@ async def test_a_disowned_identifier_finds_nobody_and_is_no_longer_listed(
         row = await connection.fetchrow("SELECT sealed FROM identifier WHERE disowned_at IS NOT NULL")
         assert row is not None
         assert row["sealed"] == b""
-        body = await connection.fetchval("SELECT body FROM entry WHERE id = $1", done["entry"])
-        assert body == b'{"identifier":"phone","kind":"disown"}'
+        assert (await entry_of(connection, keyring, done["entry"])).act == {"identifier": "phone", "kind": "disown"}
 
 
 async def test_a_disowned_identifier_does_not_come_back_by_any_service_and_is_free_for_another(
@@ -208,14 +210,14 @@ async def test_what_she_disowned_is_not_brought_back_by_sql(
 ) -> None:
     await known(api, email=abbie.email, phone=PHONE, verified=["phone"])
     await disown(api, token, "phone")
-    async with database.connection() as connection:
+    async with tampering_with(database) as connection:
         await connection.execute(f"UPDATE identifier SET {change} WHERE disowned_at IS NOT NULL")  # noqa: S608  ours
     assert (await ask(api, phone=PHONE))["decision"] == "deny"
     assert set(await hers(api, token)) == {"email"}
 
 
 async def test_a_claim_is_not_made_verified_by_sql(api: Api, abbie: Person, token: str, database: Database) -> None:
-    async with database.connection() as connection:
+    async with tampering_with(database) as connection:
         await connection.execute("UPDATE identifier SET verified_at = now()")
     assert await hers(api, token) == {}
     assert (await ask(api, email=abbie.email))["decision"] == "deny"

@@ -9,7 +9,7 @@ from service.database import Database
 from service.model.identifiers import identifier
 from service.model.words import IdentifierKind
 from service.usecases.access import make_customer_token
-from tests.conftest import OPERATOR, Api, Person, allow, enrol
+from tests.conftest import OPERATOR, Api, Person, enrol
 
 PURPOSE = "personalise.recommendations"
 SEEN = {"attribute": "browsed_genres", "provenance": "observed"}
@@ -114,95 +114,3 @@ async def test_each_fact_says_who_may_use_it_and_that_is_what_a_release_decides(
     after = (await api.call("GET", "/v1/me/facts", token)).json()
     assert not any(service == "recommender" for service, _ in users(after, "first_name"))
     assert ("fulfilment", "post") in users(after, "first_name")
-
-
-async def test_every_use_is_listed_newest_first_with_what_was_refused_and_why(
-    api: Api, abbie: Person, token: str
-) -> None:
-    released = await ask(api, abbie, "first_name", "birth_year")
-    await ask(api, abbie, "first_name", path="/v1/decisions")
-    uses = (await api.call("GET", "/v1/me/use", token)).json()["uses"]
-    assert [each["kind"] for each in uses] == ["check", "release", "look-up"]
-    assert uses[1]["entry"] == released["entry"]
-    assert (uses[1]["by"], uses[1]["purpose"], uses[1]["outcome"]) == ("service:recommender", PURPOSE, "partial")
-    assert uses[1]["released"] == ["first_name"]
-    assert uses[1]["refused"] == [{"attribute": "birth_year", "reason": "demographic"}]
-    assert "Abbie" not in str(uses)
-
-
-@pytest.mark.parametrize(
-    ("query", "count"),
-    [
-        ("", 6),
-        ("?refused=true", 2),
-        ("?refused=false", 6),
-        ("?service=recommender", 5),
-        ("?service=shop", 0),
-        (f"?purpose={PURPOSE}", 5),
-        ("?purpose=market.newsletter", 0),
-        ("?since=2020-01-01T00:00:00Z", 6),
-        ("?until=2020-01-01T00:00:00Z", 0),
-    ],
-)
-async def test_uses_can_be_filtered(query: str, count: int, api: Api, abbie: Person, token: str) -> None:
-    for attributes in (["first_name"], ["birth_year"], ["first_name", "birth_year"], ["first_name"], ["first_name"]):
-        await ask(api, abbie, *attributes)
-    assert len((await api.call("GET", f"/v1/me/use{query}", token)).json()["uses"]) == count
-
-
-async def test_pages_follow_each_other_without_gap_or_repetition_while_new_uses_come(
-    api: Api, abbie: Person, token: str
-) -> None:
-    entries = [(await ask(api, abbie, "first_name"))["entry"] for _ in range(7)]
-    seen: list[str] = []
-    path = "/v1/me/use?limit=3&service=recommender"
-    page = (await api.call("GET", path, token)).json()
-    while True:
-        seen += [each["entry"] for each in page["uses"]]
-        await ask(api, abbie, "first_name")
-        if "next" not in page:
-            break
-        page = (await api.call("GET", f"{path}&cursor={page['next']}", token)).json()
-    assert seen == entries[::-1]
-
-
-async def test_a_cursor_is_good_for_its_own_list_and_customer_only(
-    api: Api, abbie: Person, token: str, database: Database, keyring: Keyring
-) -> None:
-    for _ in range(3):
-        await ask(api, abbie, "first_name")
-    cursor = (await api.call("GET", "/v1/me/use?limit=1", token)).json()["next"]
-    bo = await enrol(api, "bo@example.com")
-    await allow(api, bo)
-    found_by = identifier(IdentifierKind.EMAIL, bo.email)
-    others = (await make_customer_token(database, keyring, OPERATOR, found_by, 5)).text
-    for caller, query in (
-        (others, f"limit=1&cursor={cursor}"),
-        (token, f"limit=1&refused=true&cursor={cursor}"),
-        (token, f"limit=1&cursor={cursor[:-2]}"),
-        (token, "cursor=x"),
-        (token, "cursor=" + "A" * 56),
-    ):
-        answer = await api.call("GET", f"/v1/me/use?{query}", caller)
-        assert (answer.status_code, answer.json()["code"]) == (400, "bad-cursor"), query
-
-
-@pytest.mark.parametrize(
-    ("query", "status", "code"),
-    [
-        ("limit=0", 422, "wrong-kind"),
-        ("limit=101", 422, "wrong-kind"),
-        ("limit=ten", 422, "wrong-kind"),
-        ("refused=maybe", 422, "wrong-kind"),
-        ("since=yesterday", 422, "wrong-kind"),
-        ("since=0001-01-01T00:00:00%2B14:00", 422, "wrong-kind"),
-        ("service=%00", 422, "wrong-kind"),
-        ("page=2", 422, "unknown-field"),
-        ("limit=1&limit=2", 400, "duplicate-key"),
-    ],
-)
-async def test_a_wrong_query_is_a_problem_that_names_it(
-    query: str, status: int, code: str, api: Api, token: str
-) -> None:
-    answer = await api.call("GET", f"/v1/me/use?{query}", token)
-    assert (answer.status_code, answer.json()["code"]) == (status, code)

@@ -1,8 +1,6 @@
 """Asking a customer: whether to, in which words, with proof of what was shown, and what an answer to it proves."""
 
 import hashlib
-import json
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -22,6 +20,7 @@ from service.storage import consents
 from service.usecases import merges
 from service.usecases.access import make_customer_token
 from tests.conftest import OPERATOR, Api, Person, allow, enrol
+from tests.reading import entry_of
 
 Json = dict[str, Any]
 
@@ -94,13 +93,6 @@ class Ana:
 
 
 @pytest.fixture
-async def owner(database_url: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(database_url)
-    yield connection
-    await connection.close()
-
-
-@pytest.fixture
 async def ana(api: Api, database: Database, keyring: Keyring) -> Ana:
     return await newcomer(api, database, keyring, "ana@example.com")
 
@@ -130,6 +122,7 @@ async def test_what_is_served_is_the_notice_in_force_word_for_word(ana: Ana, pol
     }
 
 
+@pytest.mark.usefixtures("all_said")
 async def test_being_shown_a_notice_is_an_event_of_hers_and_an_entry(ana: Ana, keyring: Keyring) -> None:
     served = await ana.page()
     (event,) = await ana.events()
@@ -146,10 +139,9 @@ async def test_being_shown_a_notice_is_an_event_of_hers_and_an_entry(ana: Ana, k
     assert ((await ana.standing())["status"], (await ana.standing())["mac"]) == ("requested", None)
     assert read_snapshot(keyring, served["snapshot"], ana.id).at == event["shown_at"]
     async with ana.database.connection() as connection:
-        line = await connection.fetchrow("SELECT * FROM entry WHERE id = $1", served["entry"])
-    assert line is not None
-    assert (line["kind"], line["customer"], line["actor"]) == ("served", ana.id, "service:shop")
-    assert json.loads(line["body"]) == {
+        entry = await entry_of(connection, keyring, served["entry"])
+    assert (entry.customer, entry.actor) == (ana.id, "service:shop")
+    assert entry.act == {
         "kind": "served",
         "purpose": PICKS,
         "channel": "web",
@@ -160,15 +152,17 @@ async def test_being_shown_a_notice_is_an_event_of_hers_and_an_entry(ana: Ana, k
     }
 
 
+@pytest.mark.usefixtures("all_said")
 async def test_a_page_for_somebody_not_known_yet_leaves_an_entry_and_no_event(ana: Ana) -> None:
     before = await ana.standing()
     served = await ana.page(customer=None)
     assert "version" not in served
     assert (await ana.events(), await ana.standing()) == ([], before)
     async with ana.database.connection() as connection:
-        assert await connection.fetchval("SELECT customer FROM entry WHERE id = $1", served["entry"]) is None
+        assert await connection.fetchval("SELECT customer FROM queue WHERE id = $1", served["entry"]) is None
 
 
+@pytest.mark.usefixtures("all_said")
 @pytest.mark.parametrize("answer", ["given", "refused", "withdrawn"])
 async def test_being_shown_a_notice_changes_neither_a_yes_nor_a_no(ana: Ana, answer: str) -> None:
     await ana.answer(answer=answer, evidence="scan-1", method="counter")
@@ -211,6 +205,7 @@ async def test_no_other_notice_is_served_and_by_no_other(
 # --- an answer to what was served ---
 
 
+@pytest.mark.usefixtures("all_said")
 async def test_a_yes_with_a_snapshot_proves_what_was_on_the_screen(ana: Ana) -> None:
     served = await ana.page()
     done = await ana.answer(snapshot=served["snapshot"])
@@ -224,6 +219,7 @@ async def test_a_yes_with_a_snapshot_proves_what_was_on_the_screen(ana: Ana) -> 
     assert answer["decision"] == "permit"
 
 
+@pytest.mark.usefixtures("all_said")
 async def test_she_answers_what_she_showed_herself(ana: Ana) -> None:
     served = await ana.page(ana.token)
     assert (await ana.answer(ana.token, snapshot=served["snapshot"]))["http"] == 200
@@ -278,6 +274,7 @@ async def test_a_page_that_was_open_for_too_long_proves_no_yes_and_a_no_counts_a
         assert (await ana.events())[-1]["digest"] == ""
 
 
+@pytest.mark.usefixtures("all_said")
 async def test_a_no_says_what_she_saw_too(ana: Ana) -> None:
     served = await ana.page()
     assert (await ana.answer(answer="refused", notice=None, snapshot=served["snapshot"]))["http"] == 200
@@ -324,6 +321,7 @@ async def test_who_answered_is_not_asked(ana: Ana) -> None:
     assert await ana.reason() == (False, "refused-recently")
 
 
+@pytest.mark.usefixtures("all_said")
 async def test_who_put_it_off_is_not_asked_and_a_yes_of_hers_still_counts(ana: Ana) -> None:
     await ana.answer(answer="deferred")
     assert await ana.reason() == (False, "deferred-recently")
@@ -393,6 +391,7 @@ async def test_who_is_being_asked_on_one_side_is_asked_with_that_page_on_the_oth
     assert await ana.reason() == (False, "asked-recently")
 
 
+@pytest.mark.usefixtures("all_said")
 async def test_a_yes_that_came_by_a_link_is_an_answer(ana: Ana, bo: Ana, keyring: Keyring) -> None:
     await merge(ana, bo, keyring)
     await bo.answer(method="counter", evidence="scan-1")

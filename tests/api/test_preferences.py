@@ -8,11 +8,15 @@ import httpx
 import pytest
 
 from service.app import House
+from service.crypto.keyring import Keyring
 from service.database import Database
 from service.model.identifiers import identifier
 from service.model.words import IdentifierKind
 from service.usecases.access import make_customer_token
 from tests.conftest import OPERATOR, Api, Person
+from tests.reading import entered
+
+pytestmark = pytest.mark.usefixtures("all_said")
 
 HERE = "/v1/me/preferences"
 QUIET = "22:00-07:00 Europe/Berlin"
@@ -46,7 +50,7 @@ async def keep(api: Api, token: str, wish: dict[str, Any], tag: str | None) -> h
 
 
 async def test_what_she_likes_is_kept_sealed_shown_to_her_and_released_as_the_policies_say(
-    api: Api, abbie: Person, token: str, database: Database
+    api: Api, abbie: Person, token: str, database: Database, keyring: Keyring
 ) -> None:
     tag, before, _ = await see(api, token)
     assert before == {"favourite_genres": ["crime", "travel"]}
@@ -66,9 +70,9 @@ async def test_what_she_likes_is_kept_sealed_shown_to_her_and_released_as_the_po
     assert (await api.post("/v1/releases", "shop", other))["withheld"][0]["reason"] == "not-for-this-purpose"
     async with database.connection() as connection:
         row = await connection.fetchrow("SELECT * FROM fact WHERE attribute = 'contact_frequency'")
-        body = await connection.fetchval("SELECT body FROM entry WHERE kind = 'preferences'")
-    assert b"monthly" not in bytes(str(row), "utf-8") + body
-    assert b"Berlin" not in body
+        (entry,) = await entered(connection, keyring, "preferences")
+    assert "monthly" not in str(row) + entry.text
+    assert "Berlin" not in str(entry.act)
 
 
 async def test_the_state_is_told_by_a_strong_tag_that_changes_with_the_content_and_with_nothing_else(
@@ -111,16 +115,16 @@ async def test_nothing_is_replaced_by_who_does_not_say_what_she_saw(api: Api, to
     assert (await keep(api, token, {"preferences": [], "quiet_hours": None}, "*")).status_code == 200
 
 
-async def test_of_two_who_saw_the_same_state_one_wins(api: Api, abbie: Person, token: str, database_url: str) -> None:
+async def test_of_two_who_saw_the_same_state_one_wins(api: Api, abbie: Person, token: str, superuser_url: str) -> None:
     tag, _, _ = await see(api, token)
     other = {"preferences": [], "quiet_hours": "13:00-14:00 UTC"}
-    holder = await asyncpg.connect(database_url)
+    holder = await asyncpg.connect(superuser_url)
     try:
         transaction = holder.transaction()
         await transaction.start()
         await holder.execute("SELECT FROM customer FOR NO KEY UPDATE")
         both = [asyncio.create_task(keep(api, token, wish, tag)) for wish in (WISH, other)]
-        await until_blocked(database_url, 2)
+        await until_blocked(superuser_url, 2)
         await transaction.rollback()
         answers = await asyncio.gather(*both)
     finally:
@@ -155,15 +159,16 @@ async def test_what_a_service_wrote_down_is_shown_and_what_she_takes_back_is_gon
         assert await connection.fetchval("SELECT count(*) FROM fact WHERE attribute = 'first_name'") == 1
 
 
-async def test_saying_the_same_again_writes_no_fact_anew(api: Api, token: str, database: Database) -> None:
+async def test_saying_the_same_again_writes_no_fact_anew(
+    api: Api, token: str, database: Database, keyring: Keyring
+) -> None:
     tag = (await keep(api, token, WISH, (await see(api, token))[0])).headers["etag"]
     query = "SELECT array_agg(f::text ORDER BY f::text) FROM fact f"
     async with database.connection() as connection:
         before = await connection.fetchval(query)
         assert (await keep(api, token, WISH, tag)).headers["etag"] == tag
         assert await connection.fetchval(query) == before
-        body = await connection.fetchval("SELECT body FROM entry ORDER BY position DESC LIMIT 1")
-    assert body == b'{"facts":[],"kind":"preferences"}'
+        assert (await entered(connection, keyring))[-1].act == {"facts": [], "kind": "preferences"}
 
 
 async def test_a_preference_that_stands_twice_is_refused(api: Api, token: str) -> None:

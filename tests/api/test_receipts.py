@@ -40,7 +40,7 @@ from service.storage import consents, customers, keys, ledger, publications
 from service.usecases import access, receipts
 from service.usecases.keys import AHEAD, make, rotate
 from tests.api.conftest import Walker
-from tests.conftest import OPERATOR, PROOF, Api, Person, Template, allow, enrol
+from tests.conftest import OPERATOR, PROOF, Api, Person, Template, allow, enrol, tampering_with
 
 RECOMMENDATIONS, NEWSLETTER = "personalise.recommendations", "market.newsletter"
 NOBODYS = "ent_" + "0" * 26
@@ -137,7 +137,7 @@ async def act(database: Database, person: Person, **changes: Any) -> EntryId:
         }
         await consents.record(connection, customer, Answer(**(words | changes)))
         said = LookedUp(what="test", reason="")
-        await ledger.append(connection, entry(id_, customer, OPERATOR, change.now, said))
+        await ledger.append(connection, None, entry(id_, customer, OPERATOR, change.now, said))
     return id_
 
 
@@ -158,7 +158,7 @@ async def choose(database: Database, person: Person, choice: str, value: str, re
             id_,
         )
         said = LookedUp(what="test", reason="")
-        await ledger.append(connection, entry(id_, customer, OPERATOR, change.now, said))
+        await ledger.append(connection, None, entry(id_, customer, OPERATOR, change.now, said))
     return id_
 
 
@@ -316,7 +316,7 @@ async def test_it_is_the_same_to_the_byte_after_a_restart_a_rotation_and_a_publi
 
 async def takes_effect(database: Database, version: int) -> None:
     """Let a key sign from this moment on."""
-    async with database.connection() as connection:
+    async with tampering_with(database) as connection:
         await connection.execute(
             "UPDATE wrapped_key SET created_at = clock_timestamp() WHERE role = 'receipt' AND version = $1", version
         )
@@ -399,7 +399,7 @@ async def a_look_up(database: Database, person: Person) -> str:
     """Return an entry of hers about which there is no receipt."""
     async with database.connection() as connection:
         found: str = await connection.fetchval(
-            "SELECT id FROM entry WHERE customer = $1 AND kind = 'contribute' LIMIT 1",
+            "SELECT id FROM queue WHERE customer = $1 AND kind = 'contribute' LIMIT 1",
             await customer_of(database, person),
         )
     return found
@@ -476,7 +476,7 @@ async def test_each_reader_knows_her_by_another_name_and_none_is_that_of_the_dat
 async def test_an_event_that_no_entry_of_hers_speaks_of_is_not_signed(hers: Hers, database: Database) -> None:
     """Whoever puts an event into the database has to write it into the ledger as well."""
     of = await hers.say("refused")
-    async with database.connection() as connection:
+    async with tampering_with(database) as connection:
         await connection.execute("UPDATE consent_event SET entry = $2 WHERE entry = $1", of, NOBODYS)
     assert await hers.code(NOBODYS) == (404, "unknown-receipt")
 
@@ -507,10 +507,10 @@ async def test_her_list_has_every_act_newest_first_page_by_page(hers: Hers, bos:
 
 
 async def test_an_act_that_is_an_answer_and_a_choice_is_listed_once(hers: Hers, database: Database) -> None:
-    async with database.connection() as connection:
+    async with tampering_with(database) as connection:
         await connection.execute("DELETE FROM choice_event")
     of = await choose(database, hers.person, "pause", "x")
-    async with database.connection() as connection:
+    async with tampering_with(database) as connection:
         await connection.execute(
             "UPDATE consent_event e SET entry = c.entry, recorded_at = c.recorded_at FROM choice_event c"
             " WHERE c.customer = e.customer"
@@ -535,7 +535,7 @@ async def test_a_cursor_is_good_for_her_own_list_only(hers: Hers, bos: Hers) -> 
 
 @pytest.fixture
 async def without_a_key(database: Database) -> None:
-    async with database.connection() as connection:
+    async with tampering_with(database) as connection:
         await connection.execute("DELETE FROM wrapped_key WHERE role = 'receipt'")
 
 
@@ -602,7 +602,7 @@ async def test_keys_that_are_there_stay_when_they_cannot_be_opened_anew(
 async def test_making_keys_never_makes_one_in_the_place_of_one_that_was_lost(
     database: Database, template: Template
 ) -> None:
-    async with database.connection() as connection:
+    async with tampering_with(database) as connection:
         await connection.execute("DELETE FROM wrapped_key WHERE role = 'index'")
         before = await keys.wrapped_keys(connection)
     with pytest.raises(KeysUnavailableError, match="index"):

@@ -30,6 +30,7 @@ from service.schema import shipped
 from service.storage import consents, customers, facts
 from service.usecases.policies import publish
 from tests.conftest import FACTS, OPERATOR, PROOF, Api, Person, allow, enrol
+from tests.reading import Entered, entered
 
 RECOMMENDATIONS = "personalise.recommendations"
 ASKED = ["first_name", "favourite_genres", "birth_year", "last_destination"]
@@ -56,10 +57,9 @@ async def who(connection: Connection, person: Person) -> CustomerId:
     return customer
 
 
-async def entries(database: Database) -> list[Any]:
+async def entries(database: Database, keyring: Keyring) -> list[Entered]:
     async with database.connection() as connection:
-        rows: list[Any] = await connection.fetch("SELECT * FROM entry ORDER BY position")
-        return rows
+        return await entered(connection, keyring)
 
 
 # --- what leaves ---
@@ -318,17 +318,17 @@ async def test_a_newer_fact_of_the_same_source_replaces_and_an_older_one_does_no
 
 @pytest.mark.parametrize(("path", "kind"), [("releases", "release"), ("decisions", "check")])
 async def test_each_question_is_entered_with_ids_and_words_only(
-    api: Api, abbie: Person, database: Database, path: str, kind: str
+    api: Api, abbie: Person, database: Database, keyring: Keyring, path: str, kind: str
 ) -> None:
-    before = len(await entries(database))
+    before = len(await entries(database, keyring))
     answer = await api.post(f"/v1/{path}", "recommender", wanted(abbie, *ASKED))
-    (line,) = (await entries(database))[before:]
-    assert (line["id"], line["kind"], line["actor"]) == (answer["entry"], kind, "service:recommender")
+    (line,) = (await entries(database, keyring))[before:]
+    assert (line.id, line.kind, line.actor) == (answer["entry"], kind, "service:recommender")
     async with database.connection() as connection:
-        assert line["customer"] == await who(connection, abbie)
-        assert answer["version"] == await connection.fetchval("SELECT version FROM customer WHERE id = $1", line[2])
-    body = json.loads(line["body"])
-    assert body == {
+        assert line.customer == await who(connection, abbie)
+        version = await connection.fetchval("SELECT version FROM customer WHERE id = $1", line.customer)
+        assert answer["version"] == version
+    assert line.act == {
         "kind": kind,
         "decision": answer["id"],
         "purpose": RECOMMENDATIONS,
@@ -381,9 +381,9 @@ NOT_ASKED: list[tuple[str, dict[str, Any], int, str, str]] = [
 
 @pytest.mark.parametrize("path", ["releases", "decisions"])
 async def test_a_question_that_may_not_be_asked_is_refused_and_not_entered(
-    api: Api, abbie: Person, database: Database, path: str
+    api: Api, abbie: Person, database: Database, keyring: Keyring, path: str
 ) -> None:
-    before = await entries(database)
+    before = await entries(database, keyring)
     for caller, change, *refusal in NOT_ASKED:
         for customer in ({"email": abbie.email}, {"email": "nobody@example.com"}):
             asked = wanted(abbie, "first_name", customer=customer) | change
@@ -391,7 +391,7 @@ async def test_a_question_that_may_not_be_asked_is_refused_and_not_entered(
             problem = response.json()
             assert [response.status_code, problem["code"], problem["pointer"]] == refusal
             assert "Abbie" not in response.text
-    assert await entries(database) == before
+    assert await entries(database, keyring) == before
 
 
 # --- who cannot be found ---
@@ -435,13 +435,15 @@ async def test_who_is_unknown_looks_like_who_has_nothing_to_release(api: Api) ->
         assert shape(unknown) == shape(empty), nobody
 
 
-async def test_a_question_about_nobody_is_entered_about_nobody(api: Api, abbie: Person, database: Database) -> None:
-    before = len(await entries(database))
+async def test_a_question_about_nobody_is_entered_about_nobody(
+    api: Api, abbie: Person, database: Database, keyring: Keyring
+) -> None:
+    before = len(await entries(database, keyring))
     for nobody in NOBODY:
         await api.post("/v1/releases", "recommender", wanted(abbie, "first_name", customer=nobody))
-    lines = (await entries(database))[before:]
-    assert [(line["customer"], line["kind"]) for line in lines] == [(None, "release")] * len(NOBODY)
-    assert not any("nobody" in line["body"].decode().lower() or b"byc_" in line["body"] for line in lines)
+    lines = (await entries(database, keyring))[before:]
+    assert [(line.customer, line.kind) for line in lines] == [(None, "release")] * len(NOBODY)
+    assert not any("nobody" in line.text.lower() or "byc_" in line.text for line in lines)
 
 
 async def test_an_identifier_that_two_share_finds_neither(

@@ -14,7 +14,7 @@ from service.model.words import Channel, IdentifierKind, Provenance, ServiceId
 from service.policy.engine import Policies
 from service.schema import shipped
 from service.usecases import access
-from tests.conftest import OPERATOR, PROOF, Api, Person, allow, enrol
+from tests.conftest import OPERATOR, PROOF, Api, Person, allow, enrol, tampering_with
 
 
 def table(name: str) -> list[dict[str, Any]]:
@@ -193,6 +193,6 @@ async def test_a_customers_token_ends_with_its_time(
         database, keyring, OPERATOR, identifier(IdentifierKind.EMAIL, abbie.email), 5
     )
     assert (await api.call("GET", "/v1/me/consents", token.text)).status_code == 200
-    async with database.connection() as connection:
+    async with tampering_with(database) as connection:
         await connection.execute("UPDATE customer_token SET expires_at = clock_timestamp()")
     assert (await api.call("GET", "/v1/me/consents", token.text)).status_code == 401

@@ -8,11 +8,12 @@ from typing import Any
 import httpx
 import pytest
 
-from service.app import House, assemble
+from service.app import House
 from service.client import Answer, Byleave, Channel, Customer
 from service.client import client as module
 from service.model.words import ServiceId
 from tests.conftest import Template
+from tests.houses import reaching
 
 KEY = "byl_" + "k" * 16 + "_" + "s" * 52 + "_01234567"
 URL = "http://byleave.test"
@@ -88,7 +89,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 async def as_service(house: House, template: Template) -> AsyncIterator[Callable[[str], Byleave]]:
     """Make clients of the real application, each with its service's key."""
-    transport = httpx.ASGITransport(assemble(house))  # type: ignore[arg-type]  # Litestar types ASGI more narrowly
+    transport = reaching(house)
     made: list[Byleave] = []
 
     def client(service: str) -> Byleave:

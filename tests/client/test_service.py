@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from service.app import House, assemble
+from service.app import House
 from service.client import Byleave, Consent, Customer, Fact, NotWrittenError, Parent, Reach
 from service.model.words import ServiceId
 from tests.client.conftest import RECOMMENDATIONS, URL, WEB
 from tests.conftest import Api, Person, Template, allow
+from tests.houses import reaching
 
 AsService = Callable[[str], Byleave]
 ATTRIBUTES = ["first_name", "favourite_genres", "birth_year"]
@@ -141,7 +142,7 @@ async def test_a_withdrawal_whose_acknowledgement_got_lost_is_made_good(
     house: House, template: Template, abbie: Person
 ) -> None:
     """The first answer never arrives, although it was written; the next one does."""
-    application = httpx.ASGITransport(assemble(house))  # type: ignore[arg-type]  # Litestar types ASGI more narrowly
+    application = reaching(house)
     sent: list[str] = []
 
     class LosesTheFirst(httpx.AsyncBaseTransport):

@@ -117,7 +117,7 @@ async def test_a_merge_waits_for_a_release_that_is_being_entered_and_comes_after
     await merging
     assert (await ask(api, pair.one))["decision"] == "deny"
     async with database.connection() as connection:
-        kinds = "SELECT array_agg(kind ORDER BY position) FROM entry WHERE customer = $1"
+        kinds = "SELECT array_agg(kind ORDER BY number) FROM queue WHERE customer = $1"
         assert (await connection.fetchval(kinds, pair.one_id))[-3:] == ["release", "merge", "release"]
 
 

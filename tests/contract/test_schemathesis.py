@@ -20,11 +20,12 @@ PHASES = ("Examples", "Coverage", "Fuzzing", "Stateful")
 
 
 @pytest.fixture
-def config(tmp_path: Path, policies: Policies, abbie: Person) -> Path:
+def config(tmp_path: Path, policies: Policies, abbie: Person, served: Served) -> Path:
     """What Schemathesis reads, beside the words that exist."""
     catalogue = policies.catalogue
     words = {
         "customers": [abbie.at_shop],
+        "lines": [served.line],
         "purposes": catalogue.purposes,
         "attributes": catalogue.attributes,
         "services": catalogue.services,

@@ -35,7 +35,7 @@ from service.model.words import (
     Provenance,
     PurposeId,
 )
-from service.settings import Settings, read_settings
+from service.settings import Settings, Urls, read_settings
 from service.storage.facts import NewFact
 from service.usecases.customers import Claim, Newcomer
 from service.usecases.identifiers import HerIdentifier
@@ -56,6 +56,8 @@ IDENTIFIERS = {"email": SECRET, "phone": SECRET, "loyalty": SECRET, "device": SE
 
 THINGS = [
     Settings(database_url=f"postgresql://byleave:{SECRET}@localhost/byleave"),
+    Settings(database_url="postgresql://db", migrate_url=f"postgresql://byleave:{SECRET}@localhost/byleave"),
+    Urls(*[f"postgresql://byleave:{SECRET}@localhost/byleave"] * 4),
     Database(f"postgresql://byleave:{SECRET}@localhost/byleave", 5),
     SEALED,
     SEALED_FACT,
@@ -117,6 +119,7 @@ TELLING = {
     "token",
     "api_keys",
     "database_url",
+    "migrate",
 }
 HARMLESS = {
     "service.crypto.keyring.Mac",  # a MAC says nothing without its key

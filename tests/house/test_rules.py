@@ -39,6 +39,7 @@ def calls(name: str) -> Iterator[str]:
         ),
         ("open_own", {"usecases/hers.py", "usecases/preferences.py"}),
         ("open_own_identifier", {"usecases/identifiers.py"}),
+        ("open_content", {"storage/bodies.py"}),
         ("unseal", {"crypto/keyring.py"}),
     ],
 )

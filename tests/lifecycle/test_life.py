@@ -20,22 +20,27 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from service.app import House, assemble
+from service.app import House
 from service.crypto.keyring import Keyring
 from service.database import Database, opened
 from service.model.callers import CustomerCaller, OperatorCaller
-from service.model.consent import replay
+from service.model.choices import choice_from
+from service.model.choices import replay as replay_choices
+from service.model.consent import Answer, Spot, replay
 from service.model.identifiers import Identifier
 from service.model.words import Acting, Channel, CustomerId, IdentifierKind, Method, PurposeId, Status
 from service.storage import consents as store
+from service.storage import customers
 from service.storage import past as events
 from service.usecases import access, consents, past
 from service.usecases.audits import audit_state
 from service.usecases.retention import end_expired_consents
-from tests.conftest import OPERATOR, PROOF, Api, Template, own_database
+from tests.conftest import OPERATOR, PROOF, Api, Template, as_superuser, own_database
+from tests.houses import reaching
 from tests.lifecycle.reference import QUESTIONS, SPOTS, YES, Model
+from tests.reading import entered
 
 Result = TypeVar("Result")
 NUMBERS = count()
@@ -77,9 +82,9 @@ async def _open(stack: AsyncExitStack, server: str, template: Template) -> tuple
     url = await stack.enter_async_context(own_database(server, template))
     database = await stack.enter_async_context(opened(url))
     house = House(database, template.root_key_file)
-    transport = httpx.ASGITransport(assemble(house))  # type: ignore[arg-type]  # Litestar types ASGI more narrowly
+    transport = reaching(house)
     client = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://byleave.test"))
-    owner = await asyncpg.connect(url)
+    owner = await asyncpg.connect(as_superuser(url))
     stack.push_async_callback(owner.close)
     return Api(client, template.api_keys), house, owner
 
@@ -102,6 +107,7 @@ class Life(RuleBasedStateMachine):
     @initialize()
     def born(self) -> None:
         self.model, self.seen = Model(), list[tuple[datetime, dict[int, bool]]]()
+        self.leaps: list[tuple[int, timedelta]] = []
         email = f"life-{next(NUMBERS)}@example.com"
         who = {"identifiers": {"email": email}, "age_band": "adult"}
         self.ids = {
@@ -205,6 +211,7 @@ class Life(RuleBasedStateMachine):
         """Everything she ever answered is older, as if the clock had gone on."""
         passed = timedelta(days=days)
         self.world.run(self._grow_older(passed))
+        self.leaps.append((self.fetch("SELECT max(number) FROM queue"), passed))
         for stands in self.model.stands.values():
             stands.since -= passed
             stands.ends = None if stands.ends is None else stands.ends - passed
@@ -223,7 +230,7 @@ class Life(RuleBasedStateMachine):
     @rule()
     def the_worker_comes_by(self) -> None:
         now = self.now()
-        self.world.run(end_expired_consents(self.world.database))
+        self.world.run(end_expired_consents(self.world.database, self.world.keyring))
         for spot, stands in self.model.stands.items():
             stands.status = self.model.status(spot, now)
 
@@ -284,6 +291,29 @@ class Life(RuleBasedStateMachine):
         """In the end all that stands follows from what was said, of everybody."""
         if hasattr(self, "customer"):
             assert self.world.run(self._differences()) == []
+            self.world.run(self._follows_from_the_ledger())
+
+    async def _follows_from_the_ledger(self) -> None:
+        """What stands, and what holds, is what the bodies of her entries say and nothing else."""
+        async with self.world.database.connection() as connection:
+            lines = await entered(connection, self.world.keyring, customer=self.customer)
+            rows = await connection.fetch("SELECT * FROM consent WHERE customer = $1", self.customer)
+            limits = await customers.restrictions_of(connection, self.world.keyring, [self.customer])
+        answers = [self._older(line.number, each.answer(line.at, line.id)) for line in lines for each in line.recorded]
+        stands = {Spot(each.purpose, each.channel): each for each in map(store.standing_from, rows)}
+        assert replay(answers) == stands
+        choices = [choice_from(each.choice, each.value) for line in lines for each in line.chosen]
+        assert replay_choices(choices) == limits[self.customer]
+
+    def _older(self, number: int, answer: Answer) -> Answer:
+        """Return an answer of the ledger, which does not grow older with its customer, as it would be by now."""
+        passed = sum((passed for before, passed in self.leaps if number <= before), timedelta())
+        return structs.replace(
+            answer,
+            given_at=answer.given_at - passed,
+            recorded_at=answer.recorded_at - passed,
+            expires_at=answer.expires_at and answer.expires_at - passed,
+        )
 
     async def _differences(self) -> list[str]:
         return [

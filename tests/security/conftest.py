@@ -1,6 +1,5 @@
 """What hostile tests stand on: the database's owner at a prompt, more processes, and ears for all that is said."""
 
-import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -12,10 +11,13 @@ import pytest
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from service.app import House, assemble
+from service.app import House
+from service.crypto.keyring import Keyring
 from service.database import opened
 from service.model.words import CustomerId
 from tests.conftest import Api, Person, Template, allow, enrol
+from tests.houses import reaching
+from tests.reading import entered
 
 # Words that stand nowhere else, so that one of them in an answer or a log line is a leak.
 ZEPHYRINE = "zephyrine.quillfeather@example.com"
@@ -29,14 +31,6 @@ HER_WORDS = ("zephyrine", "quillfeather", "lantern", "science-fiction", "cookery
 
 
 @pytest.fixture
-async def owner(database_url: str) -> AsyncIterator[asyncpg.Connection]:
-    """The owner of this test's database, who may change every row."""
-    connection = await asyncpg.connect(database_url)
-    yield connection
-    await connection.close()
-
-
-@pytest.fixture
 async def zephyrine(api: Api) -> Person:
     """Zephyrine, who allows recommendations on the web."""
     person = await enrol(api, ZEPHYRINE, HER_FACTS)
@@ -47,7 +41,7 @@ async def zephyrine(api: Api) -> Person:
 @asynccontextmanager
 async def door_of(house: House, template: Template) -> AsyncIterator[Api]:
     """Call another process of the service."""
-    transport = httpx.ASGITransport(assemble(house))  # type: ignore[arg-type]  # Litestar types ASGI more narrowly
+    transport = reaching(house)
     async with httpx.AsyncClient(transport=transport, base_url="http://byleave.test") as client:
         yield Api(client, template.api_keys)
 
@@ -105,17 +99,17 @@ async def id_of(owner: asyncpg.Connection, person: Person) -> CustomerId:
     return found
 
 
-async def last_acts(owner: asyncpg.Connection, count: int) -> list[dict[str, Any]]:
-    """Return the last acts of the ledger, oldest first, each with the id of its entry as ``id``."""
-    rows = await owner.fetch("SELECT id, body FROM entry ORDER BY position DESC LIMIT $1", count)
-    return [{**json.loads(row["body"]), "id": row["id"]} for row in reversed(rows)]
+async def last_entry(owner: asyncpg.Connection) -> str:
+    """Return the id of what was entered last."""
+    found: str = await owner.fetchval("SELECT id FROM queue ORDER BY number DESC LIMIT 1")
+    return found
 
 
-async def assert_aborted(owner: asyncpg.Connection, reason: str) -> None:
+async def assert_aborted(owner: asyncpg.Connection, keyring: Keyring, reason: str) -> None:
     """Expect that the ledger ends with a release, and with the word that nothing left after all."""
-    release, aborted = await last_acts(owner, 2)
-    assert (release["kind"], aborted["kind"]) == ("release", "aborted")
-    assert (aborted["entry"], aborted["reason"]) == (release["id"], reason)
+    release, aborted = await entered(owner, keyring, most=2)
+    assert (release.kind, aborted.kind) == ("release", "aborted")
+    assert (aborted.act["entry"], aborted.act["reason"]) == (release.id, reason)
 
 
 class Heard:

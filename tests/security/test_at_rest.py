@@ -177,13 +177,13 @@ def digests_of(text: str) -> list[bytes]:
 
 
 async def test_a_thousand_planted_values_are_not_in_a_dump(
-    people: list[Planted], database_url: str, owner: asyncpg.Connection
+    people: list[Planted], superuser_url: str, owner: asyncpg.Connection
 ) -> None:
     values = [str(value) for who in people for value in (*who.identifiers.values(), *who.facts.values())]
     assert len(set(values)) == 1000
     assert await owner.fetchval("SELECT count(*) FROM fact") == 7 * PEOPLE
     assert await owner.fetchval("SELECT count(*) FROM identifier") == 3 * PEOPLE
-    dump = await dumped(database_url)
+    dump = await dumped(superuser_url)
     assert [text for who in people for text in texts_of(who) if stands_in(dump, text)] == []
     assert [who for who in people if number_stands_in(dump, who.facts["orders_this_year"])] == []
     hashed = [digest for who in people for text in texts_of(who) for digest in digests_of(text)]
@@ -191,14 +191,14 @@ async def test_a_thousand_planted_values_are_not_in_a_dump(
 
 
 async def test_no_key_and_no_credential_is_in_a_dump(
-    api: Api, database: Database, keyring: Keyring, database_url: str, template: Template
+    api: Api, database: Database, keyring: Keyring, superuser_url: str, template: Template
 ) -> None:
     for number in range(3):
         await plant(api, planted(number))
     by_email = identifier(IdentifierKind.EMAIL, planted(0).identifiers["email"])
     token = (await access.make_customer_token(database, keyring, OPERATOR, by_email, 5)).text
     credentials = [token, *template.api_keys.values()]
-    dump = await dumped(database_url)
+    dump = await dumped(superuser_url)
     for credential in credentials:
         assert not stands_in(dump, credential)
         assert not stands_in(dump, credential.split("_")[-2])  # the secret by itself
@@ -237,23 +237,23 @@ WAYS = (
 
 @pytest.mark.parametrize("kind", ["text", "bytea"])
 async def test_the_same_search_finds_a_value_in_each_way_it_could_be_written(
-    kind: str, owner: asyncpg.Connection, database_url: str
+    kind: str, owner: asyncpg.Connection, superuser_url: str
 ) -> None:
     """The control: this search can fail."""
-    assert not stands_in(await dumped(database_url), MARKER)
+    assert not stands_in(await dumped(superuser_url), MARKER)
     for way in WAYS:
         column = f"convert_to({way}, 'UTF8')" if kind == "bytea" else way
         statement = f"CREATE TABLE scratch AS SELECT {column} AS note"
         await owner.execute(statement.replace("$1", f"'{MARKER}'"))
-        assert stands_in(await dumped(database_url), MARKER), way
+        assert stands_in(await dumped(superuser_url), MARKER), way
         await owner.execute("DROP TABLE scratch")
 
 
-async def test_the_same_search_finds_numbers_hashes_and_keys(owner: asyncpg.Connection, database_url: str) -> None:
+async def test_the_same_search_finds_numbers_hashes_and_keys(owner: asyncpg.Connection, superuser_url: str) -> None:
     key, hashed = bytes(range(32)), hashlib.sha256(MARKER.encode()).digest()
     await owner.execute("CREATE TABLE scratch (number integer, body bytea, key bytea, hash bytea)")
     await owner.execute("INSERT INTO scratch VALUES (7001, '7002', $1, $2)", key, hashed)
-    dump = await dumped(database_url)
+    dump = await dumped(superuser_url)
     assert [number for number in range(7001, 7101) if number_stands_in(dump, number)] == [7001, 7002]
     assert bytes_stand_in(dump, key)
     assert digests_of(MARKER)[0] in dump.text

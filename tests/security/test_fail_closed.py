@@ -38,7 +38,7 @@ from tests.security.conftest import (
     door_of,
     ears,
     fresh_process,
-    last_acts,
+    last_entry,
     leaks_in,
     withdraw,
 )
@@ -143,21 +143,21 @@ async def test_wrapped_keys_that_were_exchanged_do_not_open(
 
 
 async def test_a_customer_key_of_an_epoch_that_is_gone_ends_in_an_aborted_release(
-    api: Api, zephyrine: Person, owner: asyncpg.Connection, heard: Heard
+    api: Api, zephyrine: Person, owner: asyncpg.Connection, keyring: Keyring, heard: Heard
 ) -> None:
     heard.listen(api)
     await owner.execute("UPDATE customer_key SET epoch = 99")
     assert_problem(await ask(api, zephyrine), 503, "keys-unavailable")
-    await assert_aborted(owner, "keys-unavailable")
+    await assert_aborted(owner, keyring, "keys-unavailable")
 
 
 async def test_a_customer_key_that_is_gone_ends_in_an_aborted_release(
-    api: Api, zephyrine: Person, owner: asyncpg.Connection, heard: Heard
+    api: Api, zephyrine: Person, owner: asyncpg.Connection, keyring: Keyring, heard: Heard
 ) -> None:
     heard.listen(api)
     await owner.execute("DELETE FROM customer_key")
     assert_problem(await ask(api, zephyrine), 503, "keys-unavailable")
-    await assert_aborted(owner, "keys-unavailable")
+    await assert_aborted(owner, keyring, "keys-unavailable")
 
 
 # --- the database ---
@@ -177,8 +177,8 @@ class Wire:
     async def laid(self) -> AsyncIterator[str]:
         """Lend the URL of the near end."""
         server = await asyncio.start_server(self._join, "127.0.0.1", 0)
-        port = server.sockets[0].getsockname()[1]
-        yield f"postgresql://{self._parts.username}:{self._parts.password}@127.0.0.1:{port}{self._parts.path}"
+        port, role = server.sockets[0].getsockname()[1], parse_qs(self._parts.query)["role"][0]
+        yield f"postgresql://{self._parts.username}:{self._parts.password}@127.0.0.1:{port}{self._parts.path}?role={role}"
         server.close()
         for end in self._ends:
             end.cancel()
@@ -273,14 +273,14 @@ async def test_a_database_that_is_silent_from_the_start_is_a_refusal_in_time(
 async def test_a_database_that_goes_silent_within_a_transaction_is_a_refusal_in_time(
     zephyrine: Person, owner: asyncpg.Connection, database_url: str, template: Template, heard: Heard
 ) -> None:
-    before = await last_acts(owner, 1)
+    before = await last_entry(owner)
     wire = Wire(database_url)
     wire.dies_of = b"WITH unchanged AS"
     async with wire.laid() as url, fresh_process(url, template) as api:
         heard.listen(api)
         await assert_refused_in_time(api, zephyrine)
     assert wire.dead
-    assert await last_acts(owner, 1) == before
+    assert await last_entry(owner) == before
 
 
 # --- policies ---
@@ -323,13 +323,13 @@ async def test_a_mistake_of_ours_is_told_to_nobody(
     house: House, api: Api, zephyrine: Person, heard: Heard, owner: asyncpg.Connection
 ) -> None:
     heard.listen(api)
-    before = await last_acts(owner, 1)
+    before = await last_entry(owner)
     house.library = Buggy(house.database)
     response = await ask(api, zephyrine)
     assert_problem(response, 500, "refused")
     assert response.json().keys() == {"type", "title", "status", "code"}
     assert [event["error"] for event in heard.events if event["event"] == "bug"] == ["LookupError"]
-    assert await last_acts(owner, 1) == before
+    assert await last_entry(owner) == before
 
 
 # --- after the decision ---
@@ -341,13 +341,13 @@ def ticking(*instants: float) -> Callable[[], float]:
 
 
 async def test_a_decision_that_grew_too_old_releases_nothing(
-    database: Database, template: Template, zephyrine: Person, owner: asyncpg.Connection, heard: Heard
+    database: Database, template: Template, zephyrine: Person, owner: asyncpg.Connection, keyring: Keyring, heard: Heard
 ) -> None:
     slow = House(database, template.root_key_file, ticking(1000.0, 1000.0 + FRESH + 0.001))
     async with door_of(slow, template) as api:
         heard.listen(api)
         assert_problem(await ask(api, zephyrine), 503, "too-late")
-    await assert_aborted(owner, "too-late")
+    await assert_aborted(owner, keyring, "too-late")
 
 
 async def test_a_decision_in_its_last_moment_is_released(
@@ -358,7 +358,7 @@ async def test_a_decision_in_its_last_moment_is_released(
 
 
 async def test_a_mistake_after_the_entry_is_followed_by_the_word_that_nothing_left(
-    database: Database, template: Template, zephyrine: Person, owner: asyncpg.Connection, heard: Heard
+    database: Database, template: Template, zephyrine: Person, owner: asyncpg.Connection, keyring: Keyring, heard: Heard
 ) -> None:
     def breaking() -> Iterator[float]:
         yield 1000.0
@@ -368,7 +368,7 @@ async def test_a_mistake_after_the_entry_is_followed_by_the_word_that_nothing_le
     async with door_of(House(database, template.root_key_file, lambda: next(times)), template) as api:
         heard.listen(api)
         assert_problem(await ask(api, zephyrine), 500, "refused")
-    await assert_aborted(owner, "refused")
+    await assert_aborted(owner, keyring, "refused")
 
 
 async def test_a_date_that_no_clock_shows_is_a_refusal(api: Api, zephyrine: Person, owner: asyncpg.Connection) -> None:

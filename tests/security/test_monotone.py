@@ -16,7 +16,7 @@ from service.model import facts as facts_model
 from service.model.facts import Restrictions, Standing
 from service.model.words import AgeBand, AttributeId, Channel, CustomerId, Provenance, PurposeId, Status
 from service.storage import consents, customers, facts
-from tests.conftest import Api, enrol
+from tests.conftest import Api, enrol, tampering_with
 from tests.security.conftest import id_of
 
 NUMBERS = count()
@@ -102,7 +102,7 @@ def taken_back(yes: Standing) -> Standing:
 
 async def put(database: Database, keyring: Keyring, customer: CustomerId, state: State) -> None:
     """Make this, and nothing else, what is stored about her."""
-    async with database.transaction() as connection:
+    async with tampering_with(database) as connection, connection.transaction():
         await customers.bump(connection, customer)
         for table in ("fact", "consent", "restrictions"):
             await connection.execute(f"DELETE FROM {table} WHERE customer = $1", customer)  # noqa: S608  ours

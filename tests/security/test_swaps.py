@@ -15,7 +15,7 @@ from service.model.facts import FLAGS, Restrictions
 from service.model.words import AgeBand, AttributeId, Provenance
 from service.storage import customers, facts
 from tests.conftest import Api, Person, allow, enrol
-from tests.security.conftest import Heard, ask, assert_aborted, assert_problem, id_of, last_acts
+from tests.security.conftest import Heard, ask, assert_aborted, assert_problem, id_of, last_entry
 
 EVERYTHING = structs.replace(Restrictions(AgeBand.ADULT), **dict.fromkeys(FLAGS, True))
 SAID = (
@@ -75,9 +75,9 @@ async def ask_for(api: Api, row: Row) -> httpx.Response:
     return await api.call("POST", "/v1/releases", "newsletter", question)
 
 
-async def assert_unopened(api: Api, owner: asyncpg.Connection, row: Row) -> None:
+async def assert_unopened(api: Api, owner: asyncpg.Connection, keyring: Keyring, row: Row) -> None:
     assert_problem(await ask_for(api, row), 500, "integrity")
-    await assert_aborted(owner, "integrity")
+    await assert_aborted(owner, keyring, "integrity")
 
 
 async def test_every_fact_opens_where_it_belongs(api: Api, rows: list[Row], owner: asyncpg.Connection) -> None:
@@ -89,26 +89,26 @@ async def test_every_fact_opens_where_it_belongs(api: Api, rows: list[Row], owne
 
 
 async def test_no_ciphertext_opens_in_the_place_of_another(
-    api: Api, rows: list[Row], owner: asyncpg.Connection, heard: Heard
+    api: Api, rows: list[Row], owner: asyncpg.Connection, keyring: Keyring, heard: Heard
 ) -> None:
     heard.listen(api)
     for row, other in permutations(rows, 2):
         await store(owner, row, sealed=other.values["sealed"])
-        await assert_unopened(api, owner, row)
+        await assert_unopened(api, owner, keyring, row)
 
 
 async def test_no_ciphertext_opens_in_the_place_of_another_with_the_rest_of_its_labels(
-    api: Api, rows: list[Row], owner: asyncpg.Connection, heard: Heard
+    api: Api, rows: list[Row], owner: asyncpg.Connection, keyring: Keyring, heard: Heard
 ) -> None:
     heard.listen(api)
     for row, other in permutations(rows, 2):
         moved = {name: other.values[name] for name in ("as_of", "revision", "key", "sealed")}
         await store(owner, row, **moved)
-        await assert_unopened(api, owner, row)
+        await assert_unopened(api, owner, keyring, row)
 
 
 async def test_a_relabelled_or_damaged_fact_does_not_open(
-    api: Api, rows: list[Row], owner: asyncpg.Connection, heard: Heard
+    api: Api, rows: list[Row], owner: asyncpg.Connection, keyring: Keyring, heard: Heard
 ) -> None:
     heard.listen(api)
     row = rows[0]
@@ -130,7 +130,7 @@ async def test_a_relabelled_or_damaged_fact_does_not_open(
     ]
     for change in changes:
         await store(owner, row, **change)
-        await assert_unopened(api, owner, row)
+        await assert_unopened(api, owner, keyring, row)
 
 
 def flipped(data: bytes, place: int) -> bytes:
@@ -138,7 +138,7 @@ def flipped(data: bytes, place: int) -> bytes:
 
 
 async def test_a_fact_relabelled_as_what_she_volunteered_does_not_open(
-    api: Api, rows: list[Row], owner: asyncpg.Connection
+    api: Api, rows: list[Row], owner: asyncpg.Connection, keyring: Keyring
 ) -> None:
     bought = next(row for row in rows if row.values["provenance"] == "acquired")
     for provenance in ("observed", "volunteered", "inferred"):
@@ -146,11 +146,11 @@ async def test_a_fact_relabelled_as_what_she_volunteered_does_not_open(
         response = await ask_for(api, bought)
         assert "YO22" not in response.text
     await store(owner, bought, provenance="observed")
-    await assert_unopened(api, owner, bought)
+    await assert_unopened(api, owner, keyring, bought)
 
 
 async def test_keys_swapped_between_customers_open_nothing(
-    api: Api, rows: list[Row], owner: asyncpg.Connection, heard: Heard
+    api: Api, rows: list[Row], owner: asyncpg.Connection, keyring: Keyring, heard: Heard
 ) -> None:
     heard.listen(api)
     await owner.execute(
@@ -159,11 +159,11 @@ async def test_keys_swapped_between_customers_open_nothing(
     )
     for row in rows:
         await store(owner, row)
-        await assert_unopened(api, owner, row)
+        await assert_unopened(api, owner, keyring, row)
 
 
 async def test_a_key_swapped_together_with_the_facts_it_sealed_opens_nothing(
-    api: Api, rows: list[Row], owner: asyncpg.Connection
+    api: Api, rows: list[Row], owner: asyncpg.Connection, keyring: Keyring
 ) -> None:
     """Bo's facts and Bo's key, both put under Zephyrine's name."""
     hers, his = rows[0], rows[len(SAID)]
@@ -175,7 +175,7 @@ async def test_a_key_swapped_together_with_the_facts_it_sealed_opens_nothing(
     )
     await store(owner, his, customer=hers.values["customer"])
     assert_problem(await ask_for(api, Row(hers.email, his.values)), 500, "integrity")
-    await assert_aborted(owner, "integrity")
+    await assert_aborted(owner, keyring, "integrity")
 
 
 async def test_nothing_can_be_said_about_a_customer_whose_key_was_swapped(
@@ -186,20 +186,20 @@ async def test_nothing_can_be_said_about_a_customer_whose_key_was_swapped(
         "UPDATE customer_key k SET id = o.id, epoch = o.epoch, wrapped = o.wrapped"
         " FROM customer_key o WHERE o.customer <> k.customer"
     )
-    before = await last_acts(owner, 1)
+    before = await last_entry(owner)
     fact = {"attribute": "first_name", "value": "Mallory", "provenance": "volunteered"}
     path = f"/v1/customers/{zephyrine.at_shop}/attributes"
     assert_problem(await api.call("POST", path, "shop", {"facts": [fact]}), 500, "integrity")
-    assert await last_acts(owner, 1) == before
+    assert await last_entry(owner) == before
 
 
 async def test_one_fact_that_does_not_open_holds_back_all_the_others(
-    api: Api, zephyrine: Person, owner: asyncpg.Connection, heard: Heard
+    api: Api, zephyrine: Person, owner: asyncpg.Connection, keyring: Keyring, heard: Heard
 ) -> None:
     heard.listen(api)
     await owner.execute("UPDATE fact SET revision = revision + 1 WHERE attribute = 'favourite_genres'")
     assert_problem(await ask(api, zephyrine, "first_name", "favourite_genres"), 500, "integrity")
-    await assert_aborted(owner, "integrity")
+    await assert_aborted(owner, keyring, "integrity")
 
 
 async def test_a_fact_rolled_back_as_a_whole_opens_here(api: Api, zephyrine: Person, owner: asyncpg.Connection) -> None:

@@ -27,7 +27,25 @@ HOT = [
     ("receipts", "answers", (UUID(int=1), "ent_x")),
     ("receipts", "choices", (UUID(int=1), "ent_x")),
     ("receipts", "lines", (UUID(int=1), None, 50)),
-    ("ledger", "append_if_unchanged", ("e", UUID(int=1), "k", "a", None, b"", 1, 1, "x")),
+    (
+        "ledger",
+        "append_if_unchanged",
+        ("e", UUID(int=1), "k", "a", None, "p", "web", "o", [], [], bytes(32), "key", b"", 1, 1, "x"),
+    ),
+    ("evidence", "keys", ([UUID(int=1)],)),
+    ("evidence", "hold", ([UUID(int=1)],)),
+    ("uses", "lines", (UUID(int=1), None, None, False, None, None, None, 1, 50)),
+    ("uses", "covers", (UUID(int=1),)),
+    ("uses", "line", (1, UUID(int=1))),
+    ("bodies", "of_line", (1, UUID(int=1), 1, 50)),
+    ("bodies", "one", ("ent_x", UUID(int=1))),
+    ("proofs", "earliest", (1,)),
+    ("log", "runs", ([0, 1], [0, 0], [9, 9])),
+    ("log", "head", ()),
+    ("log", "names", ()),
+    ("log", "signed_at", (1,)),
+    ("log", "tile", (1, 0, 256)),
+    ("log", "tile_of_entries", (0, 256)),
 ]
 
 

@@ -1,7 +1,6 @@
 """Answers of every kind: what each undoes, who may give it, how far it reaches, and what is kept of it."""
 
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import asyncpg
@@ -18,16 +17,10 @@ from service.storage.consents import SQL
 from service.usecases import consents, records
 from service.usecases.consents import Said
 from tests.conftest import PROOF, Api, Person, allow, enrol
+from tests.reading import entered
 
 OFFICER = OperatorCaller("officer", "the notice said too little")
 PURPOSE = PurposeId("personalise.recommendations")
-
-
-@pytest.fixture
-async def owner(database_url: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(database_url)
-    yield connection
-    await connection.close()
 
 
 def revoked(email: str, **more: Any) -> Said:
@@ -54,6 +47,7 @@ async def decision(api: Api, person: Person) -> str:
     return found
 
 
+@pytest.mark.usefixtures("all_said")
 async def test_a_revoked_consent_permits_nothing_and_says_who_took_it_back_and_why(
     api: Api, abbie: Person, database: Database, keyring: Keyring, policies: Policies, owner: asyncpg.Connection
 ) -> None:
@@ -63,10 +57,10 @@ async def test_a_revoked_consent_permits_nothing_and_says_who_took_it_back_and_w
     told = await api.call("GET", f"/v1/customers/{abbie.at_shop}/consents/history", "shop")
     last = told.json()["history"][0]
     assert (last["status"], last["acting"], last["recorded_by"]) == ("revoked", "controller", "operator:officer")
-    body = await owner.fetchval("SELECT body FROM entry ORDER BY position DESC OFFSET 1 LIMIT 1")
-    assert json.loads(body)["reason"] == OFFICER.reason
+    assert (await entered(owner, keyring, "consent"))[-1].act["reason"] == OFFICER.reason
 
 
+@pytest.mark.usefixtures("all_said")
 async def test_she_may_say_yes_again_after_it_was_revoked(
     api: Api, abbie: Person, database: Database, keyring: Keyring, policies: Policies
 ) -> None:
@@ -80,6 +74,7 @@ async def test_nobody_is_revoked_who_is_not_found(database: Database, keyring: K
         await consents.record_no(database, keyring, policies, OFFICER, revoked("nobody@example.com"))
 
 
+@pytest.mark.usefixtures("all_said")
 async def test_what_rests_on_a_wrong_notice_is_invalid_for_everybody_and_nothing_else_is(
     api: Api, database: Database, policies: Policies, owner: asyncpg.Connection
 ) -> None:
@@ -111,6 +106,7 @@ async def test_a_notice_that_never_was_invalidates_nothing(database: Database, p
 # --- what only she or a trusted service can do ---
 
 
+@pytest.mark.usefixtures("all_said")
 async def test_a_deferral_undoes_neither_a_yes_nor_a_no(api: Api, abbie: Person) -> None:
     async def say(answer: str, **more: Any) -> list[str]:
         body = {"purpose": PURPOSE, "answer": answer, "channel": "web", "notice": 2, **more}
@@ -135,6 +131,7 @@ async def test_a_deferral_undoes_neither_a_yes_nor_a_no(api: Api, abbie: Person)
     assert [each["status"] for each in done["standing"]] == ["given"]
 
 
+@pytest.mark.usefixtures("all_said")
 async def test_everything_ends_in_one_call_also_what_is_offered_no_more(
     api: Api, abbie: Person, owner: asyncpg.Connection
 ) -> None:
@@ -144,9 +141,10 @@ async def test_everything_ends_in_one_call_also_what_is_offered_no_more(
     assert {each["status"] for each in done["standing"]} == {"withdrawn"}
     assert ("market.newsletter", "post") in {(each["purpose"], each["channel"]) for each in done["standing"]}
     assert await owner.fetchval("SELECT count(*) FROM consent WHERE status <> 'withdrawn'") == 0
-    assert await owner.fetchval("SELECT count(*) FROM entry WHERE kind = 'consent-wide'") == 1
+    assert await owner.fetchval("SELECT count(*) FROM queue WHERE kind = 'consent-wide'") == 1
 
 
+@pytest.mark.usefixtures("all_said")
 async def test_all_marketing_ends_in_one_call_and_the_rest_stays(
     api: Api, abbie: Person, owner: asyncpg.Connection
 ) -> None:
@@ -211,9 +209,8 @@ async def test_an_operator_sees_who_said_what_and_where_the_proof_lies_and_that_
 ) -> None:
     (past,) = await records.shown(database, keyring, OFFICER, Identifier(IdentifierKind.EMAIL, abbie.email))
     assert (past.evidence, past.answer.status, past.answer.recorder) == (PROOF["evidence"], "given", "service:shop")
-    entered = await owner.fetchrow("SELECT kind, actor, body FROM entry ORDER BY position DESC LIMIT 1")
-    assert entered is not None
-    assert (entered["kind"], entered["actor"]) == ("look-up", "operator:officer")
-    assert OFFICER.reason in entered["body"].decode()
+    look = (await entered(owner, keyring))[-1]
+    assert (look.kind, look.actor) == ("look-up", "operator:officer")
+    assert look.act["reason"] == OFFICER.reason
     with pytest.raises(UnknownCustomerError):
         await records.shown(database, keyring, OFFICER, Identifier(IdentifierKind.EMAIL, "nobody@example.com"))

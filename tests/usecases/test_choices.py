@@ -23,6 +23,8 @@ from service.storage import customers as customer_store
 from service.usecases import choices, customers
 from service.usecases.choices import Said
 
+pytestmark = pytest.mark.usefixtures("all_said")
+
 NUMBERS = count()
 SHOP = ServiceCaller(ServiceId("shop"), "key", proven=True)
 LIVE = """INSERT INTO credential (id, service, digest, mac_version, mac) VALUES ('key', 'shop', sha256(''), 1, '')
@@ -90,7 +92,7 @@ async def test_what_holds_is_the_replay_of_her_choices(
         async with ready.connection() as connection:
             await holds(connection, keyring, hers)
     async with ready.connection() as connection:
-        entries = await connection.fetch("SELECT id FROM entry WHERE customer = $1 AND kind = 'choice'", hers)
+        entries = await connection.fetch("SELECT id FROM queue WHERE customer = $1 AND kind = 'choice'", hers)
         events = [each for _, each in await store.history(connection, hers, LAST, 1000)]
     assert {row["id"] for row in entries} == {each.entry for each in events if each.method is Method.PORTAL}
 

@@ -36,11 +36,14 @@ from service.model.sheet import Reject, rows
 from service.model.suppression import EVERYTHING
 from service.model.words import Channel, CustomerId, IdentifierKind, PurposeId, Status
 from service.policy.engine import Policies
-from service.storage import consents, customers, suppressions
+from service.storage import consents, customers, evidence, suppressions
 from service.usecases import merges
 from service.usecases.imports import Means, Summary, import_customers
 from service.usecases.suppressions import Wanted, leave_alone
 from tests.conftest import PROOF, Api, enrol
+from tests.reading import entered
+
+pytestmark = pytest.mark.usefixtures("all_said")
 
 MARKER = "xyzzyplugh"
 NEWS = Spot(PurposeId("market.newsletter"), Channel.EMAIL)
@@ -171,7 +174,7 @@ async def test_where_the_proof_lies_is_sealed_and_opens(means: Means) -> None:
     [ann] = await whose(means, "ann@example.com")
     async with means.database.connection() as connection:
         [event] = await consents.history(connection, ann, [NEWS.purpose], 2**62, 10)
-        key = await consents.evidence_key(connection, ann)
+        key = await evidence.key_of(connection, ann)
         assert key is not None
         opened = means.keyring.open_evidence_key(ann, key)
     assert open_evidence(opened, ann, event.answer) == "form 4711"
@@ -253,19 +256,19 @@ SPOILT = "UPDATE evidence_key SET wrapped = set_byte(wrapped, 20, get_byte(wrapp
 SHUT = "the key that seals what proves her answers does not open, so a yes cannot be kept; the rest of the row is in"
 
 
-async def spoil(database_url: str, customer: CustomerId) -> None:
+async def spoil(superuser_url: str, customer: CustomerId) -> None:
     """Make a customer's evidence key one that does not open, or, the second time, one that does."""
-    connection = await asyncpg.connect(database_url)
+    connection = await asyncpg.connect(superuser_url)
     try:
         assert await connection.execute(SPOILT, customer) == "UPDATE 1"
     finally:
         await connection.close()
 
 
-async def test_a_key_of_evidence_that_does_not_open_costs_only_her_yes(means: Means, database_url: str) -> None:
+async def test_a_key_of_evidence_that_does_not_open_costs_only_her_yes(means: Means, superuser_url: str) -> None:
     await bring(means, person("ann", calls="yes", **PROVEN), person("bo", calls="yes", **PROVEN))
     [ann] = await whose(means, "ann@example.com")
-    await spoil(database_url, ann)
+    await spoil(superuser_url, ann)
     later = {"at": "2026-04-01", "text": "2", "proof": "9"}
     with capture_logs() as said:
         summary, rejects = await bring(
@@ -288,7 +291,7 @@ async def test_a_key_of_evidence_that_does_not_open_costs_only_her_yes(means: Me
     # Alone, it is a rejected row and no more; and once her key opens, the same row lands.
     alone = person("ann", news="yes", **later)
     assert await bring(means, alone) == (Summary(read=1, rejected=1), [Reject(2, "", SHUT)])
-    await spoil(database_url, ann)
+    await spoil(superuser_url, ann)
     assert (await bring(means, alone))[0] == Summary(read=1, updated=1, given=1)
 
 
@@ -479,7 +482,7 @@ async def test_the_same_file_again_changes_nothing(means: Means) -> None:
 
 
 async def everything(means: Means) -> dict[str, list[str]]:
-    tables = ("customer", "identifier", "source_record", "consent", "consent_event", "suppression", "entry")
+    tables = ("customer", "identifier", "source_record", "consent", "consent_event", "suppression", "queue")
     async with means.database.connection() as connection:
         return {
             table: sorted(row[0] for row in await connection.fetch(f"SELECT {table}::text FROM {table}"))  # noqa: S608  ours
@@ -490,18 +493,24 @@ async def everything(means: Means) -> dict[str, list[str]]:
 async def test_each_customer_has_one_entry_for_what_one_row_brought(means: Means) -> None:
     await bring(means, *FILE)
     async with means.database.connection() as connection:
-        entries = await connection.fetch(
-            "SELECT id, customer, kind, body FROM entry WHERE kind IN ('import', 'suppression')"
-        )
+        entries = [
+            each for kind in ("import", "suppression") for each in await entered(connection, means.keyring, kind)
+        ]
         named = await connection.fetch("SELECT DISTINCT customer, entry FROM consent_event")
-    assert Counter(row["customer"] for row in entries if row["customer"]).most_common(1)[0][1] == 1
-    assert {(row["customer"], row["entry"]) for row in named} <= {(row["customer"], row["id"]) for row in entries}
-    assert [row["body"] for row in entries if row["kind"] == "suppression"] == [
-        b'{"count":1,"identifier":"email","kind":"suppression","purposes":["market.newsletter"],"why":"opted-out"}'
+    assert Counter(each.customer for each in entries if each.customer).most_common(1)[0][1] == 1
+    assert {(row["customer"], row["entry"]) for row in named} <= {(each.customer, each.id) for each in entries}
+    assert [each.act for each in entries if each.kind == "suppression"] == [
+        {
+            "count": 1,
+            "identifier": "email",
+            "kind": "suppression",
+            "purposes": ["market.newsletter"],
+            "why": "opted-out",
+        }
     ]
-    bodies = b" ".join(row["body"] for row in entries)
-    assert b"market.newsletter/email=given" in bodies
-    assert b"example.com" not in bodies
+    said = " ".join(each.text for each in entries)
+    assert "market.newsletter/email=given" in said
+    assert "example.com" not in said
 
 
 async def test_two_imports_of_one_file_at_once_are_like_one(means: Means) -> None:
@@ -581,7 +590,7 @@ async def test_a_bare_no_of_nobody_leaves_a_suppression_and_nothing_else(means: 
     summary, _ = await bring(means, person(MARKER, news="stopped", phone="07700 900123", name=MARKER, at="2026-01-01"))
     assert summary == Summary(read=1, suppressed=1)
     after = await everything(means)
-    assert [table for table in after if after[table] != before[table]] == ["suppression", "entry"]
+    assert [table for table in after if after[table] != before[table]] == ["suppression", "queue"]
     assert len(after["suppression"]) == 2, "one for each of her identifiers"
     assert MARKER not in str(after)
 
@@ -595,10 +604,10 @@ async def test_whoever_said_no_before_is_refused_from_the_first_moment_by(means:
     assert await kept(means, "ann@example.com") == {"ann@example.com": {NEWS.purpose}}
     async with means.database.connection() as connection:
         event = await connection.fetchrow("SELECT * FROM consent_event WHERE purpose = $1", NEWS.purpose)
-        entries = await connection.fetch("SELECT body FROM entry WHERE customer IS NOT NULL")
+        entries = await entered(connection, means.keyring)
     assert event is not None
     assert (event["method"], event["given_at"]) == ("import", datetime(2026, 1, 1, tzinfo=UTC))
-    assert b'"refused":["market.newsletter/email"]' in b"".join(row["body"] for row in entries)
+    assert ["market.newsletter/email"] in [each.act.get("refused") for each in entries if each.customer]
 
 
 async def enter(means: Means, api: Api, door: str) -> None:
@@ -659,9 +668,9 @@ async def forget(means: Means, mail: str) -> None:
 
 
 async def test_a_no_that_is_being_imported_makes_an_enrolment_wait_and_refuses_it(
-    means: Means, api: Api, database_url: str
+    means: Means, api: Api, superuser_url: str
 ) -> None:
-    holder = await asyncpg.connect(database_url)
+    holder = await asyncpg.connect(superuser_url)
     try:
         async with holder.transaction():
             # The entry is the last that an import writes: the suppression is there and not committed.
@@ -739,10 +748,9 @@ async def test_who_is_listed_again_after_a_yes_of_her_own_is_refused_again(means
     assert await everything(means) == before
     # The ledger tells the new from those who were listed before, so that rows can be counted.
     async with means.database.connection() as connection:
-        bodies = await connection.fetch("SELECT body FROM entry WHERE kind = 'suppression' ORDER BY position")
-    assert [b'"count":3' in row["body"] for row in bodies] == [True, False]
-    assert b'"count":0' in bodies[1]["body"]
-    assert b'"renewed":3' in bodies[1]["body"]
+        first, second = [each.act for each in await entered(connection, means.keyring, "suppression")]
+    assert (first["count"], first.get("renewed")) == (3, None)
+    assert (second["count"], second["renewed"]) == (0, 3)
 
 
 async def test_a_list_of_a_day_that_is_not_over_is_refused(means: Means) -> None:
@@ -756,14 +764,19 @@ async def test_a_list_leaves_entries_that_name_nobody(means: Means) -> None:
     await bring(means, person(MARKER, news="yes", **PROVEN))
     await left_alone(means, f"{MARKER}@example.com\nbo@example.com", NEWS.purpose)
     async with means.database.connection() as connection:
-        entries = await connection.fetch("SELECT kind, body FROM entry WHERE kind LIKE 'suppress%' ORDER BY position")
-    assert [row["body"] for row in entries] == [
-        b'{"kind":"suppressed-her","reason":"a list of our old agency","refused":["market.newsletter/email"]}',
-        (
-            b'{"count":2,"identifier":"email","kind":"suppression","purposes":["market.newsletter"],'
-            b'"reason":"a list of our old agency","why":"opted-out"}'
-        ),
+        entries = [each for each in await entered(connection, means.keyring) if each.kind.startswith("suppress")]
+    assert [each.act for each in entries] == [
+        {"kind": "suppressed-her", "reason": "a list of our old agency", "refused": ["market.newsletter/email"]},
+        {
+            "count": 2,
+            "identifier": "email",
+            "kind": "suppression",
+            "purposes": ["market.newsletter"],
+            "reason": "a list of our old agency",
+            "why": "opted-out",
+        },
     ]
+    assert not any("example.com" in each.text for each in entries)
 
 
 HASHED = "a" * 64

@@ -1,6 +1,5 @@
 """The laws of consent: a no holds from when it is recorded, a yes must come after the last no, nothing is lost."""
 
-import json
 from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
@@ -45,6 +44,9 @@ from service.policy.engine import Policies
 from service.usecases import consents, customers, records
 from service.usecases.consents import Acknowledged, Said
 from service.usecases.customers import Newcomer
+from tests.reading import entered
+
+pytestmark = pytest.mark.usefixtures("all_said")
 
 RECOMMENDATIONS = PurposeId("personalise.recommendations")
 CHANNELS = (Channel.WEB, Channel.APP, Channel.EMAIL)
@@ -97,17 +99,14 @@ class Desk(Struct, frozen=True):
         async with self.database.connection() as connection:
             return [
                 str(row)
-                for table in ("customer", "consent", "consent_event", "entry")
+                for table in ("customer", "consent", "consent_event", "queue")
                 for row in await connection.fetch(f"SELECT * FROM {table}")  # noqa: S608  names of our own
             ]
 
     async def entries(self) -> list[dict[str, Any]]:
-        """Return the bodies of the ledger's entries about her answers."""
+        """Return what the ledger says of her answers."""
         async with self.database.connection() as connection:
-            rows = await connection.fetch(
-                "SELECT body FROM entry WHERE customer = $1 AND kind = 'consent' ORDER BY position", self.customer
-            )
-        return [json.loads(row["body"]) for row in rows]
+            return [each.act for each in await entered(connection, self.keyring, "consent", self.customer)]
 
     async def now(self) -> datetime:
         """Return the database's time."""

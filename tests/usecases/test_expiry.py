@@ -7,24 +7,20 @@ from typing import Any
 import asyncpg
 import pytest
 
+from service.app import House
+from service.crypto.keyring import Keyring
 from service.database import Database
 from service.model.words import Status
-from service.policy.engine import Policies
 from service.usecases.announcements import announce_renewals
 from service.usecases.retention import end_expired_consents
 from service.worker.run import work
 from tests.conftest import PROOF, Api, Person, allow, enrol
 
+pytestmark = pytest.mark.usefixtures("all_said")
+
 PURPOSE = "personalise.recommendations"
 ENDS_IN = "UPDATE consent SET expires_at = clock_timestamp() + $1::interval WHERE status IN ('given', 'renewed')"
-ENTERED = "SELECT count(*) FROM entry WHERE kind = $1"
-
-
-@pytest.fixture
-async def owner(database_url: str) -> Any:
-    connection = await asyncpg.connect(database_url)
-    yield connection
-    await connection.close()
+ENTERED = "SELECT count(*) FROM queue WHERE kind = $1"
 
 
 async def history(api: Api, person: Person) -> list[dict[str, Any]]:
@@ -41,14 +37,14 @@ async def announced(api: Api, service: str, cursor: str = "") -> dict[str, Any]:
 
 
 async def test_a_consent_that_has_run_its_time_ends_as_an_event_once_whatever_number_of_workers_runs(
-    api: Api, database: Database, owner: asyncpg.Connection
+    api: Api, database: Database, keyring: Keyring, owner: asyncpg.Connection
 ) -> None:
     people = [await enrol(api, f"{name}@example.com", {}) for name in ("ana", "bo", "cem")]
     for person in people:
         await allow(api, person)
         await allow(api, person, channel="email")
     await owner.execute(ENDS_IN, timedelta(seconds=-1))
-    ended = await asyncio.gather(*(end_expired_consents(database) for _ in range(5)))
+    ended = await asyncio.gather(*(end_expired_consents(database, keyring) for _ in range(5)))
     assert sum(ended) == len(people)
     assert await owner.fetchval(ENTERED, "expiry") == len(people)
     for person in people:
@@ -57,24 +53,24 @@ async def test_a_consent_that_has_run_its_time_ends_as_an_event_once_whatever_nu
         assert {(each["method"], each["acting"], each["recorded_by"]) for each in last} == {
             ("system", "worker", "worker")
         }
-    assert await end_expired_consents(database) == 0
+    assert await end_expired_consents(database, keyring) == 0
 
 
 async def test_a_consent_that_still_holds_is_left_alone(
-    api: Api, abbie: Person, database: Database, owner: asyncpg.Connection
+    api: Api, abbie: Person, database: Database, keyring: Keyring, owner: asyncpg.Connection
 ) -> None:
     await owner.execute(ENDS_IN, timedelta(seconds=60))
-    assert await end_expired_consents(database) == 0
+    assert await end_expired_consents(database, keyring) == 0
     assert [each["status"] for each in await history(api, abbie)] == ["given"]
 
 
 async def test_an_expired_consent_can_be_renewed_also_by_a_yes_given_before_it_ended(
-    api: Api, abbie: Person, database: Database, owner: asyncpg.Connection
+    api: Api, abbie: Person, database: Database, keyring: Keyring, owner: asyncpg.Connection
 ) -> None:
     await owner.execute("UPDATE consent SET decided_at = decided_at - interval '800 days'")
     await owner.execute(ENDS_IN, timedelta(seconds=-1))
     before: datetime = await owner.fetchval("SELECT clock_timestamp()")
-    assert await end_expired_consents(database) == 1
+    assert await end_expired_consents(database, keyring) == 1
     again = {
         "purpose": PURPOSE,
         "answer": "renewed",
@@ -88,11 +84,11 @@ async def test_an_expired_consent_can_be_renewed_also_by_a_yes_given_before_it_e
 
 
 async def test_an_end_within_30_days_is_announced_once_to_who_may_ask_again_and_knows_her(
-    api: Api, abbie: Person, database: Database, owner: asyncpg.Connection
+    api: Api, abbie: Person, database: Database, keyring: Keyring, owner: asyncpg.Connection
 ) -> None:
-    assert await announce_renewals(database) == 0
+    assert await announce_renewals(database, keyring) == 0
     await owner.execute(ENDS_IN, timedelta(days=29))
-    told = await asyncio.gather(*(announce_renewals(database) for _ in range(5)))
+    told = await asyncio.gather(*(announce_renewals(database, keyring) for _ in range(5)))
     assert (sum(told), await owner.fetchval(ENTERED, "renewal-due")) == (1, 1)
     heard = await announced(api, "shop")
     ((due),) = heard["announcements"]
@@ -112,10 +108,10 @@ async def test_an_end_within_30_days_is_announced_once_to_who_may_ask_again_and_
 
 
 async def test_what_was_announced_and_holds_no_more_is_not_told(
-    api: Api, abbie: Person, database: Database, owner: asyncpg.Connection
+    api: Api, abbie: Person, database: Database, keyring: Keyring, owner: asyncpg.Connection
 ) -> None:
     await owner.execute(ENDS_IN, timedelta(days=29))
-    await announce_renewals(database)
+    await announce_renewals(database, keyring)
     await api.post(f"/v1/customers/{abbie.at_shop}/withdrawals", "shop", {"all": "everything"})
     assert (await announced(api, "shop"))["announcements"] == []
 
@@ -126,13 +122,7 @@ async def test_a_cursor_of_another_service_is_refused(api: Api, abbie: Person) -
     assert (other.status_code, other.json()["code"]) == (400, "bad-cursor")
 
 
-async def test_the_worker_does_both(
-    api: Api, abbie: Person, database: Database, policies: Policies, owner: asyncpg.Connection
-) -> None:
+async def test_the_worker_does_both(api: Api, abbie: Person, house: House, owner: asyncpg.Connection) -> None:
     await owner.execute(ENDS_IN, timedelta(days=-1))
-
-    async def in_force() -> Policies:
-        return policies
-
-    assert await work(database, in_force, once=True)
+    assert await work(house.database, house.keys.or_none, house.library.current, once=True)
     assert [each["status"] for each in await history(api, abbie)] == ["expired", "given"]

@@ -40,9 +40,12 @@ from service.usecases import identifiers, merges
 from service.usecases.customers import Claim, Newcomer, contribute, enrol
 from service.usecases.imports import NOT_HERS, Means, Summary, import_customers
 from tests import opening
-from tests.conftest import Api, Template, own_database
+from tests.conftest import Api, Template, own_database, tampering_with
 from tests.conftest import Person as Enrolled
 from tests.opening import person
+from tests.reading import entered
+
+pytestmark = pytest.mark.usefixtures("all_said")
 
 MARKER = "xyzzyplugh"
 SHOP = read_columns(MAP.encode())
@@ -55,7 +58,7 @@ TABLES = (
     "identifier",
     "source_record",
     "fact",
-    "entry",
+    "queue",
     "consent",
     "pairwise",
 )
@@ -244,10 +247,10 @@ async def test_an_import_that_ends_between_transactions_and_is_repeated_is_like_
 
 
 async def test_an_import_whose_connection_dies_in_a_transaction_and_is_repeated_is_like_one(
-    means: Means, another: Means, database_url: str
+    means: Means, another: Means, superuser_url: str
 ) -> None:
     await bring(means, sheet(*numbered(50)))
-    holder = await asyncpg.connect(database_url)
+    holder = await asyncpg.connect(superuser_url)
     try:
         async with holder.transaction():
             # Entries are the last that a transaction writes, so everything else of it is there and not committed.
@@ -310,12 +313,15 @@ async def test_a_changed_row_changes_what_it_says_with_one_entry(means: Means) -
 async def test_the_entry_says_who_and_what_and_no_value(means: Means) -> None:
     await bring(means, sheet({"Customer no": MARKER, "E-Mail": f"{MARKER}@example.com", "First name": MARKER}))
     async with means.database.connection() as connection:
-        row = await connection.fetchrow("SELECT * FROM entry WHERE kind = 'import'")
-    assert row is not None
-    assert row["actor"] == "operator:tests"
-    assert row["body"] == (
-        b'{"facts":["contact_email#volunteered","first_name#volunteered"],"identifiers":["email"],"kind":"import","new":true}'
-    )
+        (line,) = await entered(connection, means.keyring, "import")
+    assert line.actor == "operator:tests"
+    assert line.act == {
+        "facts": ["contact_email#volunteered", "first_name#volunteered"],
+        "identifiers": ["email"],
+        "kind": "import",
+        "new": True,
+    }
+    assert MARKER not in line.text
 
 
 async def test_an_older_row_changes_nothing(means: Means) -> None:
@@ -493,7 +499,7 @@ async def test_two_rows_of_one_customer_take_their_turns(means: Means) -> None:
     text = sheet({"Customer no": "1", "First name": "Ann"}, {"Customer no": "2", "First name": "Bo"})
     await bring(means, text)
     # As after a merge of the two, which is yet to be built.
-    async with means.database.connection() as connection:
+    async with tampering_with(means.database) as connection:
         await connection.execute("UPDATE source_record SET customer = (SELECT customer FROM source_record LIMIT 1)")
     summary, _ = await bring(means, text.replace("Ann", "Anne").replace("Bo", "Bob"))
     assert summary == Summary(read=2, updated=2)
@@ -510,7 +516,7 @@ async def test_a_placeholder_that_everybody_shares_finds_nobody_and_stops_nothin
 async def test_one_whose_data_was_erased_does_not_come_back(means: Means) -> None:
     text = sheet({"Customer no": "1", "First name": "Ann"}, {"Customer no": "2", "First name": "Bo"})
     await bring(means, text)
-    async with means.database.connection() as connection:
+    async with tampering_with(means.database) as connection:
         erased = await connection.fetchval(
             "DELETE FROM customer_key WHERE customer = (SELECT customer FROM source_record LIMIT 1) RETURNING customer"
         )
@@ -524,7 +530,7 @@ async def test_one_whose_data_was_erased_does_not_come_back(means: Means) -> Non
 
 async def test_a_damaged_key_is_an_alarm_and_stops_nobody_else(means: Means) -> None:
     await bring(means, sheet(*numbered(2)))
-    async with means.database.connection() as connection:
+    async with tampering_with(means.database) as connection:
         await connection.execute(
             "UPDATE customer_key SET wrapped = wrapped || '\\x00' WHERE customer = (SELECT id FROM customer LIMIT 1)"
         )
@@ -574,8 +580,8 @@ async def test_a_later_row_makes_a_minor_and_no_row_makes_her_an_adult_again(mea
         [ann] = await people(means)
         assert ann.age_band == band
     async with means.database.connection() as connection:
-        bodies = [row["body"] for row in await connection.fetch("SELECT body FROM entry ORDER BY position")]
-    assert [b'"restrictions":["age_band"]' in body for body in bodies].count(True) == 2
+        acts = [each.act for each in await entered(connection, means.keyring, "import")]
+    assert [act.get("restrictions") == ["age_band"] for act in acts].count(True) == 2
 
 
 async def test_what_holds_after_imports_is_the_replay_of_what_they_said_of_her_age(means: Means) -> None:
@@ -619,7 +625,7 @@ async def test_an_unknown_age_is_not_filled_by_a_system_that_may_not_record_a_ye
 @pytest.mark.parametrize("cell", ["Y", "N", ""])
 async def test_restrictions_that_were_tampered_with_never_get_our_mac(means: Means, tampering: str, cell: str) -> None:
     await bring(means, sheet({"Customer no": "1", "First name": "Ann"}, {"Customer no": "2", "First name": "Bo"}))
-    async with means.database.connection() as connection:
+    async with tampering_with(means.database) as connection:
         await connection.execute(f"{tampering} WHERE customer = (SELECT customer FROM source_record LIMIT 1)")  # noqa: S608  ours
     before = (await everything(means))["restrictions"]
     changed = [{"Customer no": n, "First name": f"{n}!", "Adult": cell} for n in ("1", "2")]

@@ -1,6 +1,5 @@
 """A merge is a link: what it allows lies within both sides, and undone it leaves each side as it was."""
 
-from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
@@ -27,6 +26,7 @@ from service.storage import customers as store_of_customers
 from service.usecases import audits, choices, consents, customers, merges, past
 from tests.conftest import OPERATOR, Template
 from tests.merging import BEARING, SHOP, SPOTS, Side, World, allowed, with_facts_of
+from tests.reading import entered
 from tests.security.test_monotone import STATES, State, put
 
 GIVEN, WITHDRAWN, UNKNOWN = Status.GIVEN, Status.WITHDRAWN, Status.UNKNOWN
@@ -38,17 +38,10 @@ def world(database: Database, keyring: Keyring, policies: Policies, template: Te
     return World(database, keyring, policies, ServiceCaller(SHOP, template.api_keys[SHOP].split("_")[1], proven=True))
 
 
-@pytest.fixture
-async def owner(database_url: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(database_url)
-    yield connection
-    await connection.close()
-
-
 async def entries(world: World, side: Side) -> list[tuple[str, str]]:
     """Return the kinds and actors of a customer's entries."""
     async with world.database.connection() as connection:
-        rows = await connection.fetch("SELECT kind, actor FROM entry WHERE customer = $1 ORDER BY position", side.id)
+        rows = await connection.fetch("SELECT kind, actor FROM queue WHERE customer = $1 ORDER BY number", side.id)
     return [(row["kind"], row["actor"]) for row in rows]
 
 
@@ -120,6 +113,7 @@ def stands(acts: list[Act], side: int, since: int) -> dict[Any, bool]:
     return said
 
 
+@pytest.mark.usefixtures("all_said")
 @given(first=st.lists(ACTS, max_size=4), then=st.lists(ACTS, max_size=6))
 @settings(max_examples=50)
 async def test_with_acts_in_between_each_side_keeps_every_no_and_its_own_yes(
@@ -192,6 +186,7 @@ def test_persons_are_the_connected_components_of_what_was_said(count: int, said:
 # --- examples ---
 
 
+@pytest.mark.usefixtures("all_said")
 async def test_a_yes_on_one_side_counts_for_both_and_lapses_on_the_other_when_they_are_parted(world: World) -> None:
     one, other = await world.newcomer(), await world.newcomer()
     await one.tell("first_name", b'"Abbie"')
@@ -211,6 +206,7 @@ async def test_a_yes_on_one_side_counts_for_both_and_lapses_on_the_other_when_th
     assert (await other.rows())["consent"] == []
 
 
+@pytest.mark.usefixtures("all_said")
 async def test_a_yes_by_a_link_replaces_an_older_yes_only_as_long_as_the_link(world: World) -> None:
     one, other = await world.newcomer(), await world.newcomer()
     await other.say(GIVEN)
@@ -227,6 +223,7 @@ async def test_a_yes_by_a_link_replaces_an_older_yes_only_as_long_as_the_link(wo
     assert before != (await other.rows())["consent"]
 
 
+@pytest.mark.usefixtures("all_said")
 async def test_a_withdrawal_from_everything_reaches_both_sides_with_an_entry_on_each(world: World) -> None:
     one, other = await world.newcomer(), await world.newcomer()
     await one.say(GIVEN, WEB)
@@ -240,6 +237,7 @@ async def test_a_withdrawal_from_everything_reaches_both_sides_with_an_entry_on_
         assert [kind for kind, _ in (await entries(world, side))[count:]] == ["consent-wide"]
 
 
+@pytest.mark.usefixtures("all_said")
 async def test_three_are_one_and_parting_one_link_parts_them_where_it_was(world: World) -> None:
     one, middle, last = [await world.newcomer() for _ in range(3)]
     first = await world.merge(one, middle)
@@ -288,8 +286,8 @@ async def test_a_merge_and_its_end_are_entries_of_everybody_concerned_and_name_n
     for side in (one, other):
         assert (await entries(world, side))[-2:] == [("merge", "operator:tests"), ("unmerge", "operator:tests")]
         async with world.database.connection() as connection:
-            bodies = await connection.fetch("SELECT body FROM entry WHERE customer = $1", side.id)
-        assert not any(str(each.id).encode() in row["body"] for row in bodies for each in (one, other))
+            said = [each.text for each in await entered(connection, world.keyring, customer=side.id)]
+        assert not any(str(each.id) in text for text in said for each in (one, other))
     found = await merges.history(world.database, world.keyring, OPERATOR, one.found_by)
     assert [(each.id, each.made_by, each.ended_by) for each in found] == [(link, "operator:tests", "operator:tests")]
     assert (await entries(world, one))[-1] == ("look-up", "operator:tests")
@@ -301,6 +299,7 @@ async def choose(world: World, side: Side, choice: Any) -> None:
     await choices.choose(world.database, world.keyring, world.policies, me, said)
 
 
+@pytest.mark.usefixtures("all_said")
 async def test_what_takes_away_holds_on_both_sides_and_what_opens_on_hers(world: World) -> None:
     one, other = await world.newcomer(), await world.newcomer()
     link = await world.merge(one, other)
@@ -315,6 +314,7 @@ async def test_what_takes_away_holds_on_both_sides_and_what_opens_on_hers(world:
         assert [kind for kind, _ in await entries(world, side)].count("choice") == (1 if side is one else 2)
 
 
+@pytest.mark.usefixtures("all_said")
 async def test_what_stands_follows_from_what_was_said_through_a_merge_and_its_end(world: World) -> None:
     one, other = await world.newcomer(), await world.newcomer()
     await other.say(GIVEN, LETTER)

@@ -1,6 +1,6 @@
 """What was allowed at any instant, and why; and that what stands is what was said."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,17 +18,11 @@ from service.usecases import access, past
 from service.usecases.audits import audit_state
 from service.usecases.past import Allowed, Question, Then
 from tests.conftest import Api, Person, allow, enrol
+from tests.reading import entered
 
 PURPOSE = PurposeId("personalise.recommendations")
 OFFICER = OperatorCaller("officer", "she asked what we knew in March")
 At = Callable[[datetime | None], Awaitable[Then]]
-
-
-@pytest.fixture
-async def owner(database_url: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(database_url)
-    yield connection
-    await connection.close()
 
 
 @pytest.fixture
@@ -132,10 +126,9 @@ async def test_an_operators_look_at_her_past_stands_in_her_ledger(
     email = Identifier(IdentifierKind.EMAIL, abbie.email)
     then = await past.allowed(house.database, keyring, house.library.at, OFFICER, email, Question())
     assert then.allowed
-    entered = await owner.fetchrow("SELECT actor, kind, body FROM entry ORDER BY position DESC LIMIT 1")
-    assert entered is not None
-    assert (entered["actor"], entered["kind"]) == ("operator:officer", "look-up")
-    assert OFFICER.reason in entered["body"].decode()
+    look = (await entered(owner, keyring))[-1]
+    assert (look.actor, look.kind) == ("operator:officer", "look-up")
+    assert look.act["reason"] == OFFICER.reason
 
 
 async def test_she_asks_over_the_api_and_gets_the_same(

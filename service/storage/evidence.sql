@@ -1,0 +1,10 @@
+-- name: keys
+SELECT customer, id, epoch, wrapped FROM evidence_key WHERE customer = ANY($1::uuid[]);
+
+-- name: hold
+-- In the order of their ids, as whoever changes several customers does.
+SELECT FROM customer WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE;
+
+-- name: put
+INSERT INTO evidence_key (customer, id, epoch, wrapped) VALUES ($1, $2, $3, $4)
+    ON CONFLICT (customer) DO NOTHING;

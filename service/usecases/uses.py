@@ -1,0 +1,128 @@
+"""What a customer sees of the use of her data: by hour without opening anything, and line by line what was entered."""
+
+from datetime import datetime, timedelta
+
+import msgspec
+from msgspec import Struct, structs
+
+from service.crypto.cursors import LAST, cursor, name_cursor, name_of, position_of
+from service.crypto.framing import EPOCH, Part, microseconds
+from service.crypto.keyring import Keyring
+from service.database import Database
+from service.errors import BadCursorError, IntegrityError, UnknownUseError
+from service.model.callers import CustomerCaller
+from service.model.ledger import Aborted, Checked, LookedUp, Released
+from service.model.words import EntryId, PurposeId
+from service.storage import bodies, uses
+
+Seen = Released | Checked | Aborted | LookedUp
+HALF = 8
+"""Bytes of an hour, and of a line's number, in a cursor."""
+
+
+class Filter(Struct, frozen=True, kw_only=True):
+    """Which uses to show. ``actor`` as the ledger names it."""
+
+    actor: str | None = None
+    purpose: PurposeId | None = None
+    refused_only: bool = False
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+class Line(Struct, frozen=True):
+    """A line of use, and the word by which she opens it."""
+
+    word: str
+    use: uses.Line
+
+
+class Uses(Struct, frozen=True):
+    """A page of lines, newest first, of what time they say everything, and the cursor of the next."""
+
+    lines: list[Line]
+    covers: uses.Covers
+    next: str | None
+
+
+class Used(Struct, frozen=True):
+    """One entry about her data, opened; its repr hides what it says."""
+
+    entry: EntryId
+    actor: str
+    at: datetime
+    act: Seen
+
+    def __repr__(self) -> str:
+        return f"Used({self.entry!r})"
+
+
+class Opened(Struct, frozen=True):
+    """A page of the entries of one line, newest first, and the cursor of the next."""
+
+    uses: list[Used]
+    next: str | None
+
+
+async def listed(
+    database: Database, keyring: Keyring, caller: CustomerCaller, wanted: Filter, after: str | None, most: int
+) -> Uses:
+    """Return who asked for her data, by hour and newest first. Nothing is opened, so no key of hers is needed."""
+    about: list[Part] = ["use-by-hour", caller.customer, *structs.astuple(wanted)]
+    before = None if after is None else _place(name_of(keyring, after, about))
+    async with database.snapshot() as connection:
+        found = await uses.lines(connection, caller.customer, structs.astuple(wanted), before, most + 1)
+        covers = await uses.covers(connection, caller.customer)
+    page = found[:most]
+    more = name_cursor(keyring, _name(page[-1]), about) if len(found) > most else None
+    return Uses([Line(cursor(keyring, each.line, _words(caller)), each) for each in page], covers, more)
+
+
+async def opened(
+    database: Database, keyring: Keyring, caller: CustomerCaller, word: str, after: str | None, most: int
+) -> Opened:
+    """Return the entries of one line, newest first: what was released, what refused, and why.
+
+    Raises UnknownUseError for a line that is not hers, or was erased, as for none at all. An erasure takes the lines
+    first: one with nothing behind it is an IntegrityError.
+    """
+    line = _line(keyring, caller, word)
+    about: list[Part] = ["use-of-line", caller.customer, line]
+    before = LAST if after is None else position_of(keyring, after, about)
+    async with database.snapshot() as connection:
+        if not await uses.is_hers(connection, caller.customer, line):
+            raise UnknownUseError
+        found = await bodies.of_line(connection, keyring, caller.customer, line, before, most + 1)
+    if not found and after is None:
+        raise IntegrityError("what a line of use counted is not there")
+    page = found[:most]
+    last = page[-1].position if len(found) > most else None
+    more = None if last is None else cursor(keyring, last, about)
+    return Opened([_used(each) for each in page], more)
+
+
+def _used(opened: bodies.Opened) -> Used:
+    said = opened.body
+    return Used(said.id, said.actor, said.at, msgspec.json.decode(said.act, type=Seen))
+
+
+def _words(caller: CustomerCaller) -> list[Part]:
+    """Return what the words of lines are bound to: they are good for herself, for ever."""
+    return ["use-line", caller.customer]
+
+
+def _line(keyring: Keyring, caller: CustomerCaller, word: str) -> int:
+    try:
+        return position_of(keyring, word, _words(caller))
+    except BadCursorError:
+        raise UnknownUseError from None
+
+
+def _name(line: uses.Line) -> bytes:
+    """Return the place of a line in the list: lines of an hour stand in the order of their numbers."""
+    return microseconds(line.hour).to_bytes(HALF) + line.line.to_bytes(HALF)
+
+
+def _place(name: bytes) -> tuple[datetime, int]:
+    hour, line = int.from_bytes(name[:HALF]), int.from_bytes(name[HALF:])
+    return EPOCH + timedelta(microseconds=hour), line

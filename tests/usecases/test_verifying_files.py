@@ -1,0 +1,172 @@
+"""An export is verified with a public key alone, in files as they come: whole, cut off, put together, or rubbish."""
+
+from collections.abc import Iterable
+
+import pytest
+from msgspec import structs
+
+from benchmarks.verifying import SIGNER, export, in_bytes
+from service.crypto.entries import Content
+from service.crypto.merkle import Frontier, leaf_hash
+from service.crypto.notes import Verifier, checkpoint_text, signed_note
+from service.crypto.signing import public_key
+from service.errors import ExportFileError
+from service.model.export import End, Entry, Line, Signed
+from service.model.words import EntryId
+from tests.exporting import findings
+
+KEY = SIGNER.verifier
+COUNT = 26
+
+
+def lines(*, opened: bool = True) -> list[Line]:
+    """A ledger of 26 entries, six under each checkpoint."""
+    return list(export(COUNT, opened=opened, every=6))
+
+
+WHOLE = lines()
+
+
+def written(said: Iterable[Line | bytes]) -> bytes:
+    return b"".join(each if isinstance(each, bytes) else in_bytes(each) for each in said)
+
+
+def place(position: int) -> int:
+    """Return where the line of an entry stands."""
+    return next(n for n, each in enumerate(WHOLE) if isinstance(each, Entry) and each.position == position)
+
+
+def without(position: int) -> list[Line]:
+    left = [each for n, each in enumerate(WHOLE) if n != place(position)]
+    return [structs.replace(each, entries=each.entries - 1) if isinstance(each, End) else each for each in left]
+
+
+def swapped(one: int, other: int) -> list[Line]:
+    left = list(WHOLE)
+    left[place(one)], left[place(other)] = left[place(other)], left[place(one)]
+    return left
+
+
+def twice(position: int) -> list[Line]:
+    left = list(WHOLE)
+    left.insert(place(position), left[place(position)])
+    return [structs.replace(each, entries=each.entries + 1) if isinstance(each, End) else each for each in left]
+
+
+def test_a_whole_file_has_no_findings() -> None:
+    assert findings(written(WHOLE), [KEY]) == []
+    assert findings(written(lines(opened=False)), [KEY]) == []
+    assert findings(written(WHOLE)) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (without(8), ["position: position 8 is missing", "root: checkpoint of size 12: positions 6 to 11 are"]),
+        (
+            swapped(8, 10),
+            [
+                "position: positions 8 to 9 are missing",
+                "position: position 9 comes again, or too late: after position 10",
+                "position: position 8 comes again, or too late: after position 10",
+                "root: checkpoint of size 12: positions 6 to 11 are",
+            ],
+        ),
+        (
+            twice(8),
+            [
+                "position: position 8 comes again, or too late: after position 8",
+                "root: checkpoint of size 12: positions 6 to 11 are",
+            ],
+        ),
+        (
+            [*WHOLE[: place(5) + 1], *WHOLE[place(5) + 2 : -1], structs.replace(WHOLE[-1], checkpoints=4)],
+            [],
+        ),
+    ],
+    ids=["without", "swapped", "twice", "a checkpoint less"],
+)
+def test_lines_that_were_moved_are_named(said: list[Line], expected: list[str]) -> None:
+    found = findings(written(said), [KEY])
+    assert len(found) == len(expected), found
+    assert all(each.startswith(begins) for each, begins in zip(found, expected, strict=True)), found
+
+
+def refused(exported: bytes) -> str:
+    with pytest.raises(ExportFileError) as error:
+        findings(exported, [KEY])
+    return error.value.detail
+
+
+LAST = len(WHOLE)
+DEEP = b'{"line":"entry","position":0,"commitment":"%s","deep":%s}\n' % (
+    b"A" * 43 + b"=",
+    b"[" * 100_000 + b"]" * 100_000,
+)
+
+
+@pytest.mark.parametrize(
+    ("exported", "reason"),
+    [
+        (written(WHOLE[:-1]), "the file is cut off: its last line"),
+        (written(WHOLE[:9]), "the file is cut off: its last line"),
+        (written(WHOLE)[:-10], f"line {LAST}: it is no line of an export"),
+        (b"", "the file is cut off: its last line"),
+        (written([*WHOLE, *WHOLE]), f"line {LAST + 1}: the export ended before it"),
+        (written([*WHOLE[:-1], *WHOLE]), f"line {LAST}: the head comes first, and once"),
+        (written(WHOLE[1:]), "line 1: the head comes first, and once"),
+        (written([*WHOLE[:-2], WHOLE[-1]]), f"line {LAST - 1}: lines are missing"),
+        (written([WHOLE[0], b"\n", *WHOLE[1:]]), "line 2: it is no line of an export"),
+        (written([b"\x00\xff\xfe" * 100 + b"\n", *WHOLE]), "line 1: it is no line of an export"),
+        (written([b"PK\x03\x04 a zip, perhaps"]), "line 1: it is no line of an export"),
+        (written([WHOLE[0], b'{"line":"entry"}\n']), "line 2: it is no line of an export"),
+        (written([WHOLE[0], b'{"line":"other"}\n']), "line 2: it is no line of an export"),
+        (written([WHOLE[0], b"[]\n"]), "line 2: it is no line of an export"),
+        (written([WHOLE[0], DEEP]), "line 2: it is no line of an export"),
+        (written([WHOLE[0], b'{"line":"entry","commitment":"AAAA","position":0}\n']), "line 2: it is no line of an"),
+        (written([WHOLE[0], b'"' + b"a" * (10 << 20) + b'"\n']), "line 2: it is longer than any line of an export"),
+        (written([structs.replace(WHOLE[0], format=2), *WHOLE[1:]]), "line 1: this is format 2, and format 1 can be"),
+    ],
+)
+def test_what_is_no_whole_export_is_refused_with_the_line_and_the_reason(exported: bytes, reason: str) -> None:
+    assert refused(exported).startswith(reason), refused(exported)
+
+
+def test_a_note_that_is_none_is_named() -> None:
+    for note in ("", "\n\n", "a\n1\nAAAA\n\n— a b\n", "x" * 1000, "\ud7ff"):
+        said = [Signed(note) if each == WHOLE[place(5) + 1] else each for each in WHOLE]
+        assert findings(written(said), [KEY]) == ["checkpoint: what stands after position 5 is not a checkpoint"], note
+
+
+def test_a_checkpoint_that_does_not_grow_is_named() -> None:
+    again = place(5) + 2
+    said = [*WHOLE[:again], WHOLE[again - 1], *WHOLE[again:-1], structs.replace(WHOLE[-1], checkpoints=6)]
+    assert findings(written(said), [KEY]) == ["checkpoint: the checkpoint of size 6 stands after 6 entries"]
+
+
+def test_of_very_many_findings_some_are_told_and_the_others_counted() -> None:
+    other = Verifier(KEY.name, public_key(bytes(32)).x)
+    many = written(export(100, opened=False, every=1))
+    found = findings(many, [other])
+    assert len(found) == 21
+    assert found[-1] == "signature: and 80 more"
+
+
+def test_a_body_that_says_nonsense_is_named_and_read_no_further() -> None:
+    """Committed to as it is: by somebody who has the keys, or by a mistake of ours."""
+    for body in (
+        "{}",
+        "[" * 100_000,
+        "null",
+        '{"act":{"kind":"erasure"},"actor":"a","at":"2026-01-01T00:00:00Z","customer":null,"id":"ent_x"}',
+    ):
+        content = Content(bytes(32), body.encode())
+        line = Entry(content.commitment, EntryId("ent_x"), None, content.seed, body, position=0)
+        tree, _ = Frontier().extended([leaf_hash(content.commitment)])
+        note = signed_note(checkpoint_text(KEY.name, 1, tree.root()), KEY.name, SIGNER.seed)
+        said = [structs.replace(WHOLE[0], opened=False), line, Signed(note), End(1, 1, 0, 0, 0)]
+        (found,) = findings(written(said), [KEY])
+        assert found in {
+            "body: position 0: what it says (ent_x) cannot be read",
+            "body: position 0: what it says (ent_x) cannot be understood",
+        }
