@@ -40,8 +40,9 @@ static: install
 	$(RUN)mypy
 	$(RUN)lint-imports
 
+# A process for each core, with a server of its own; whoever is done first takes over from the others.
 unit: install
-	$(RUN)pytest
+	$(RUN)pytest -n auto --dist worksteal
 
 # The same questions for much longer: up to half an hour for each test.
 soak: install
