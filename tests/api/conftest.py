@@ -111,7 +111,8 @@ SAMPLES: dict[str, list[Json]] = {
 }
 """A body that works, with every field, for each route that takes one: a new route needs one here."""
 READABLE = """
-SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND has_table_privilege(tablename::text, 'SELECT')
+SELECT relname FROM pg_class
+ WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND has_table_privilege(oid, 'SELECT')
 """
 QUERIES = dict.fromkeys(("prompts", "prompts_as_customer"), "?channel=web&language=en")
 """What must be asked of a route, besides its address."""

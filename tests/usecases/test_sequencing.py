@@ -266,6 +266,56 @@ async def test_a_crash_between_the_commit_and_the_file_is_no_fork(
     assert (await take_all(log, desk)).frontier.size == standing.frontier.size + 3
 
 
+async def test_a_crash_before_anything_is_signed_under_the_new_name_is_no_dead_end(
+    database: Database, log: Connection, desk: Desk, template: Template, owner: Owner, tmp_path: Path
+) -> None:
+    backup = (await take_all(log, desk)).frontier.size
+    async with database.transaction() as connection:
+        await say(connection, 5)
+    await take_all(log, desk)
+    await restore(owner, backup)
+    renamed = desk_of(template, tmp_path, "shop.example/ledger-2")
+    sequencing.remember(renamed, await sequencing.begin(log, renamed))  # and then it is killed
+    after = await take_all(log, renamed)
+    assert (after.signer.name, after.frontier.size) == ("shop.example/ledger-2", backup + 1), "it is said once"
+
+
+async def test_a_log_never_goes_on_under_a_name_that_it_had(
+    database: Database, log: Connection, desk: Desk, template: Template, owner: Owner, tmp_path: Path
+) -> None:
+    """What was signed under the first name, and lost, is kept by others: it would be signed again, and otherwise."""
+    backup = (await take_all(log, desk)).frontier.size
+    for name in ("shop.example/ledger-2", sequencing.FIRST_NAME):
+        async with database.transaction() as connection:
+            await say(connection, 5)
+        await take_all(log, desk)
+        await restore(owner, backup)
+        if name == sequencing.FIRST_NAME:
+            with pytest.raises(LedgerRefusedError, match="under a new name"):
+                await take_all(log, desk_of(template, tmp_path, name))
+        else:
+            backup = (await take_all(log, desk_of(template, tmp_path, name))).frontier.size
+
+
+async def test_a_host_that_stands_by_follows_the_log_to_its_new_name(
+    database: Database, log: Connection, desk: Desk, template: Template, owner: Owner, tmp_path: Path
+) -> None:
+    backup = (await take_all(log, desk)).frontier.size
+    standby = desk_of(template, tmp_path / "standby")
+    async with database.transaction() as connection:
+        await say(connection, 5)
+    await take_all(log, desk)
+    await sequencing.watch(log, standby)
+    await restore(owner, backup)
+    renamed = await take_all(log, desk_of(template, tmp_path, "shop.example/ledger-2"))
+    await sequencing.watch(log, standby)
+    assert read_seen(standby.seen) == read_seen(desk.seen)
+    await restore(owner, backup)
+    await sequencing.watch(log, standby)
+    with pytest.raises(LedgerRefusedError, match=f"has seen {renamed.frontier.size} entries of shop"):
+        await sequencing.begin(log, standby)
+
+
 async def test_a_log_keeps_the_name_it_began_with(
     database: Database, log: Connection, desk: Desk, template: Template, tmp_path: Path
 ) -> None:
