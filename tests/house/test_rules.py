@@ -40,7 +40,7 @@ def calls(name: str) -> Iterator[str]:
         ("open_own", {"usecases/hers.py", "usecases/preferences.py"}),
         ("open_own_identifier", {"usecases/identifiers.py"}),
         ("open_content", {"storage/bodies.py", "usecases/exports.py"}),
-        ("unseal", {"crypto/keyring.py"}),
+        ("unseal", {"crypto/entries.py", "crypto/keyring.py"}),
     ],
 )
 def test_only_these_modules_may_make_or_open(name: str, where: set[str]) -> None:
