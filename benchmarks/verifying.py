@@ -117,7 +117,7 @@ def _release(id_: EntryId, customer: CustomerId, at: datetime) -> Written:
 def standing(customers: Iterable[CustomerId], count: int) -> Iterator[Consent | Limits]:
     """Say what stands of each customer once all of it was entered."""
     limits = structs.asdict(restrictions_at_enrolment(AgeBand.UNKNOWN))
-    lists = {"objections": [], "linked": [], "said_no": []}
+    lists: dict[str, list[str]] = {"objections": [], "linked": [], "said_no": []}
     for number, customer in enumerate(customers):
         last = (min((number + 1) * OF_EACH, count) - 1) // 4 * 4
         at = DAY + timedelta(seconds=last)

@@ -10,10 +10,11 @@ import structlog
 from litestar import Litestar
 from msgspec import Struct, structs
 
+from service.api import contract, ledger_page
 from service.api.actions import Actions
-from service.api.contract import PAGES
 from service.api.door import door
 from service.crypto.keyring import Keyring
+from service.crypto.merkle import Tile
 from service.crypto.signing import PublicKey
 from service.database import Database
 from service.errors import (
@@ -26,6 +27,7 @@ from service.model.attempts import Attempt
 from service.model.callers import Caller, CustomerCaller, ServiceCaller, actor
 from service.model.catalogue import Catalogue, Notice
 from service.model.choices import takes_away
+from service.model.progress import Progress
 from service.model.prompts import Prompt
 from service.model.words import Channel, CustomerId, EntryId, PairwiseId
 from service.policy.engine import Policies
@@ -39,6 +41,7 @@ from service.usecases import (
     entries,
     hers,
     identifiers,
+    ledger,
     notices,
     past,
     preferences,
@@ -98,6 +101,10 @@ class House:
             uses=self._uses,
             uses_of_line=self._uses_of_line,
             shown=self._shown,
+            checkpoint=self._checkpoint,
+            tile=self._tile,
+            published=self._published,
+            progress=self._progress,
             catalogue=self._catalogue,
             faults=self._faults,
         )
@@ -321,6 +328,18 @@ class House:
     async def _shown(self, caller: CustomerCaller, entry: EntryId, wait: float) -> entries.Shown:
         return await entries.shown(self.database, await self._keys_for(caller), caller, entry, wait)
 
+    async def _checkpoint(self) -> str:
+        return await ledger.checkpoint(self.database)
+
+    async def _tile(self, wanted: Tile) -> bytes:
+        return await ledger.tile(self.database, wanted)
+
+    async def _published(self) -> ledger.Published | None:
+        return await ledger.published(self.database)
+
+    async def _progress(self) -> Progress:
+        return await ledger.progress(self.database)
+
     async def _catalogue(self) -> Catalogue:
         return (await self.library.current()).catalogue
 
@@ -373,4 +392,4 @@ class House:
 
 def assemble(house: House) -> Litestar:
     """Return the application; it connects when it starts."""
-    return door(house.actions, PAGES, [house.lifespan])
+    return door(house.actions, [*contract.PAGES, *ledger_page.PAGES], [house.lifespan])

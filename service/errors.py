@@ -165,6 +165,20 @@ class UnknownUseError(ServiceError):
     title = "There is no such line of use"
 
 
+class UnknownTileError(ServiceError):
+    """No tile is called this, or the log that is signed does not reach so far."""
+
+    code = "unknown-tile"
+    title = "The ledger has no such tile"
+
+
+class NothingSignedError(ServiceError):
+    """No sequencer has signed anything yet."""
+
+    code = "nothing-signed"
+    title = "The ledger has signed nothing yet"
+
+
 class BadCursorError(ServiceError):
     """The cursor of a page was not made by us, or for another list."""
 

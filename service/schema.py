@@ -22,13 +22,13 @@ def shipped(name: str) -> Path:
     return beside if beside.is_dir() else PACKAGE / "_bundled" / name
 
 
-def migrate(url: str) -> None:
-    """Apply every migration that is missing. Starts its own event loop, so call it outside of one.
+def migrate(url: str, revision: str = "head") -> None:
+    """Apply every migration that is missing, up to a revision. Starts its own event loop, so call it outside of one.
 
     Raises OperatorError where the login lacks a right; what it had applied before stays.
     """
     try:
-        command.upgrade(_config(url), "head")
+        command.upgrade(_config(url), revision)
     except DBAPIError as error:
         if getattr(error.orig, "sqlstate", "") != NO_RIGHT:
             raise

@@ -7,10 +7,12 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from msgspec import Struct
 
+from service.crypto.merkle import Tile
 from service.crypto.signing import PublicKey
 from service.model.attempts import Attempt
 from service.model.callers import Caller, CustomerCaller, ServiceCaller
 from service.model.catalogue import Catalogue, Notice
+from service.model.progress import Progress
 from service.model.prompts import Prompt
 from service.model.words import Channel, EntryId, PairwiseId
 from service.usecases import choices
@@ -21,6 +23,7 @@ from service.usecases.customers import Changed, Claim, Newcomer
 from service.usecases.entries import Shown
 from service.usecases.hers import Knowledge
 from service.usecases.identifiers import Done, HerIdentifier
+from service.usecases.ledger import Published
 from service.usecases.notices import Served, Serving
 from service.usecases.past import Question, Then
 from service.usecases.preferences import Kept, Preferences, Wished
@@ -63,6 +66,12 @@ class Actions(Struct, frozen=True):
     uses_of_line: Callable[[CustomerCaller, str, str | None, int], Awaitable[Opened]]
     shown: Callable[[CustomerCaller, EntryId, float], Awaitable[Shown]]
     """An entry of hers and, unless so many seconds are not enough for it to get there, its proof."""
+    checkpoint: Callable[[], Awaitable[str]]
+    tile: Callable[[Tile], Awaitable[bytes]]
+    published: Callable[[], Awaitable[Published | None]]
+    """What is signed of the ledger by now; None before anything was."""
+    progress: Callable[[], Awaitable[Progress]]
+    """How the sequencer does."""
     catalogue: Callable[[], Awaitable[Catalogue]]
     faults: Callable[[], Awaitable[list[str]]]
     """What keeps this process from deciding; empty when it is ready."""

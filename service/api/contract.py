@@ -4,42 +4,22 @@ No part of it comes from another host: what the page needs is vendored in ``stat
 that a browser keeps it until it changes.
 """
 
-import hashlib
 import re
-from pathlib import Path
 from typing import Any
 
 from litestar import Request, Response, get
 from litestar.params import FromPath
-from msgspec import Struct
 
 from service.api.document import document
+from service.api.kept import FOR_EVER, FOR_MINUTES, STATIC, Kept
 from service.errors import NotFoundError
 
-STATIC = Path(__file__).parent / "static"
 NAMED = re.compile(r"\{([\w.-]+)\}")
-FOR_EVER = "max-age=31536000, immutable"
-FOR_A_WHILE = "max-age=300"
 # Swagger UI's icons are data.
 ONLY_OURS = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-
-
-class Kept(Struct, frozen=True):
-    """What is served as it is: its bytes, and the name by which a browser knows them again."""
-
-    content: bytes
-    media_type: str
-
-    @property
-    def digest(self) -> str:
-        """Half of the SHA-256, hexadecimal."""
-        return hashlib.sha256(self.content).hexdigest()[:32]
-
-    def __repr__(self) -> str:  # the content is long
-        return f"Kept({self.media_type!r})"
 
 
 def _files() -> dict[str, Kept]:
@@ -52,13 +32,8 @@ def _files() -> dict[str, Kept]:
     return {name: Kept((STATIC / folder / name).read_bytes(), media) for name, (folder, media) in kept.items()}
 
 
-def _with_digest(name: str, kept: Kept) -> str:
-    stem, kind = name.rsplit(".", 1)
-    return f"{stem}.{kept.digest}.{kind}"
-
-
 DOCUMENT = Kept(document(), "application/json")
-FILES = {_with_digest(name, kept): kept for name, kept in _files().items()}
+FILES = {kept.named(name): kept for name, kept in _files().items()}
 
 
 def _page() -> Kept:
@@ -100,7 +75,7 @@ PAGES = [contract, page, part]
 def _unless_known(request: Request[Any, Any, Any], kept: Kept) -> Response[bytes]:
     """Return what is kept, or 304 to a browser that has it (RFC 9110, 13.1.2)."""
     tag = f'"{kept.digest}"'
-    headers = {"Cache-Control": FOR_A_WHILE, "ETag": tag}
+    headers = {"Cache-Control": FOR_MINUTES, "ETag": tag}
     known = {each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")}
     if known & {tag, "*"}:
         return Response(b"", status_code=304, headers=headers)

@@ -12,8 +12,11 @@ class Described(Struct, frozen=True, kw_only=True):
 
     caller: str
     """``service``, ``customer`` or ``anyone``."""
-    answer: type[Struct]
-    example: Struct
+    answer: type[Struct] | type[str] | type[bytes]
+    """A struct is answered as JSON; ``media`` says what a text or bytes are."""
+    example: Struct | str | None
+    """None for bytes, which JSON cannot show."""
+    media: str = "application/json"
     body: type[Struct] | None = None
     body_rule: dict[str, Any] = {}
     """What the body's struct cannot say of it, in words of JSON Schema."""
@@ -31,6 +34,8 @@ class Described(Struct, frozen=True, kw_only=True):
     """Whether it takes ``Prefer: wait``."""
     alone: bool = False
     """Whether it answers without the database, the keys and the policies, so that none of them can fail it."""
+    keyless: bool = False
+    """Whether it answers with the database alone, without keys and policies."""
     query: type[Struct] | None = None
     """A struct of the query's parameters."""
 

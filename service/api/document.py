@@ -13,7 +13,7 @@ from service.api.attempts import STRING
 from service.api.described import Described
 from service.api.door import ROUTES
 from service.api.problems import HEADERS, Problem, status_of
-from service.api.wire import CustomerWord, EntryWord, LineWord, NoticeNumber, PurposeWord
+from service.api.wire import CustomerWord, EntryWord, LineWord, NoticeNumber, PurposeWord, TilePath
 from service.errors import (
     BadIdempotencyKeyError,
     BodyTooLargeError,
@@ -37,11 +37,12 @@ Json = dict[str, Any]
 
 REFERENCE = "#/components/schemas/{name}"
 EXAMPLE = "#/components/examples/{code}"
-PARAMETER = re.compile(r"\{(\w+):str\}")
+PARAMETER = re.compile(r"\{(\w+):(?:str|path)\}")
 IN_PATH: dict[str, Any] = {
     "customer": CustomerWord,
     "entry": EntryWord,
     "line": LineWord,
+    "path": TilePath,
     "purpose": PurposeWord,
     "version": NoticeNumber,
 }
@@ -79,7 +80,10 @@ PREFER = {
 PREFERRED = {"description": "`wait`, where that was preferred.", "schema": {"type": "string"}, "example": "wait"}
 SCHEMES = {"service": "apiKey", "customer": "customerToken"}
 ALWAYS = (ServiceError,)
-NOT_ALONE = (IntegrityError, DatabaseUnavailableError, KeysUnavailableError, PoliciesUnavailableError)
+KEYLESS = (IntegrityError, DatabaseUnavailableError)
+NOT_ALONE = (*KEYLESS, KeysUnavailableError, PoliciesUnavailableError)
+UNLISTED = {"HEAD"}
+"""It answers what GET does, without the content."""
 WITH_BODY = (
     MalformedBodyError,
     DuplicateKeyError,
@@ -97,7 +101,7 @@ def document() -> bytes:
     names, schemas = _schemas([described for _, described in operations])
     paths: dict[str, Json] = {}
     for route, described in operations:
-        for method in sorted(route.http_methods):
+        for method in sorted(route.http_methods - UNLISTED):
             paths.setdefault(_path(route), {})[method.lower()] = _operation(route, described, names)
     _link(paths, schemas)
     whole = {
@@ -117,7 +121,7 @@ def document() -> bytes:
 
 def _schemas(operations: Iterable[Described]) -> tuple[dict[type, Json], Json]:
     """Return how each struct is referred to, and the schemas that are referred to."""
-    types = {kind for each in operations for kind in (each.body, each.answer) if kind is not None}
+    types = {kind for each in operations for kind in (each.body, each.answer) if kind not in {None, str, bytes}}
     ordered = sorted(types | {Problem}, key=lambda kind: (kind.__module__, kind.__name__))
     references, components = msgspec.json.schema_components(ordered, ref_template=REFERENCE)
     for schema in components.values():
@@ -151,8 +155,9 @@ def _link(paths: Json, schemas: Json) -> None:
     }
     for each in operations:
         good = each["responses"]["200"]
-        name = good["content"]["application/json"]["schema"]["$ref"].rsplit("/", 1)[1]
-        if "customer" in schemas[name].get("required", ()):
+        (content,) = good["content"].values()
+        name = content.get("schema", {}).get("$ref", "").rpartition("/")[2]
+        if name and "customer" in schemas[name].get("required", ()):
             good["links"] = links
 
 
@@ -254,11 +259,11 @@ def _without_null(schema: Json) -> Json:
 
 
 def _responses(described: Described, names: dict[type, Json]) -> Json:
-    good = {"schema": names[described.answer], "example": _plain(described.example)}
+    good = _content(described, names, described.example)
     tag = {"ETag": {"required": True, **ETAG}} if described.tagged else {}
     waited = {"Preference-Applied": PREFERRED} if described.waits else {}
     headers = {"headers": tag | waited} if tag or waited else {}
-    responses: Json = {"200": {"description": "Done", **headers, "content": {"application/json": good}}}
+    responses: Json = {"200": {"description": "Done", **headers, "content": good}}
     for status, refusals in _by_status(_refusals(described)).items():
         examples = {kind.code: {"$ref": EXAMPLE.format(code=kind.code)} for kind in refusals}
         responses[str(status)] = {
@@ -267,9 +272,16 @@ def _responses(described: Described, names: dict[type, Json]) -> Json:
             "content": {"application/problem+json": {"schema": names[Problem], "examples": examples}},
         }
     for status, example in described.also.items():
-        content = {"schema": names[described.answer], "example": _plain(example)}
-        responses[str(status)] = {"description": "Not now", "content": {"application/json": content}}
+        responses[str(status)] = {"description": "Not now", "content": _content(described, names, example)}
     return responses
+
+
+def _content(described: Described, names: dict[type, Json], example: object) -> Json:
+    """Return what an answer consists of; of bytes OpenAPI 3.1 says nothing more."""
+    if described.answer is bytes:
+        return {described.media: {}}
+    schema = {"type": "string"} if described.answer is str else names[described.answer]
+    return {described.media: {"schema": schema, "example": _plain(example)}}
 
 
 def _headers(status: int) -> Json:
@@ -286,7 +298,7 @@ def _refusals(described: Described) -> Iterable[type[ServiceError]]:
     query = (UnknownFieldError, WrongKindError, DuplicateKeyError) if described.query is not None else ()
     known = (UnauthenticatedError,) if described.caller in SCHEMES else ()
     repeated = (BadIdempotencyKeyError, KeyReusedError, StillRunningError) if described.writes else ()
-    others = () if described.alone else NOT_ALONE
+    others = () if described.alone else KEYLESS if described.keyless else NOT_ALONE
     return (*described.refusals, *body, *query, *repeated, *known, *others, *ALWAYS)
 
 

@@ -1,5 +1,6 @@
 """The JSON door as a whole: its routes, and what holds for every one of them."""
 
+import re
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 
@@ -20,7 +21,9 @@ from service.api import (
     entries,
     health,
     identifiers,
+    ledger,
     me,
+    metrics,
     notices,
     permissions,
     preferences,
@@ -72,13 +75,18 @@ ROUTES = [
     identifiers.identifiers,
     identifiers.disown,
     well_known.gpc,
+    ledger.checkpoint,
+    ledger.tile,
+    ledger.about,
     catalogue.purposes,
     catalogue.notice,
     health.live,
     health.ready,
+    metrics.metrics,
 ]
+TYPE = re.compile(r":\w+\}")
 METHODS = {
-    path.replace(":str}", "}"): {"OPTIONS"}.union(*(each.http_methods for each in ROUTES if path in each.paths))
+    TYPE.sub("}", path): {"OPTIONS"}.union(*(each.http_methods for each in ROUTES if path in each.paths))
     for path in {path for route in ROUTES for path in route.paths}
 }
 """Address, as a scope's template writes it, to its methods."""
@@ -91,7 +99,7 @@ EVERYWHERE = {
 
 
 def door(actions: Actions, pages: Sequence[HTTPRouteHandler], lifespan: Sequence[Lifespan]) -> Litestar:
-    """Return the ASGI application that speaks for these actions, with pages that are about the contract."""
+    """Return the ASGI application that speaks for these actions, with pages that are for people."""
     return Litestar(
         [*ROUTES, *pages],
         dependencies={
@@ -104,7 +112,7 @@ def door(actions: Actions, pages: Sequence[HTTPRouteHandler], lifespan: Sequence
             HTTPException: problems.refuse_framework,
             Exception: problems.refuse_bug,
         },
-        before_send=[_add_headers, _correct_options],
+        before_send=[_add_headers, _correct_options, _leave_out_content],
         request_max_body_size=LIMIT,
         lifespan=list(lifespan),
         logging_config=None,
@@ -126,3 +134,9 @@ async def _correct_options(message: Message, scope: Scope) -> None:
         methods = METHODS.get(scope["path_template"])
         if methods is not None:
             MutableScopeHeaders.from_message(message)["Allow"] = ", ".join(sorted(methods))
+
+
+async def _leave_out_content(message: Message, scope: Scope) -> None:
+    """Answer HEAD as GET is answered, without the content (RFC 9110, 9.3.2)."""
+    if message["type"] == "http.response.body" and scope.get("method") == "HEAD":
+        message["body"] = b""

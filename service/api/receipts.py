@@ -15,6 +15,7 @@ from service.api.actions import Actions
 from service.api.bodies import LIMIT, read_body, read_query
 from service.api.described import described
 from service.api.entries import EXAMPLE as EXAMPLE_SHOWN
+from service.api.kept import FOR_MINUTES
 from service.api.waiting import applied, wait_of
 from service.api.wire import ENTRY, BodyText, Instant, Opening, PageQuery, Proof, base64_of, customer_in_path
 from service.crypto.signing import PublicKey
@@ -26,9 +27,6 @@ from service.model.words import EntryId
 from service.usecases.entries import Shown
 from service.usecases.receipts import Receipt as Made
 from service.usecases.receipts import Wanted
-
-FOR_MINUTES = "max-age=300"
-"""How long anybody may keep the key set: shorter than a new key waits before it signs."""
 
 LONGEST = 4 * LIMIT
 """Of a body with a receipt: one act may be about every purpose there is."""

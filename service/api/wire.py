@@ -62,6 +62,17 @@ AttributeWord = Annotated[
         examples=["favourite_genres"],
     ),
 ]
+TilePath = Annotated[
+    str,
+    Meta(
+        pattern=r"^(entries|[0-9]|[1-5][0-9]|6[0-3])/(x[0-9]{3}/){0,6}[0-9]{3}(\.p/[1-9][0-9]{0,2})?(?!\n)$",
+        description=(
+            "Level and index, as C2SP tlog-tiles writes them, and `.p/<width>` for a tile that is not full. "
+            "Its slashes may be written as they are, or as `%2F`."
+        ),
+        examples=["0/000"],
+    ),
+]
 NoticeNumber = Annotated[
     int, Meta(ge=1, le=LAST_NOTICE, description="A version of the purpose's notice.", examples=[1])
 ]

@@ -232,6 +232,22 @@ class Tile(Struct, frozen=True):
     index: int
     width: int = WIDTH
 
+    @property
+    def stored(self) -> Run:
+        """Where a store has it; entries are on level 0."""
+        return Run(0 if self.level == "entries" else self.level, self.index * WIDTH, self.width)
+
+    @property
+    def size(self) -> int:
+        """How many entries a tree has that has this tile, at least."""
+        run = self.stored
+        return run.start + run.count << HEIGHT * run.level
+
+
+def bundle(entries: Iterable[bytes]) -> bytes:
+    """Return the content of a tile of entries: each after its length in two bytes."""
+    return b"".join(len(entry).to_bytes(2) + entry for entry in entries)
+
 
 def tile_path(level: Level, index: int, width: int = WIDTH) -> str:
     """Return where a tile is served, like ``tile/0/x001/x234/067`` or, where it is not full, ``.../067.p/5``."""
@@ -249,5 +265,5 @@ def tile_at(path: str) -> Tile | None:
     level, digits, suffix = found.groups()
     index, width = int(digits.replace("x", "").replace("/", "")), int(suffix or WIDTH)
     tile = Tile("entries" if level == "entries" else int(level), index, width)
-    possible = index <= MOST and 0 < width <= WIDTH and tile.level in LEVELS
+    possible = index <= MOST and width > 0 and tile.level in LEVELS
     return tile if possible and tile_path(tile.level, index, width) == path else None

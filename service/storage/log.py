@@ -1,7 +1,7 @@
 """The log itself: entries in their places, the nodes of their tree, the checkpoints. Only the sequencer writes it."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from msgspec import Struct
 
@@ -10,6 +10,7 @@ from service.crypto.merkle import Node, Run, Span, leaf_hash, needed
 from service.crypto.signing import PublicKey
 from service.database import Connection
 from service.model.facts import Sealed
+from service.model.progress import Progress
 from service.model.words import CustomerId, EntryId
 from service.storage.statements import statements
 
@@ -33,6 +34,13 @@ class Taken(Struct, frozen=True):
     positions: Sequence[int]
     commitments: Sequence[bytes]
     lag: timedelta
+
+
+class Row(Struct, frozen=True):
+    """Hashes that stand side by side, as far as there are any, and the size of the log that is signed."""
+
+    hashes: Sequence[bytes]
+    size: int
 
 
 class Waiting(Struct, frozen=True):
@@ -86,9 +94,9 @@ async def put(connection: Connection, nodes: Iterable[Node], head: Head, before:
     await connection.execute(SQL["put_checkpoint"], head.size, before, head.origin, head.root, head.note, lag)
 
 
-async def unsealed(connection: Connection, most: int) -> list[Waiting]:
-    """Return what waits for keys, oldest first."""
-    rows = await connection.fetch(SQL["unsealed"], most)
+async def unsealed(connection: Connection, after: int, most: int) -> list[Waiting]:
+    """Return what waits for keys beyond a number, oldest first."""
+    rows = await connection.fetch(SQL["unsealed"], after, most)
     return [Waiting(row["number"], row["id"], row["customer"], row["content"]) for row in rows]
 
 
@@ -111,6 +119,28 @@ async def keys(connection: Connection) -> list[tuple[WrappedKey, PublicKey]]:
 async def public_keys(connection: Connection) -> list[PublicKey]:
     """Return what proves the signatures of checkpoints, oldest first."""
     return [PublicKey(row["public"]) for row in await connection.fetch(SQL["public_keys"])]
+
+
+async def tile(connection: Connection, run: Run) -> Row:
+    """Return hashes side by side, all of one instant; of level 0 what the entries are committed to."""
+    level, start, stop = run.level, run.start, run.start + run.count
+    if level:
+        row = await connection.fetchrow(SQL["tile"], level, start, stop)
+    else:
+        row = await connection.fetchrow(SQL["tile_of_entries"], start, stop)
+    return Row(row["hashes"], row["size"] or 0)  # type: ignore[index]  # a SELECT without FROM has one row
+
+
+async def signed_at(connection: Connection, size: int) -> datetime:
+    """Return when the checkpoint of a size was signed."""
+    at: datetime = await connection.fetchval(SQL["signed_at"], size)
+    return at
+
+
+async def progress(connection: Connection, most: int, checkpoints: int) -> Progress:
+    """Return how the sequencer does: its lag over so many checkpoints; no more than ``most`` that wait are counted."""
+    row = await connection.fetchrow(SQL["progress"], most, checkpoints)
+    return Progress(row["size"] or 0, row["age"], row["lags"], row["waiting"], row["unsealed"], row["oldest"])  # type: ignore[index]  # as above
 
 
 async def names(connection: Connection) -> list[str]:

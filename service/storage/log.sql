@@ -82,6 +82,8 @@ WITH taken AS MATERIALIZED (
     SELECT n.position, n.id, n.customer, f.line, n.key, n.content
       FROM numbered n
       LEFT JOIN folded f USING (customer, hour, actor, kind, purpose, channel, outcome)
+    -- Nobody but a forger enters an id twice. That must not stop the log: what he says is then not kept, and missed.
+        ON CONFLICT (id) DO NOTHING
 ), logged AS (
     INSERT INTO entry (position, commitment)
     SELECT position, commitment FROM numbered
@@ -99,12 +101,12 @@ INSERT INTO checkpoint (size, prev_size, origin, root, note, signed_at, lag)
 VALUES ($1, $2, $3, $4, $5, clock_timestamp(), $6);
 
 -- name: unsealed
--- What waits for keys, oldest first.
+-- What waits for keys, oldest first, beyond a number.
 SELECT number, id, customer, content
   FROM queue
- WHERE key IS NULL AND customer IS NOT NULL
+ WHERE key IS NULL AND customer IS NOT NULL AND number > $1
  ORDER BY number
- LIMIT $1;
+ LIMIT $2;
 
 -- name: seal
 UPDATE queue SET key = $2, content = $3 WHERE number = $1 AND key IS NULL;
@@ -116,8 +118,45 @@ SELECT version, root, wrapped, proof, public FROM ledger_key ORDER BY version;
 SELECT public FROM ledger_key ORDER BY version;
 
 -- name: names
--- A log has one name, and another only if a backup was restored: so each is found by a step over the checkpoints.
-SELECT origin FROM checkpoint GROUP BY origin ORDER BY min(size);
+-- A log has one name, and another only if a backup was restored, but it has millions of checkpoints: so from each name
+-- one step in the index leads to the next.
+WITH RECURSIVE name AS (
+    (SELECT origin, size FROM checkpoint ORDER BY origin, size LIMIT 1)
+     UNION ALL
+    SELECT further.origin, further.size
+      FROM name
+     CROSS JOIN LATERAL (
+           SELECT c.origin, c.size FROM checkpoint c WHERE c.origin > name.origin ORDER BY c.origin, c.size LIMIT 1
+           ) further
+)
+SELECT origin FROM name ORDER BY size;
+
+-- name: signed_at
+-- When a checkpoint was signed.
+SELECT signed_at FROM checkpoint WHERE size = $1;
+
+-- name: tile
+-- Hashes that stand side by side on one level, and how far the newest checkpoint reaches at the same instant.
+SELECT ARRAY(SELECT hash FROM node WHERE level = $1 AND index >= $2 AND index < $3 ORDER BY index) AS hashes,
+       (SELECT max(size) FROM checkpoint) AS size;
+
+-- name: tile_of_entries
+-- What entries that stand side by side are committed to, and how far the newest checkpoint reaches at the same instant.
+SELECT ARRAY(SELECT commitment FROM entry WHERE position >= $1 AND position < $2 ORDER BY position) AS hashes,
+       (SELECT max(size) FROM checkpoint) AS size;
 
 -- name: put_key
 INSERT INTO ledger_key (version, root, wrapped, proof, public) VALUES ($1, $2, $3, $4, $5);
+
+-- name: progress
+-- How the sequencer does. Of what waits at most $1 are counted, so that asking costs the same in the worst of times. The
+-- oldest is the first by its number. Lag: the median and the 99th percentile of the last $2 checkpoints.
+WITH recent AS MATERIALIZED (
+    SELECT size, signed_at, lag FROM checkpoint ORDER BY size DESC LIMIT $2
+)
+SELECT (SELECT max(size) FROM recent) AS size,
+       clock_timestamp() - (SELECT max(signed_at) FROM recent) AS age,
+       (SELECT percentile_disc(ARRAY[0.5, 0.99]) WITHIN GROUP (ORDER BY lag) FROM recent) AS lags,
+       (SELECT count(*) FROM (SELECT FROM queue LIMIT $1) counted) AS waiting,
+       (SELECT count(*) FROM (SELECT FROM queue WHERE key IS NULL AND customer IS NOT NULL LIMIT $1) counted) AS unsealed,
+       clock_timestamp() - (SELECT at FROM queue ORDER BY number LIMIT 1) AS oldest;

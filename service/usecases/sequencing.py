@@ -1,6 +1,6 @@
 """Taking what waits into the log, and signing its head: what the one sequencer does, and proves before it signs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -53,6 +53,13 @@ class Standing(Struct, frozen=True):
     frontier: Frontier
 
 
+class Looked(Struct, frozen=True):
+    """What came of a look at what waits for keys: how many still wait of those, and beyond which number others do."""
+
+    left: int
+    further: int | None
+
+
 class Sealed(Struct, frozen=True):
     """What a batch came to: where the sequencer stands now, how many entries it took, the seconds the oldest waited."""
 
@@ -76,9 +83,10 @@ async def begin(connection: Connection, desk: Desk) -> Standing:
         name = head.origin if head is not None else desk.name or FIRST_NAME
         signer = Signer(name, await _seed(connection, desk.root(), first=head is None))
         frontier = await _frontier(connection, signer, head)
-        lost = await _lost(connection, name, frontier, seen)
+        names = await log.names(connection)
+        lost = await _lost(connection, name, names, frontier, seen)
         if lost is not None:
-            return await _resume(connection, desk, Standing(signer, frontier), lost)
+            return await _resume(connection, desk, Standing(signer, frontier), names, lost)
         if desk.name not in {None, name}:
             raise LedgerRefusedError(f"the ledger is called {name}, and no ledger changes its name")
         return Standing(signer, frontier)
@@ -104,13 +112,13 @@ async def seal(connection: Connection, standing: Standing, most: int) -> Sealed:
 
 async def waits(connection: Connection) -> bool:
     """Whether anything waits for keys."""
-    return bool(await log.unsealed(connection, 1))
+    return bool(await log.unsealed(connection, 0, 1))
 
 
-async def seal_waiting(connection: Connection, keyring: Keyring) -> int:
-    """Seal what was entered while no key was there; returns how many entries still wait of those looked at."""
+async def seal_waiting(connection: Connection, keyring: Keyring, after: int = 0) -> Looked:
+    """Seal some of what was entered while no key was there, beyond a number: those that cannot be hold nobody back."""
     async with connection.transaction():
-        waiting = await log.unsealed(connection, AT_ONCE)
+        waiting = await log.unsealed(connection, after, AT_ONCE)
         keys = await evidence.keys_for(connection, keyring, {each.customer for each in waiting})
         sealed = [
             (each.number, key.id, seal_content(key, each.customer, each.id, content_of(each.content)))
@@ -118,19 +126,23 @@ async def seal_waiting(connection: Connection, keyring: Keyring) -> int:
             if (key := keys[each.customer]) is not None
         ]
         await log.seal(connection, sealed)
-    return len(waiting) - len(sealed)
+    return Looked(len(waiting) - len(sealed), waiting[-1].number if len(waiting) == AT_ONCE else None)
 
 
 def remember(desk: Desk, standing: Standing) -> None:
     """Keep on this host how far the log was signed."""
-    write_seen(desk.seen, Seen(standing.signer.name, standing.frontier.size, standing.frontier.root().hex()))
+    write_seen(desk.seen, _seen_at(standing))
 
 
 async def watch(connection: Connection, desk: Desk) -> None:
     """Keep on this host, which stands by, how far another signed."""
     head, keys, seen = await log.head(connection), await log.public_keys(connection), read_seen(desk.seen)
-    if head is None or not keys or (seen is not None and (seen.origin != head.origin or seen.size >= head.size)):
+    if head is None or not keys:
         return
+    if seen is not None and seen.origin == head.origin and seen.size >= head.size:
+        return
+    if seen is not None and seen.origin not in await log.names(connection):
+        return  # that log is not here at all; whoever leads next must say so
     if open_checkpoint(head.note, Verifier(head.origin, keys[-1].x)) == Checkpoint(head.origin, head.size, head.root):
         write_seen(desk.seen, Seen(head.origin, head.size, head.root.hex()))
 
@@ -176,10 +188,12 @@ async def _root(connection: Connection, size: int) -> Frontier | None:
         return None
 
 
-async def _lost(connection: Connection, name: str, frontier: Frontier, seen: Seen | None) -> Seen | None:
+async def _lost(
+    connection: Connection, name: str, names: Sequence[str], frontier: Frontier, seen: Seen | None
+) -> Seen | None:
     """Return what this host has seen and the database has not; raises LedgerRefusedError where the two disagree."""
-    if seen is None or (seen.origin != name and seen.origin in await log.names(connection)):
-        return None  # a log that ended, and went on under this name
+    if seen is None or not seen.size or (seen.origin != name and seen.origin in names):
+        return None  # nothing, or a log that ended, and went on under this name
     if seen.origin != name or seen.size > frontier.size:
         return seen
     then = await _root(connection, seen.size)
@@ -188,16 +202,27 @@ async def _lost(connection: Connection, name: str, frontier: Frontier, seen: See
     return None
 
 
-async def _resume(connection: Connection, desk: Desk, standing: Standing, lost: Seen) -> Standing:
-    """Go on under another name, and say so in the log, or raise LedgerRefusedError where no other name was given."""
-    here = standing.signer.name
-    if desk.name is None or desk.name in {here, lost.origin}:
+async def _resume(connection: Connection, desk: Desk, standing: Standing, names: Sequence[str], lost: Seen) -> Standing:
+    """Go on under another name, and say so in the log, or raise LedgerRefusedError where no new name was given.
+
+    A name that a log ever had is not new: what was signed under it is kept by others, and it would fork.
+    """
+    renamed = None
+    if desk.name is not None and desk.name not in names:
+        renamed = Standing(Signer(desk.name, standing.signer.seed), standing.frontier)
+    if renamed is not None and lost == _seen_at(renamed):
+        return renamed  # it was said already, and then nothing was signed
+    if renamed is None or renamed.signer.name == lost.origin:
         raise LedgerRefusedError(
             f"{desk.seen} has seen {lost.size} entries of {lost.origin}, and the database holds "
-            f"{standing.frontier.size}: restore a newer backup, or go on under another name (docs/ledger.md)"
+            f"{standing.frontier.size}: restore a newer backup, or go on under a new name (docs/ledger.md)"
         )
     await _enter(connection, Resumed(lost.origin, lost.size, lost.root))
-    return Standing(Signer(desk.name, standing.signer.seed), standing.frontier)
+    return renamed
+
+
+def _seen_at(standing: Standing) -> Seen:
+    return Seen(standing.signer.name, standing.frontier.size, standing.frontier.root().hex())
 
 
 def _signed(signer: Signer, frontier: Frontier) -> log.Head:

@@ -498,10 +498,14 @@ async def test_an_odd_language_is_never_a_fault(walker: Walker, query: str) -> N
     does_not_quote(response)
 
 
+def methods_of(route: Route) -> set[str]:
+    return {each.method for each in WALK if each.path == route.path} | ({"HEAD"} if route.head else set())
+
+
 @every_route
 async def test_options_names_every_method_of_the_address(walker: Walker, route: Route) -> None:
     response = await walker.api.call("OPTIONS", walker.address(route), None)
-    methods = {"OPTIONS", *(each.method for each in WALK if each.path == route.path)}
+    methods = {"OPTIONS", *methods_of(route)}
     assert (response.status_code, set(response.headers["allow"].split(", "))) == (204, methods)
 
 
@@ -556,7 +560,7 @@ async def test_a_word_with_a_newline_after_it_is_another_word(walker: Walker, na
 
 @every_route
 async def test_another_method_is_not_allowed_and_changes_nothing(walker: Walker, route: Route) -> None:
-    allowed = {each.method for each in WALK if each.path == route.path}
+    allowed = methods_of(route)
     async with nothing_written(walker):
         for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "TRACE", "QUERY"} - allowed:
             response = await walker.api.call(method, walker.address(route), walker.caller(route), content=b"{}")

@@ -1,5 +1,6 @@
 """Lists in pages: together the pages are the whole list, whatever came meanwhile, and a cursor is good for one list."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +9,8 @@ from service.app import House
 from service.model.identifiers import identifier
 from service.model.words import IdentifierKind
 from service.usecases import access
-from tests.conftest import OPERATOR, Api, Person
+from tests.conftest import OPERATOR, Api, Person, Template
+from tests.sealing import seal
 
 LISTS = {
     "/v1/me/facts": "facts",
@@ -21,7 +23,7 @@ each_list = pytest.mark.parametrize("path", LISTS)
 
 
 @pytest.fixture
-async def hers(api: Api, abbie: Person, house: House) -> str:
+async def hers(api: Api, abbie: Person, house: House, database_url: str, template: Template, tmp_path: Path) -> str:
     """Her token; she has several of everything that is listed."""
     at = f"/v1/customers/{abbie.at_shop}"
     for number in range(4):
@@ -34,10 +36,14 @@ async def hers(api: Api, abbie: Person, house: House) -> str:
         await api.post(f"{at}/attributes", "shop", {"facts": [fact]})
         await api.post(f"{at}/consents", "shop", {"purpose": "market.newsletter", "answer": "refused"})
         await api.post(f"{at}/choices", "shop", {"choice": "sharing", "value": "no"})
-        asked = {"purpose": "personalise.recommendations", "channel": "web", "attributes": ["first_name"]}
-        await api.post("/v1/decisions", "recommender", {"customer": {"id": abbie.at_recommender}, **asked})
+        # What is asked alike within an hour is one line.
+        path, channel = ("/v1/decisions", "/v1/releases")[number % 2], ("web", "app")[number // 2]
+        asked = {"purpose": "personalise.recommendations", "channel": channel, "attributes": ["first_name"]}
+        await api.post(path, "recommender", {"customer": {"id": abbie.at_recommender}, **asked})
     found_by = identifier(IdentifierKind.EMAIL, abbie.email)
-    return (await access.make_customer_token(house.database, await house.keys(), OPERATOR, found_by, 60)).text
+    token = (await access.make_customer_token(house.database, await house.keys(), OPERATOR, found_by, 60)).text
+    await seal(database_url, template, tmp_path)
+    return token
 
 
 async def page(api: Api, path: str, token: str, **query: Any) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from msgspec import Struct
 
+from service.crypto.notes import Verifier
 from tests.conftest import Api, Person, Template
 from tests.sealing import seal
 from tests.test_cli import await_status, free_port, serving, shell_with
@@ -22,8 +23,14 @@ class Served(Struct, frozen=True):
 
 
 @pytest.fixture
+async def ledger(database_url: str, template: Template, abbie: Person, tmp_path: Path) -> Verifier:
+    """What proves the signature of a ledger that has what was done so far."""
+    return await seal(database_url, template, tmp_path)
+
+
+@pytest.fixture
 async def served(
-    database_url: str, template: Template, api: Api, abbie: Person, tmp_path: Path
+    database_url: str, template: Template, api: Api, abbie: Person, ledger: Verifier, tmp_path: Path
 ) -> AsyncIterator[Served]:
     """The API, served."""
     shell, port = shell_with(DATABASE_URL=database_url, KEYS=str(template.root_key_file)), free_port()

@@ -7,13 +7,18 @@ import pytest
 from httplint import HttpRequestLinter, HttpResponseLinter, levels
 
 from service.api.contract import FILES
-from service.api.receipts import FOR_MINUTES
+from service.api.kept import FOR_EVER, FOR_MINUTES
+from service.api.ledger_page import STYLE_NAME
 from tests.api.conftest import QUERIES, SAMPLES, WALK
 from tests.conftest import Person
 from tests.contract.conftest import Served
 
-KEY_SET = "/.well-known/jwks.json"
-"""The only answer of a route that is about nobody, and that many ask for."""
+KEPT = {
+    "/.well-known/jwks.json": FOR_MINUTES,
+    "/.well-known/byleave-ledger": FOR_MINUTES,
+    "/ledger/tile/0/000.p/1": FOR_EVER,
+}
+"""The answers of routes that are about nobody, and that many ask for."""
 SERIOUS = (levels.BAD, levels.WARN)
 
 
@@ -49,7 +54,7 @@ def answers(client: httpx.Client, served: Served, abbie: Person) -> Iterator[htt
     hers = client.get("/v1/me/identifiers", headers=bearer(served.token)).json()["identifiers"]
     bodies = SAMPLES | {"disown": [{"reference": each["reference"]} for each in hers if each["kind"] == "loyalty"]}
     (newest,) = client.get("/v1/me/receipts?limit=1", headers=bearer(served.token)).json()["receipts"]
-    parts = {"customer": abbie.at_shop, "purpose": "personalise.recommendations", "version": "2"}
+    parts = {"customer": abbie.at_shop, "purpose": "personalise.recommendations", "version": "2", "path": "0/000.p/1"}
     for route in WALK:
         token = served.token if route.described.caller == "customer" else served.key
         path = route.path.format(**parts, entry=newest["entry"], line=served.line)
@@ -71,18 +76,20 @@ def test_http_has_no_fault_and_nobody_may_keep_what_is_personal(
     for answer in answers(client, served, abbie):
         shown = f"{answer.request.method} {answer.url.path}: {answer.status_code} {answer.headers}"
         assert serious(answer) == [], shown
-        keys = (answer.request.method, answer.url.path, answer.status_code) == ("GET", KEY_SET, 200)
-        assert answer.headers["cache-control"] == (FOR_MINUTES if keys else "no-store"), shown
+        good = (answer.request.method, answer.status_code) == ("GET", 200)
+        kept = KEPT.get(answer.url.path, "no-store") if good else "no-store"
+        assert answer.headers["cache-control"] == kept, shown
         assert "set-cookie" not in answer.headers, shown
         statuses.add(answer.status_code)
     assert statuses >= {200, 204, 401, 405, 415, 422}
 
 
-def test_http_has_no_fault_in_the_pages_about_the_contract(client: httpx.Client) -> None:
+def test_http_has_no_fault_in_the_pages(client: httpx.Client) -> None:
     known = {"if-none-match": client.get("/openapi.json").headers["etag"]}
-    pages = [client.get(path) for path in ("/openapi.json", "/docs", *(f"/docs/{name}" for name in FILES), "/nothing")]
+    there = ["/openapi.json", "/docs", *(f"/docs/{name}" for name in FILES), "/ledger", f"/ledger/{STYLE_NAME}"]
+    pages = [client.get(path) for path in (*there, "/nothing")]
     pages.append(client.get("/openapi.json", headers=known))
-    assert [page.status_code for page in pages] == [200] * (2 + len(FILES)) + [404, 304]
+    assert [page.status_code for page in pages] == [200] * len(there) + [404, 304]
     for page in pages:
         assert serious(page) == [], page.url.path
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from tests.contract.judge import DOCUMENT, judge, judge_of_body
@@ -25,6 +26,22 @@ def test_the_validator_finds_a_document_that_is_not_valid() -> None:
     broken: Any = copy.deepcopy(DOCUMENT)
     del broken["paths"]["/v1/releases"]["post"]["responses"]["200"]["description"]
     assert faults(broken) == ['"description" is a required property']
+
+
+def formats(part: Any) -> Iterator[str]:
+    """Yield what the document says of texts beyond their type."""
+    for each in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+        yield from formats(each)
+    if isinstance(part, dict) and isinstance(part.get("format"), str):
+        yield part["format"]
+
+
+def test_every_format_is_one_that_our_validators_look_at() -> None:
+    assert set(formats(DOCUMENT)) == {"date-time", "email"}
+    checker = Draft202012Validator.FORMAT_CHECKER
+    assert not checker.conforms("yesterday", "date-time")
+    assert not checker.conforms("abbie", "email")
+    assert not checker.conforms("not a URI", "uri")  # which the forms of OpenAPI itself ask for
 
 
 def examples(part: Any, steps: Steps = ()) -> Iterator[Example]:
@@ -66,8 +83,9 @@ def test_every_operation_has_examples_of_all_that_goes_in_and_comes_out() -> Non
         for operation in methods.values():
             bodies = [operation["requestBody"]] if "requestBody" in operation else []
             for each in [*operation["responses"].values(), *bodies]:
-                (content,) = each["content"].values()
-                assert "example" in content or content["examples"]
+                ((media, content),) = each["content"].items()
+                # JSON cannot show bytes.
+                assert media == "application/octet-stream" or "example" in content or content["examples"]
             assert all("example" in each for each in operation["parameters"] if each["in"] == "path")
 
 

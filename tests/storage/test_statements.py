@@ -41,6 +41,12 @@ HOT = [
     ("bodies", "one", ("ent_x", UUID(int=1))),
     ("proofs", "earliest", (1,)),
     ("log", "runs", ([0, 1], [0, 0], [9, 9])),
+    ("log", "head", ()),
+    ("log", "progress", (10_000, 1_000)),
+    ("log", "names", ()),
+    ("log", "signed_at", (1,)),
+    ("log", "tile", (1, 0, 256)),
+    ("log", "tile_of_entries", (0, 256)),
 ]
 
 
