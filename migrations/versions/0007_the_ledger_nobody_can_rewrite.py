@@ -20,6 +20,8 @@ revision = "0007"
 down_revision = "0006"
 
 STATEMENTS = (
+    # Nobody is served meanwhile, and an old company has millions of answers.
+    "SET LOCAL statement_timeout = '1h'",
     "ALTER TABLE entry RENAME TO former_entry",
     "ALTER TABLE former_entry RENAME CONSTRAINT entry_pkey TO former_entry_pkey",
     "ALTER TABLE former_entry RENAME CONSTRAINT entry_id_key TO former_entry_id_key",
@@ -39,7 +41,13 @@ STATEMENTS = (
         commitment bytea       NOT NULL CHECK (length(commitment) = 32),
         key        text,
         content    bytea       NOT NULL,
-        CHECK (key IS NULL OR customer IS NOT NULL)
+        CHECK (key IS NULL OR customer IS NOT NULL),
+        -- Whoever may add here must not be able to stop the log, or the export of it, with what can be taken nowhere.
+        CHECK (at >= '1970-01-01 00:00Z' AND at < '3000-01-01 00:00Z'),
+        CHECK (octet_length(kind || actor || purpose || channel || outcome) <= 2000),
+        CHECK (coalesce(array_ndims(released), 1) = 1 AND array_position(released, NULL) IS NULL),
+        CHECK (coalesce(array_ndims(refused), 1) = 1 AND array_position(refused, NULL) IS NULL),
+        CHECK (octet_length(content) BETWEEN 32 AND 655360)
     )
     """,
     "CREATE INDEX queue_unsealed ON queue (customer, number) WHERE key IS NULL AND customer IS NOT NULL",
@@ -144,10 +152,15 @@ SELECT position, id, customer, actor, at, body
 ANSWERS = """
 SELECT entry, purpose, channel, status, notice, explicit, given_at, expires_at, link
   FROM consent_event
- WHERE entry = ANY(:entries)
+ WHERE customer = ANY(:customers) AND entry = ANY(:entries)
  ORDER BY sequence
 """
-CHOICES = "SELECT entry, choice, value FROM choice_event WHERE entry = ANY(:entries) ORDER BY sequence"
+CHOICES = """
+SELECT entry, choice, value
+  FROM choice_event
+ WHERE customer = ANY(:customers) AND entry = ANY(:entries)
+ ORDER BY sequence
+"""
 QUEUE = """
 INSERT INTO queue (id, customer, kind, actor, at, purpose, channel, outcome, released, refused, commitment, content)
 VALUES (:id, :customer, :kind, :actor, :at, :purpose, :channel, :outcome, :released, :refused, :commitment, :content)
@@ -161,8 +174,9 @@ def upgrade() -> None:
     connection, after = op.get_bind(), 0
     while batch := connection.execute(sa.text(ENTRIES), {"after": after}).mappings().all():
         ids = [each["id"] for each in batch]
-        answers = _by_entry(connection.execute(sa.text(ANSWERS), {"entries": ids}).mappings(), _answer)
-        choices = _by_entry(connection.execute(sa.text(CHOICES), {"entries": ids}).mappings(), _choice)
+        hers = {"customers": list({each["customer"] for each in batch}), "entries": ids}
+        answers = _by_entry(connection.execute(sa.text(ANSWERS), hers).mappings(), _answer)
+        choices = _by_entry(connection.execute(sa.text(CHOICES), hers).mappings(), _choice)
         connection.execute(sa.text(QUEUE), [_queued(each, answers, choices) for each in batch])
         after = batch[-1]["position"]
     op.execute("DROP TABLE former_entry")

@@ -35,19 +35,22 @@ async def keys_of(
 async def keys_for(
     connection: Connection, keyring: Keyring, customers: Iterable[CustomerId]
 ) -> dict[CustomerId, OpenKey | None]:
-    """Return the keys of these customers, open, and make those that are missing; None for one that does not open."""
+    """Return the keys of these customers, open, and make those that are missing.
+
+    None for one that does not open, and for whom there is not: a forged entry of nobody's holds up only itself.
+    """
     wanted = set(customers)
     found = await keys_of(connection, keyring, wanted)
     missing = sorted(wanted - found.keys())
     if not missing:
         return found
     # Under her lock: whoever changes her holds that already, and would else wait for our key while we wait for him.
-    await connection.fetch(SQL["hold"], missing)
-    made = {customer: keyring.new_evidence_key(customer) for customer in missing}
+    there = [row["id"] for row in await connection.fetch(SQL["hold"], missing)]
+    made = {customer: keyring.new_evidence_key(customer) for customer in there}
     rows = [(customer, key.id, key.epoch, key.wrapped.data) for customer, (key, _) in made.items()]
     await connection.executemany(SQL["put"], rows)
     # Another transaction may have been first; then its key is there, and ours is not.
-    return found | await keys_of(connection, keyring, missing)
+    return dict.fromkeys(missing) | found | await keys_of(connection, keyring, missing)
 
 
 def _opened(keyring: Keyring, customer: CustomerId, key: CustomerKey) -> OpenKey | None:

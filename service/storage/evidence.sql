@@ -3,7 +3,7 @@ SELECT customer, id, epoch, wrapped FROM evidence_key WHERE customer = ANY($1::u
 
 -- name: hold
 -- In the order of their ids, as whoever changes several customers does.
-SELECT FROM customer WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE;
+SELECT id FROM customer WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE;
 
 -- name: put
 INSERT INTO evidence_key (customer, id, epoch, wrapped) VALUES ($1, $2, $3, $4)

@@ -94,9 +94,9 @@ async def put(connection: Connection, nodes: Iterable[Node], head: Head, before:
     await connection.execute(SQL["put_checkpoint"], head.size, before, head.origin, head.root, head.note, lag)
 
 
-async def unsealed(connection: Connection, most: int) -> list[Waiting]:
-    """Return what waits for keys, oldest first."""
-    rows = await connection.fetch(SQL["unsealed"], most)
+async def unsealed(connection: Connection, after: int, most: int) -> list[Waiting]:
+    """Return what waits for keys beyond a number, oldest first."""
+    rows = await connection.fetch(SQL["unsealed"], after, most)
     return [Waiting(row["number"], row["id"], row["customer"], row["content"]) for row in rows]
 
 

@@ -82,6 +82,8 @@ WITH taken AS MATERIALIZED (
     SELECT n.position, n.id, n.customer, f.line, n.key, n.content
       FROM numbered n
       LEFT JOIN folded f USING (customer, hour, actor, kind, purpose, channel, outcome)
+    -- Nobody but a forger enters an id twice. That must not stop the log: what he says is then not kept, and missed.
+        ON CONFLICT (id) DO NOTHING
 ), logged AS (
     INSERT INTO entry (position, commitment)
     SELECT position, commitment FROM numbered
@@ -99,12 +101,12 @@ INSERT INTO checkpoint (size, prev_size, origin, root, note, signed_at, lag)
 VALUES ($1, $2, $3, $4, $5, clock_timestamp(), $6);
 
 -- name: unsealed
--- What waits for keys, oldest first.
+-- What waits for keys, oldest first, beyond a number.
 SELECT number, id, customer, content
   FROM queue
- WHERE key IS NULL AND customer IS NOT NULL
+ WHERE key IS NULL AND customer IS NOT NULL AND number > $1
  ORDER BY number
- LIMIT $1;
+ LIMIT $2;
 
 -- name: seal
 UPDATE queue SET key = $2, content = $3 WHERE number = $1 AND key IS NULL;

@@ -53,6 +53,13 @@ class Standing(Struct, frozen=True):
     frontier: Frontier
 
 
+class Looked(Struct, frozen=True):
+    """What came of a look at what waits for keys: how many still wait of those, and beyond which number others do."""
+
+    left: int
+    further: int | None
+
+
 class Sealed(Struct, frozen=True):
     """What a batch came to: where the sequencer stands now, how many entries it took, the seconds the oldest waited."""
 
@@ -105,13 +112,13 @@ async def seal(connection: Connection, standing: Standing, most: int) -> Sealed:
 
 async def waits(connection: Connection) -> bool:
     """Whether anything waits for keys."""
-    return bool(await log.unsealed(connection, 1))
+    return bool(await log.unsealed(connection, 0, 1))
 
 
-async def seal_waiting(connection: Connection, keyring: Keyring) -> int:
-    """Seal what was entered while no key was there; returns how many entries still wait of those looked at."""
+async def seal_waiting(connection: Connection, keyring: Keyring, after: int = 0) -> Looked:
+    """Seal some of what was entered while no key was there, beyond a number: those that cannot be hold nobody back."""
     async with connection.transaction():
-        waiting = await log.unsealed(connection, AT_ONCE)
+        waiting = await log.unsealed(connection, after, AT_ONCE)
         keys = await evidence.keys_for(connection, keyring, {each.customer for each in waiting})
         sealed = [
             (each.number, key.id, seal_content(key, each.customer, each.id, content_of(each.content)))
@@ -119,7 +126,7 @@ async def seal_waiting(connection: Connection, keyring: Keyring) -> int:
             if (key := keys[each.customer]) is not None
         ]
         await log.seal(connection, sealed)
-    return len(waiting) - len(sealed)
+    return Looked(len(waiting) - len(sealed), waiting[-1].number if len(waiting) == AT_ONCE else None)
 
 
 def remember(desk: Desk, standing: Standing) -> None:

@@ -63,11 +63,12 @@ async def _lead(connection: Connection, desk: Desk, keys: Keys, *, once: bool) -
     log.info("this sequencer leads", ledger=standing.signer.name, size=standing.frontier.size)
     clock = asyncio.get_running_loop().time
     alarmed = looked = clock() - QUIET
+    further: int | None = None
     while True:
         began = clock()
-        if began - looked >= STANDING_BY:
+        if further is not None or began - looked >= STANDING_BY:
             looked = began
-            await _seal_waiting(connection, keys)
+            further = await _seal_waiting(connection, keys, further or 0)
         sealed = await sequencing.seal(connection, standing, MOST)
         if sealed.count:
             standing = sealed.standing
@@ -75,17 +76,28 @@ async def _lead(connection: Connection, desk: Desk, keys: Keys, *, once: bool) -
         if sealed.lag > LATE and began - alarmed >= QUIET:
             alarmed = began
             log.error("alarm: the ledger is late", seconds=round(sealed.lag, 1), size=standing.frontier.size)
-        if once and not sealed.count:
+        if once and not sealed.count and further is None:
             return
         if sealed.count < MOST:
             await asyncio.sleep(max(0.0, PAUSE - (clock() - began)))
 
 
-async def _seal_waiting(connection: Connection, keys: Keys) -> None:
-    """Seal what waits for keys, if they are back."""
-    if not await sequencing.waits(connection):
-        return
-    keyring = await keys()
-    left = None if keyring is None else await sequencing.seal_waiting(connection, keyring)
-    if left != 0:
-        log.error("alarm: entries wait for keys", left=left)
+async def _seal_waiting(connection: Connection, keys: Keys, after: int) -> int | None:
+    """Seal what waits for keys beyond a number, if they are back; returns beyond which number more waits.
+
+    If that goes wrong, what is sealed is taken into the log all the same.
+    """
+    try:
+        if not await sequencing.waits(connection):
+            return None
+        keyring = await keys()
+        if keyring is None:
+            log.error("alarm: entries wait for keys")
+            return None
+        looked = await sequencing.seal_waiting(connection, keyring, after)
+    except Exception as error:  # noqa: BLE001  what waits must not hold up what does not
+        log.error("alarm: entries wait for keys", fault=type(error).__name__)  # noqa: TRY400  no traceback
+        return None
+    if looked.left:
+        log.error("alarm: entries wait for keys", left=looked.left)
+    return looked.further

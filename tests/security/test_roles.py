@@ -9,6 +9,8 @@ from msgspec import Struct
 
 from tests.conftest import in_role
 
+pytestmark = pytest.mark.smoke
+
 OWNER = "byleave_owner"
 APP, SEQUENCER, AUDITOR = ROLES = ("byleave_app", "byleave_sequencer", "byleave_auditor")
 VERBS = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE")

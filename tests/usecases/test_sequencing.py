@@ -22,7 +22,7 @@ from service.errors import LedgerRefusedError
 from service.model.callers import WorkerCaller
 from service.model.facts import Sealed
 from service.model.ledger import LookedUp, Released, entry
-from service.model.words import CustomerId
+from service.model.words import CustomerId, EntryId
 from service.seen import Seen, read_seen, write_seen
 from service.storage import evidence, ledger
 from service.usecases import sequencing
@@ -114,7 +114,7 @@ async def test_a_withdrawal_without_keys_waits_unsealed_and_then_verifies_like_a
     kinds = [row["kind"] for row in await log.fetch("SELECT kind FROM queue ORDER BY number")]
     assert kinds == ["consent", "consent"], "hers wait, in their order; the other's went on"
     assert waiting.frontier.size > before.frontier.size
-    assert await sequencing.seal_waiting(log, keyring) == 0
+    assert (await sequencing.seal_waiting(log, keyring)).left == 0
     assert (await take_all(log, desk)).frontier.size == waiting.frontier.size + 2
     row = await log.fetchrow(
         "SELECT b.id, b.content, e.commitment FROM body b JOIN entry e USING (position) WHERE position = $1",
@@ -387,6 +387,77 @@ async def test_a_batch_that_fails_leaves_everything_where_it_was(
         await sequencing.seal(log, standing, 10)
     assert await log.fetchval("SELECT count(*) FROM queue") == 4
     assert await log.fetchval("SELECT max(position) + 1 FROM entry") == standing.frontier.size
+
+
+# --- what somebody puts into the queue who has the application's password ---
+
+FORGED = """
+INSERT INTO queue (id, customer, kind, actor, at, purpose, released, commitment, content)
+VALUES ($1, $2, 'release', 'service:shop', $3, $4, $5, sha256('x'), $6)
+"""
+SOMETHING = b"x" * 40
+
+
+async def test_an_entry_about_nobody_we_know_holds_up_only_itself(
+    database: Database, log_database: Database, log: Connection, desk: Desk, keyring: Keyring, customer: CustomerId
+) -> None:
+    async def keys() -> Keyring:
+        return keyring
+
+    async with database.transaction() as connection:
+        await connection.execute(FORGED, "ent_forged", LONG_AGO, NOON, "", [], SOMETHING)
+        await ledger.append(
+            connection, None, entry(EntryId("ent_hers"), customer, WorkerCaller(), NOON, LookedUp("x", "a test"))
+        )
+    assert await sequence(log_database, desk, keys, once=True)
+    assert [row["id"] for row in await log.fetch("SELECT id FROM queue")] == ["ent_forged"]
+
+
+async def test_what_cannot_be_sealed_hides_nothing_that_comes_after_it(
+    database: Database, log: Connection, desk: Desk, keyring: Keyring, customer: CustomerId,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(sequencing, "AT_ONCE", 1)
+    async with database.transaction() as connection:
+        await connection.execute(FORGED, "ent_forged", LONG_AGO, NOON, "", [], SOMETHING)
+        await ledger.append(
+            connection, None, entry(EntryId("ent_hers"), customer, WorkerCaller(), NOON, LookedUp("x", "a test"))
+        )
+    first = await sequencing.seal_waiting(log, keyring)
+    assert (first.left, first.further is None) == (1, False)
+    assert (await sequencing.seal_waiting(log, keyring, first.further or 0)).left == 0
+    assert await log.fetchval("SELECT key IS NOT NULL FROM queue WHERE id = 'ent_hers'")
+
+
+async def test_an_id_that_was_entered_before_does_not_stop_the_log(
+    database: Database, log: Connection, desk: Desk
+) -> None:
+    before = (await take_all(log, desk)).frontier.size
+    async with database.transaction() as connection:
+        taken = await connection.fetchval("SELECT min(id) FROM body")
+        await connection.execute(FORGED, taken, None, NOON, "", [], SOMETHING)
+    assert (await take_all(log, desk)).frontier.size == before + 1
+    assert await log.fetchval("SELECT count(*) FROM body WHERE position = $1", before) == 0, "the verifier misses it"
+
+
+@pytest.mark.parametrize(
+    ("at", "purpose", "released", "content"),
+    [
+        (datetime.max.replace(tzinfo=UTC), "", [], SOMETHING),
+        (NOON, "x" * 3000, [], SOMETHING),
+        (NOON, "", [["a", "b"], ["c", "d"]], SOMETHING),
+        (NOON, "", [None], SOMETHING),
+        (NOON, "", [], b"too short"),
+        (NOON, "", [], b"x" * (1 << 20)),
+    ],
+    ids=["a time that is none", "a long word", "a table", "nothing in a list", "no seed", "more than a line takes"],
+)
+async def test_what_could_be_taken_nowhere_is_not_entered(
+    at: datetime, purpose: str, released: list[object], content: bytes, database: Database, customer: CustomerId
+) -> None:
+    async with database.connection() as connection:
+        with pytest.raises(asyncpg.CheckViolationError):
+            await connection.execute(FORGED, "ent_forged", customer, at, purpose, released, content)
 
 
 def test_the_facets_of_a_release_are_names_and_nothing_else() -> None:
