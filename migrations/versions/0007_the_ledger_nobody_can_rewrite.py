@@ -1,7 +1,8 @@
 """The ledger nobody can rewrite: a queue, the log's entries and nodes, its checkpoints, and what may be forgotten.
 
-Not while the previous release runs: it writes the old table of entries, and is refused (503) from here on. So stop it,
-migrate, start this one. What the old table holds goes into the queue in its order, and the log begins with it.
+Safe while the previous release runs: it writes the old table of entries, and is refused from here on (503, so nothing
+is lost and nothing leaves). So stop it, migrate, start this one. What the old table holds goes into the queue in its
+order, and the log begins with it.
 """
 
 import hashlib
