@@ -16,7 +16,7 @@ from service.model.progress import Progress
 
 QUANTILES = ("0.5", "0.99")
 EXAMPLE = """\
-# HELP byleave_ledger_oldest_waiting_seconds How long the first entry that waits has waited; above 2 somebody should look.
+# HELP byleave_ledger_oldest_waiting_seconds How long the first entry that waits has waited; above 2 is late.
 # TYPE byleave_ledger_oldest_waiting_seconds gauge
 byleave_ledger_oldest_waiting_seconds 0.073
 """
@@ -47,7 +47,7 @@ class _Measured(Collector):
         yield _gauge("waiting_unsealed", "How many of them wait for keys, counted likewise.", now.unsealed)
         yield _gauge(
             "oldest_waiting_seconds",
-            "How long the first entry that waits has waited; above 2 somebody should look.",
+            "How long the first entry that waits has waited; above 2 is late.",
             _seconds(now.oldest),
         )
         lag = Metric(

@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -30,6 +31,7 @@ FOR_EVER = "max-age=31536000, immutable"
 class Log(Struct, frozen=True):
     """A log that was read from its first entry on: every checkpoint, as it was served when it was the newest."""
 
+    app: Any
     client: httpx.AsyncClient
     database: Database
     notes: dict[int, str]
@@ -40,7 +42,8 @@ class Log(Struct, frozen=True):
 async def log(server: str, template: Template, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Log]:
     """Seven hundred entries, taken into the log in several batches by the sequencer itself."""
     async with own_database(server, template) as url, opened(url) as database, at_the_log(url) as connection:
-        transport = httpx.ASGITransport(assemble(House(database, template.root_key_file)))  # type: ignore[arg-type]  # see tests/conftest.py
+        app = assemble(House(database, template.root_key_file))
+        transport = httpx.ASGITransport(app)  # type: ignore[arg-type]  # see tests/conftest.py
         async with httpx.AsyncClient(transport=transport, base_url="http://byleave.test") as client:
             await enter(database, SIZES[-1])
             standing, notes = await sequencing.begin(connection, desk_of(template, tmp_path_factory.mktemp("log"))), {}
@@ -48,7 +51,7 @@ async def log(server: str, template: Template, tmp_path_factory: pytest.TempPath
                 standing = (await sequencing.seal(connection, standing, size - standing.frontier.size)).standing
                 notes[size] = (await client.get("/ledger/checkpoint")).text
             keys = (await client.get("/.well-known/byleave-ledger")).json()["verifiers"]
-            yield Log(client, database, notes, keys[0])
+            yield Log(app, client, database, notes, keys[0])
 
 
 async def enter(database: Database, count: int) -> None:
@@ -275,6 +278,30 @@ async def test_head_is_answered_as_get_without_the_content(log: Log, path: str) 
     got, head = await log.client.get(path), await log.client.head(path)
     assert (head.status_code, head.headers, head.content) == (got.status_code, got.headers, b"")
     assert int(head.headers["content-length"]) == len(got.content) > 0
+
+
+async def test_not_a_byte_of_the_content_is_sent_to_head(log: Log) -> None:
+    sent: list[dict[str, Any]] = []
+
+    async def nothing_more() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def keep(message: dict[str, Any]) -> None:
+        sent.append(dict(message))
+
+    # Without httpx, which leaves out what a server ought to leave out.
+    path = "/ledger/tile/0/000"
+    scope = {
+        "type": "http",
+        "method": "HEAD",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "headers": [],
+    }
+    await log.app(scope, nothing_more, keep)
+    assert sent[0]["status"] == 200
+    assert b"".join(each.get("body", b"") for each in sent) == b""
 
 
 def test_the_example_of_a_checkpoint_is_one() -> None:

@@ -1,6 +1,9 @@
 """Every statement of every store, against the migrated schema."""
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -9,7 +12,7 @@ from service.crypto.keyring import Keyring
 from service.database import Database, opened
 from service.model.situation import Asked
 from service.model.words import AttributeId, Channel, CustomerId, PurposeId, ServiceId
-from service.storage import facts, statements
+from service.storage import facts, log, statements
 from tests.conftest import Api, Person
 
 STORES = Path(statements.__file__).parent
@@ -67,6 +70,29 @@ async def test_a_hot_statement_never_reads_a_whole_table(
         await connection.execute("SET LOCAL enable_seqscan = off")
         plan = "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN {sql}", *arguments))
     assert "Seq Scan" not in plan, plan
+
+
+CHECKPOINTS = """
+INSERT INTO checkpoint (size, prev_size, origin, root, note, signed_at, lag)
+SELECT number, nullif(number - 1, 0), CASE WHEN number <= 3000 THEN 'z.example' ELSE 'a.example' END, $1, '',
+       clock_timestamp(), '0 s'
+  FROM generate_series(1, 5000) number
+"""
+
+
+async def test_the_names_of_a_log_are_found_without_reading_its_checkpoints(database: Database) -> None:
+    async with database.connection() as connection:
+        await connection.execute(CHECKPOINTS, bytes(32))
+        await connection.execute("ANALYZE checkpoint")
+        assert await log.names(connection) == ["z.example", "a.example"]
+        plan = json.loads(await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {log.SQL['names']}"))
+    assert max(each["Actual Rows"] for each in nodes(plan[0]["Plan"])) <= 3
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for each in plan.get("Plans", ()):
+        yield from nodes(each)
 
 
 async def test_a_connection_that_has_met_nothing_yet_reads_whatever_is_stored(
