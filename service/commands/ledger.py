@@ -22,7 +22,7 @@ from service.model.export import LONGEST, End
 from service.process import log_as_json
 from service.settings import Settings, read_settings
 from service.usecases import audits, exports
-from service.usecases.verification import Kept, Summary, Verification
+from service.usecases.verification import Kept, Summary, Verification, in_print
 
 FOUND = 3
 """The status where something is not as it must be; 1 is a refusal, and click's own for wrong usage is 2."""
@@ -227,9 +227,10 @@ def _in_words(summary: Summary, *, pinned: bool) -> Iterator[str]:
     if head is None:
         yield "the ledger is empty"
     else:
-        yield f"{head.origin}: {lines.entries} entries under {lines.checkpoints} checkpoints, root {head.root.hex()}"
+        yield f"{in_print(head.origin)}: {lines.entries} entries under {lines.checkpoints} checkpoints"
+        yield f"root {head.root.hex()}"
     for key in summary.public:
-        yield f"checked with the key {key.text}"
+        yield f"checked with the key {in_print(key.text)}"
     if summary.opened:
         yield f"what stands was compared: {lines.consents} answers, {lines.restrictions} customers' choices"
     if lines.waiting:

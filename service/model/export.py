@@ -20,6 +20,7 @@ LONGEST = 1 << 22
 
 Digest = Annotated[bytes, Meta(min_length=32, max_length=32)]
 Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Instant = Annotated[datetime, Meta(tz=True)]
 
 
 class Line(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="line"):
@@ -37,7 +38,7 @@ class Head(Line, frozen=True, tag="head"):
     """Whether what entries say is here, and what stands."""
     names: list[str]
     keys: list[str]
-    at: datetime
+    at: Instant
 
 
 class Said(Line, frozen=True):
@@ -79,8 +80,8 @@ class Consent(Line, frozen=True, tag="consent"):
     status: str
     notice: int
     explicit: bool
-    decided_at: datetime
-    expires_at: datetime | None = None
+    decided_at: Instant
+    expires_at: Instant | None = None
     link: UUID | None = None
 
 
@@ -99,7 +100,7 @@ class Limits(Line, frozen=True, tag="restrictions"):
     demographic_allowed: bool
     more_than_told: bool
     objections: list[str]
-    paused_until: datetime | None
+    paused_until: Instant | None
     quiet_hours: str
     linked: list[UUID]
     said_no: list[str]

@@ -139,7 +139,7 @@ class Verification:
     def _tell(self, sort: Sort, what: str) -> None:
         self._told[sort] += 1
         if self._told[sort] <= NAMED:
-            self._found.append(Finding(sort, what))
+            self._found.append(Finding(sort, in_print(what)))
 
     def _where(self, number: int) -> str:
         """Name an entry: by its position or, beyond the end of the log, by how many wait before it."""
@@ -237,7 +237,7 @@ class Verification:
                     self._tell(Sort.NOTICE, f"the erasure {body.id} waits to be taken into the log")
             elif kind == "resume":
                 self._chain.resumed(number, msgspec.json.decode(body.act, type=Resumed))
-        except (msgspec.MsgspecError, RecursionError, ValueError):
+        except (msgspec.MsgspecError, RecursionError, ValueError, TypeError):  # TypeError: an instant without a zone
             self._tell(Sort.BODY, f"{self._where(number)}: what it says ({line.id}) cannot be understood")
 
     def _finish(self, line: End) -> None:
@@ -448,7 +448,12 @@ def _decoded(line: bytes) -> AnyLine:
     try:
         return LINES.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise ExportFileError(f"it is no line of an export: {error}") from None
+        raise ExportFileError(f"it is no line of an export: {in_print(str(error))}") from None
+
+
+def in_print(text: str) -> str:
+    """Return a text that does nothing to a terminal: who made the file may have chosen the words."""
+    return "".join(each if each.isprintable() else f"\\u{ord(each):04x}" for each in text)
 
 
 def _positions(start: int, end: int) -> str:

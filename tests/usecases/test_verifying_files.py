@@ -5,18 +5,20 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from uuid import UUID
 
+import msgspec
 import pytest
 from msgspec import structs
 
 from benchmarks.verifying import SIGNER, export, in_bytes
-from service.crypto.entries import Content
+from service.crypto.entries import Content, mark_of
 from service.crypto.merkle import Frontier, leaf_hash
 from service.crypto.notes import Verifier, checkpoint_text, signed_note
 from service.crypto.signing import public_key
 from service.errors import ExportFileError
-from service.model.export import End, Entry, Line, Signed
-from service.model.words import EntryId
+from service.model.export import AnyLine, End, Entry, Line, Signed
+from service.model.words import CustomerId, EntryId
 from service.usecases.verification import Sort, Verification
 from tests.exporting import findings
 
@@ -148,6 +150,46 @@ def test_a_checkpoint_that_does_not_grow_is_named() -> None:
     again = place(5) + 2
     said = [*WHOLE[:again], WHOLE[again - 1], *WHOLE[again:-1], structs.replace(WHOLE[-1], checkpoints=6)]
     assert findings(written(said), [KEY]) == ["checkpoint: the checkpoint of size 6 stands after 6 entries"]
+
+
+def test_whatever_byte_is_changed_after_the_head_is_found_or_refused() -> None:
+    head, *rest = map(in_bytes, export(6, opened=True, every=4))
+    whole = b"".join(rest)
+    read = [msgspec.json.decode(line, type=AnyLine) for line in rest]
+    for place in range(len(whole)):
+        changed = whole[:place] + bytes([whole[place] ^ (1 << place % 7)]) + whole[place + 1 :]
+        try:
+            found = findings(head + changed, [KEY])
+        except ExportFileError:
+            continue
+        if not found:  # then it was another way to write the same
+            assert [msgspec.json.decode(line, type=AnyLine) for line in changed.splitlines()] == read, changed
+
+
+def test_who_made_the_file_cannot_write_to_the_terminal() -> None:
+    named = checkpoint_text("\x1b[2J", 6, bytes(32)) + "\n"
+    for line in (Signed(named), b'{"line":"entry","\x1b[2J":1}\n', b'{"line":"entry","\\u001b[2J":1}\n'):
+        said = [line if each == WHOLE[place(5) + 1] else each for each in WHOLE]
+        try:
+            told = "".join(findings(written(said), [KEY]))
+        except ExportFileError as error:
+            told = error.detail
+        assert told.isprintable(), told
+
+
+def test_an_instant_without_a_zone_is_named() -> None:
+    """Nobody here writes one; a reader must not stumble over it."""
+    body = (
+        '{"act":{"kind":"consent"},"actor":"a","at":"2026-01-01T00:00:00Z","customer":"%s","id":"ent_x","recorded":'
+        '[{"channel":"web","explicit":false,"given_at":"2026-01-01T00:00:00%s","notice":1,"purpose":"p","status":"%s"}]}'
+    )
+    customer, lines = CustomerId(UUID(int=1)), list[Line]()
+    for position, (zone, status) in enumerate((("Z", "withdrawn"), ("", "given"))):
+        text = body % (mark_of(bytes(32), customer), zone, status)
+        content = Content(bytes(32), text.encode())
+        lines.append(Entry(content.commitment, EntryId("ent_x"), customer, content.seed, text, position=position))
+    found = findings(written([WHOLE[0], *lines, End(2, 0, 0, 0, 0)]), [KEY])
+    assert "body: position 1: what it says (ent_x) cannot be understood" in found
 
 
 def test_of_very_many_findings_some_are_told_and_the_others_counted() -> None:
