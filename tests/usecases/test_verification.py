@@ -203,6 +203,32 @@ async def test_a_deleted_body_is_hidden_evidence(company: Company) -> None:
     assert sorts(found) == {"gap", "state"}
 
 
+async def test_what_she_said_once_cannot_be_said_again_for_her(company: Company) -> None:
+    """A choice has no time of its own: entered again, after she took it back, it would open what she closed."""
+    first = min(each.position for each in entries_of(await company.ledger.export()) if each.customer == company.abbie)
+    await company.ledger.seal()
+    await company.owner.execute(AGAIN, first)
+    assert "commitment" in sorts(await company.findings(opened=False)), "while it waits, too"
+    await company.ledger.seal()
+    await company.owner.execute("ALTER TABLE body DROP CONSTRAINT body_id_key")
+    await company.owner.execute(ITS_BODY, first)
+    commitment = await company.owner.fetchval("SELECT commitment FROM entry WHERE position = $1", first)
+    copied = f"commitment: an entry is a copy of an earlier one: both begin with {commitment[:8].hex()}"
+    assert await company.findings(opened=False) == [copied]
+    assert copied in await company.findings()
+
+
+AGAIN = """
+INSERT INTO queue (id, customer, kind, actor, at, commitment, key, content)
+SELECT id, customer, 'enrol', 'service:shop', now(), commitment, key, content
+  FROM body JOIN entry USING (position) WHERE position = $1
+"""
+ITS_BODY = """
+INSERT INTO body (position, id, customer, key, content)
+SELECT (SELECT max(position) FROM entry), id, customer, key, content FROM body WHERE position = $1
+"""
+
+
 async def test_an_entry_moved_to_another_customer_does_not_open(company: Company) -> None:
     id_ = await company.id_at(company.withdrawn)
     await company.change("UPDATE body SET customer = $2 WHERE position = $1", company.withdrawn, company.bo)
