@@ -1,6 +1,6 @@
 # make demo   try it                 make test   every check and test        make generate   write generated files anew        make soak   test for longer
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-reset test static unit soak audit go smoke-15 bench bench-import bench-ledger generate format
+.PHONY: help install demo demo-reset test static unit soak audit go smoke-15 bench bench-import bench-ledger bench-verify generate format
 
 PYTHON ?= python3
 UV_VERSION := 0.13.9
@@ -40,8 +40,9 @@ static: install
 	$(RUN)mypy
 	$(RUN)lint-imports
 
+# A process for each core, with a server of its own; whoever is done first takes over from the others.
 unit: install
-	$(RUN)pytest
+	$(RUN)pytest -n auto --dist worksteal
 
 # The same questions for much longer: up to half an hour for each test.
 soak: install
@@ -71,6 +72,10 @@ bench-import: install
 # The sequencer: entries a second from a backlog, and how long they wait under load.
 bench-ledger: install
 	@$(RUN)python -m benchmarks.sealing
+
+# The offline verifier, on an export of so many entries: ENTRIES=2000000 for a long look.
+bench-verify: install
+	@$(RUN)python -m benchmarks.verifying $(ENTRIES)
 
 generate: install
 	$(RUN)python -m tests.generate

@@ -27,6 +27,7 @@ from service.model.attempts import Attempt
 from service.model.callers import Caller, CustomerCaller, ServiceCaller, actor
 from service.model.catalogue import Catalogue, Notice
 from service.model.choices import takes_away
+from service.model.progress import Progress
 from service.model.prompts import Prompt
 from service.model.words import Channel, CustomerId, EntryId, PairwiseId
 from service.policy.engine import Policies
@@ -103,6 +104,7 @@ class House:
             checkpoint=self._checkpoint,
             tile=self._tile,
             published=self._published,
+            progress=self._progress,
             catalogue=self._catalogue,
             faults=self._faults,
         )
@@ -334,6 +336,9 @@ class House:
 
     async def _published(self) -> ledger.Published | None:
         return await ledger.published(self.database)
+
+    async def _progress(self) -> Progress:
+        return await ledger.progress(self.database)
 
     async def _catalogue(self) -> Catalogue:
         return (await self.library.current()).catalogue

@@ -115,7 +115,8 @@ def _entered(row: Record, keyring: Keyring) -> Entered:
     said = act if row["kind"] in COUNTED else {}
     clear = [said.get("purpose", ""), said.get("channel", ""), said.get("outcome", "")]
     assert [row["purpose"], row["channel"], row["outcome"]] == clear
-    assert (row["released"], sorted(row["refused"])) == (said.get("released", []), sorted(said.get("withheld", {})))
+    assert row["released"] == sorted(said.get("released", []))
+    assert row["refused"] == sorted(said.get("withheld", {}))
     return Entered(
         number=row["number"],
         id=row["id"],

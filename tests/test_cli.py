@@ -289,7 +289,7 @@ def test_the_demo_shows_what_it_says_and_a_second_run_keeps_its_data(tmp_path: P
     shell = shell_with(HOME=str(tmp_path / "home"), PORT=str(free_port()))
     first = shell.run("demo", "--once")
     assert "NOT AS SAID" not in first
-    assert first.count("as said:") == 9
+    assert first.count("as said:") == 12
     assert " 0 created" not in first
     began = time.monotonic()
     second = shell.run("demo", "--once")

@@ -32,6 +32,7 @@ def files_in(folder: Path) -> None:
     write("sealed.jsonl", list(export(40, opened=False, every=10)))
     write("cut.jsonl", whole[:-1])
     (folder / "key").write_text(f"\n{KEY}\n")
+    (folder / "published").write_text(json.dumps({"name": NAME, "verifiers": [KEY], "prefix": "/ledger"}))
     kept = [each.note for each in whole if isinstance(each, Signed)]
     (folder / "kept").write_text(kept[2])
 
@@ -53,7 +54,7 @@ def shell(database_url: str, template: Template, tmp_path: Path) -> Shell:
 
 
 def test_an_export_is_verified_with_the_public_key_and_nothing_else(bare: Shell) -> None:
-    for key in (KEY, "key"):
+    for key in (KEY, "key", "published"):
         said = bare.run("verify", "whole.jsonl", "--key", key, "--checkpoint", "kept").splitlines()
         assert said[0].startswith(f"{NAME}: 40 entries under 4 checkpoints, root ")
         assert said[1] == f"checked with the key {KEY}"

@@ -57,7 +57,7 @@ LEDGER: list[Row] = [
             "purpose": "personalise.recommendations",
             "channel": "web",
             "outcome": "partial",
-            "released": ["first_name"],
+            "released": ["first_name", "favourite_genres"],
             "withheld": {"last_name": "withdrawn", "birth_year": "demographic"},
             "policy_version": "sha256:ab",
             "version": 3,

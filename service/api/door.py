@@ -23,6 +23,7 @@ from service.api import (
     identifiers,
     ledger,
     me,
+    metrics,
     notices,
     permissions,
     preferences,
@@ -81,6 +82,7 @@ ROUTES = [
     catalogue.notice,
     health.live,
     health.ready,
+    metrics.metrics,
 ]
 TYPE = re.compile(r":\w+\}")
 METHODS = {

@@ -3,11 +3,13 @@
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 import click
+import msgspec
+from msgspec import Struct
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -34,25 +36,36 @@ keep the database, and delete it when it was verified. That you made it, and why
 """
 
 
+class Told(Struct, frozen=True):
+    """What a ledger publishes of itself at ``/.well-known/byleave-ledger``, as far as it matters here."""
+
+    verifiers: list[str]
+
+
 class Keys(click.ParamType[list[Verifier]]):
-    """Public keys of a ledger, as it publishes them: one as a text, or a file with one on each line."""
+    """Public keys of a ledger: one as a text, or a file with one on each line or with what the ledger publishes."""
 
     name = "key"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> list[Verifier]:
         """Return the keys of a text or of a file."""
         text = str(value)
-        try:
-            lines = [text] if read_verifier(text) else Path(text).read_text(encoding="utf-8").split("\n")
-        except (OSError, ValueError):
-            lines = []
-        found = [read_verifier(line.strip()) for line in lines if line.strip()]
+        found = [read_verifier(each) for each in ([text] if read_verifier(text) else _keys_in(text))]
         keys = [key for key in found if key is not None]
         if not keys or len(keys) < len(found):
-            self.fail(
-                "expected a key as the ledger publishes it (name+id+key), or a file with one on each line", param, ctx
-            )
+            self.fail("expected a key as the ledger publishes it (name+id+key), or a file with keys", param, ctx)
         return keys
+
+
+def _keys_in(file: str) -> list[str]:
+    """Return the texts of the keys in a file, none where it cannot be read."""
+    try:
+        text = Path(file).read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return []
+    with suppress(msgspec.MsgspecError, RecursionError):
+        return msgspec.json.decode(text, type=Told).verifiers
+    return text.split()
 
 
 @click.command()

@@ -265,5 +265,5 @@ def tile_at(path: str) -> Tile | None:
     level, digits, suffix = found.groups()
     index, width = int(digits.replace("x", "").replace("/", "")), int(suffix or WIDTH)
     tile = Tile("entries" if level == "entries" else int(level), index, width)
-    possible = index <= MOST and 0 < width <= WIDTH and tile.level in LEVELS
+    possible = index <= MOST and width > 0 and tile.level in LEVELS
     return tile if possible and tile_path(tile.level, index, width) == path else None

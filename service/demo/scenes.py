@@ -1,5 +1,6 @@
 """What the demo shows, through the real HTTP API, and whether it was as said."""
 
+import base64
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -9,6 +10,9 @@ from msgspec import Struct
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from service.crypto.entries import commitment
+from service.crypto.notes import Verifier, check_proof, read_verifier
 
 EMAIL = "abbie@example.com"
 RECOMMENDATIONS = "personalise.recommendations"
@@ -56,11 +60,20 @@ class Stage:
         self._client = httpx.Client(base_url=company.url, timeout=10)
         self.as_said = True
 
-    def call(self, method: str, path: str, caller: str | None, body: object = None) -> tuple[int, dict[str, Any]]:
+    def call(
+        self, method: str, path: str, caller: str | None, body: object = None, **headers: str
+    ) -> tuple[int, dict[str, Any]]:
         """Call as a service by its name, or as Abbie with None."""
         token = self.company.token if caller is None else self.company.api_keys[caller]
-        response = self._client.request(method, path, json=body, headers={"authorization": f"Bearer {token}"})
+        headers["authorization"] = f"Bearer {token}"
+        response = self._client.request(method, path, json=body, headers=headers)
         return response.status_code, response.json()
+
+    def ledger_key(self) -> Verifier | None:
+        """Return the public key of the ledger, as anybody can have it."""
+        response = self._client.get("/.well-known/byleave-ledger")
+        verifiers = response.json().get("verifiers") or [""]
+        return read_verifier(verifiers[0])
 
     def verify(self, receipt: str) -> tuple[int, dict[str, Any]]:
         """Ask as anybody, without a credential, whether a receipt is good."""
@@ -100,6 +113,7 @@ def play(company: Company, console: Console) -> bool:
     _withdrawn(stage)
     _no_grant(stage)
     _contract(stage)
+    _ledger(stage, said)
     return stage.as_said
 
 
@@ -174,6 +188,28 @@ def _contract(stage: Stage) -> None:
         holds=status == httpx.codes.OK and answer["decision"] == "permit" and len(answer["released"]) == 3,  # noqa: PLR2004  all three
         what="permitted, although she withdrew from recommendations",
     )
+
+
+def _ledger(stage: Stage, entry: str) -> None:
+    stage.title("5. What Abbie said stands in a ledger that nobody can rewrite, and so does who asked for her data")
+    status, kept = stage.call("GET", f"/v1/me/receipts/{entry}", None, prefer="wait=2")
+    key, proof, said = stage.ledger_key(), str(kept.get("proof")), str(kept.get("body_text"))
+    stage.tell(proof)
+    flaw = "no key" if key is None else check_proof(proof, _committed(kept, said), key)
+    stage.expect(holds=status == httpx.codes.OK and flaw is None, what="this proof shows that her answer is in it")
+    flaw = "no key" if key is None else check_proof(proof, _committed(kept, said.replace("given", "never")), key)
+    stage.expect(holds=flaw is not None, what="and of any other answer it shows that it is not")
+    status, uses = stage.call("GET", "/v1/me/use", None)
+    counted = len(uses.get("uses", ()))
+    stage.expect(
+        holds=status == httpx.codes.OK and counted > 0,
+        what=f"she sees {counted} lines of use; how to check it all: {stage.company.url}/ledger",
+    )
+
+
+def _committed(kept: dict[str, Any], said: str) -> bytes:
+    """Return what the ledger must have of an entry that says this."""
+    return commitment(base64.b64decode(str(kept.get("opening"))), said.encode())
 
 
 def _release(

@@ -10,6 +10,7 @@ from service.crypto.merkle import Node, Run, Span, leaf_hash, needed
 from service.crypto.signing import PublicKey
 from service.database import Connection
 from service.model.facts import Sealed
+from service.model.progress import Progress
 from service.model.words import CustomerId, EntryId
 from service.storage.statements import statements
 
@@ -134,6 +135,12 @@ async def signed_at(connection: Connection, size: int) -> datetime:
     """Return when the checkpoint of a size was signed."""
     at: datetime = await connection.fetchval(SQL["signed_at"], size)
     return at
+
+
+async def progress(connection: Connection, most: int, checkpoints: int) -> Progress:
+    """Return how the sequencer does: its lag over so many checkpoints; no more than ``most`` that wait are counted."""
+    row = await connection.fetchrow(SQL["progress"], most, checkpoints)
+    return Progress(row["size"] or 0, row["age"], row["lags"], row["waiting"], row["unsealed"], row["oldest"])  # type: ignore[index]  # as above
 
 
 async def names(connection: Connection) -> list[str]:

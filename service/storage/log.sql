@@ -147,3 +147,16 @@ SELECT ARRAY(SELECT commitment FROM entry WHERE position >= $1 AND position < $2
 
 -- name: put_key
 INSERT INTO ledger_key (version, root, wrapped, proof, public) VALUES ($1, $2, $3, $4, $5);
+
+-- name: progress
+-- How the sequencer does. Of what waits at most $1 are counted, so that asking costs the same in the worst of times. The
+-- oldest is the first by its number. Lag: the median and the 99th percentile of the last $2 checkpoints.
+WITH recent AS MATERIALIZED (
+    SELECT size, signed_at, lag FROM checkpoint ORDER BY size DESC LIMIT $2
+)
+SELECT (SELECT max(size) FROM recent) AS size,
+       clock_timestamp() - (SELECT max(signed_at) FROM recent) AS age,
+       (SELECT percentile_disc(ARRAY[0.5, 0.99]) WITHIN GROUP (ORDER BY lag) FROM recent) AS lags,
+       (SELECT count(*) FROM (SELECT FROM queue LIMIT $1) counted) AS waiting,
+       (SELECT count(*) FROM (SELECT FROM queue WHERE key IS NULL AND customer IS NOT NULL LIMIT $1) counted) AS unsealed,
+       clock_timestamp() - (SELECT at FROM queue ORDER BY number LIMIT 1) AS oldest;

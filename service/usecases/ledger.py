@@ -1,4 +1,4 @@
-"""What everybody may have of the ledger: its newest checkpoint, the tiles of its tree, and who signs it."""
+"""What everybody may have of the ledger: its newest checkpoint, the tiles of its tree, who signs it, how it gets on."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,7 +9,13 @@ from service.crypto.merkle import MOST, Tile, bundle, leaf_hash
 from service.crypto.notes import Verifier
 from service.database import Database
 from service.errors import IntegrityError, NothingSignedError, UnknownTileError
+from service.model.progress import Progress
 from service.storage import log
+
+MOST_COUNTED = 10_000
+"""Of what waits; it is also what the sequencer takes at once."""
+CHECKPOINTS = 1_000
+"""Of which the lag is told: a hundred seconds or more."""
 
 
 class Published(Struct, frozen=True):
@@ -60,3 +66,9 @@ async def tile(database: Database, wanted: Tile) -> bytes:
     if wanted.level == "entries":
         return bundle(row.hashes)
     return b"".join(map(leaf_hash, row.hashes) if wanted.level == 0 else row.hashes)
+
+
+async def progress(database: Database) -> Progress:
+    """Return how the sequencer does, wherever it runs: only what the database says."""
+    async with database.connection() as connection:
+        return await log.progress(connection, MOST_COUNTED, CHECKPOINTS)

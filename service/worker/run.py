@@ -28,21 +28,31 @@ async def work(
 ) -> bool:
     """Do every job, once or until cancelled; returns whether all went well the last time."""
     while True:
-        well = await _round(database, await keyring(), policies)
+        well = await _round(database, keyring, policies)
         if once:
             return well
         await asyncio.sleep(PAUSE)
 
 
-async def _round(database: Database, keyring: Keyring | None, policies: Callable[[], Awaitable[Policies]]) -> bool:
+async def _round(
+    database: Database,
+    keyring: Callable[[], Awaitable[Keyring | None]],
+    policies: Callable[[], Awaitable[Policies]],
+) -> bool:
     async def outlived() -> int:
         # Only the catalogue says how long a fact is kept; nothing else here needs policies that can be used.
-        return await end_outlived_facts(database, keyring, await policies())
+        return await end_outlived_facts(database, await keyring(), await policies())
+
+    async def expired() -> int:
+        return await end_expired_consents(database, await keyring())
+
+    async def announced() -> int:
+        return await announce_renewals(database, await keyring())
 
     jobs: dict[str, Callable[[], Awaitable[int | None]]] = {
         "outlived": outlived,
-        "expired": lambda: end_expired_consents(database, keyring),
-        "announced": lambda: announce_renewals(database, keyring),
+        "expired": expired,
+        "announced": announced,
         "old keys": lambda: forget_old_keys(database),
         "old tokens": lambda: forget_old_tokens(database),
     }

@@ -66,13 +66,12 @@ async def test_the_entry_says_that_the_age_band_changed_and_not_to_what(
 @pytest.mark.parametrize("tampering", ["UPDATE restrictions SET inferred_allowed = true", "DELETE FROM restrictions"])
 @pytest.mark.parametrize("band", ["minor", "adult"])
 async def test_restrictions_that_were_tampered_with_never_get_our_mac(
-    api: Api, abbie: Person, database: Database, tampering: str, band: str
+    api: Api, abbie: Person, owner: asyncpg.Connection, tampering: str, band: str
 ) -> None:
-    async with database.connection() as connection:
-        await connection.execute(tampering)
-        before = await connection.fetch("SELECT * FROM restrictions")
-        who = {"identifiers": {"email": abbie.email}, "age_band": band}
-        refused = await api.call("POST", "/v1/customers", "shop", who)
-        assert (refused.status_code, refused.json()["code"]) == (500, "integrity")
-        assert await connection.fetch("SELECT * FROM restrictions") == before
+    await owner.execute(tampering)
+    before = await owner.fetch("SELECT * FROM restrictions")
+    who = {"identifiers": {"email": abbie.email}, "age_band": band}
+    refused = await api.call("POST", "/v1/customers", "shop", who)
+    assert (refused.status_code, refused.json()["code"]) == (500, "integrity")
+    assert await owner.fetch("SELECT * FROM restrictions") == before
     assert (await outcome(api, abbie))[0] == "deny"

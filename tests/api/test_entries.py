@@ -108,7 +108,7 @@ async def test_enrolling_somebody_new_leaves_one_entry_too(walker: Walker) -> No
     (left,) = (await walker.entries())[len(before) :]
     assert (left.kind, left.actor) == ("enrol", "service:finance")
     assert left.customer == await walker.customer_of(done["customer"])
-    new = {"customer", "customer_key", "restrictions", "identifier", "pairwise"}
+    new = {"customer", "customer_key", "evidence_key", "restrictions", "identifier", "pairwise"}
     assert changed(tables, await walker.contents()) == new | {"queue"}
 
 

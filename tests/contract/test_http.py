@@ -8,6 +8,7 @@ from httplint import HttpRequestLinter, HttpResponseLinter, levels
 
 from service.api.contract import FILES
 from service.api.kept import FOR_EVER, FOR_MINUTES
+from service.api.ledger_page import STYLE_NAME
 from tests.api.conftest import QUERIES, SAMPLES, WALK
 from tests.conftest import Person
 from tests.contract.conftest import Served
@@ -83,11 +84,12 @@ def test_http_has_no_fault_and_nobody_may_keep_what_is_personal(
     assert statuses >= {200, 204, 401, 405, 415, 422}
 
 
-def test_http_has_no_fault_in_the_pages_about_the_contract(client: httpx.Client) -> None:
+def test_http_has_no_fault_in_the_pages(client: httpx.Client) -> None:
     known = {"if-none-match": client.get("/openapi.json").headers["etag"]}
-    pages = [client.get(path) for path in ("/openapi.json", "/docs", *(f"/docs/{name}" for name in FILES), "/nothing")]
+    there = ["/openapi.json", "/docs", *(f"/docs/{name}" for name in FILES), "/ledger", f"/ledger/{STYLE_NAME}"]
+    pages = [client.get(path) for path in (*there, "/nothing")]
     pages.append(client.get("/openapi.json", headers=known))
-    assert [page.status_code for page in pages] == [200] * (2 + len(FILES)) + [404, 304]
+    assert [page.status_code for page in pages] == [200] * len(there) + [404, 304]
     for page in pages:
         assert serious(page) == [], page.url.path
 

@@ -55,7 +55,7 @@ def test_the_program_with_gos_own_packages_reads_the_checkpoint(
     subprocess.run(["go", "build", "-o", "main", "main.go"], cwd=tmp_path, env=environment, check=True)  # noqa: S607
 
     def read(text: str) -> subprocess.CompletedProcess[str]:
-        command = [tmp_path / "main", ledger.text]
+        command = [str(tmp_path / "main"), ledger.text]
         return subprocess.run(command, input=text, capture_output=True, text=True, check=False)
 
     assert read(note).stdout == note.partition("\n\n")[0] + "\n"

@@ -31,8 +31,9 @@ pytestmark = pytest.mark.skipif(MISSING, reason="needs Debian's golang-go and go
 def ask(tmp_path_factory: pytest.TempPathFactory) -> Ask:
     """Build the program and return what asks it."""
     folder = tmp_path_factory.mktemp("go")
-    outside = {"GO111MODULE": "off", "GOPATH": str(PACKAGES), "GOCACHE": str(folder / "cache"), "CGO_ENABLED": "0"}
-    environment = {**os.environ, **outside}  # noqa: TID251  what Go needs to be found
+    packages = {"GO111MODULE": "off", "GOPATH": str(PACKAGES), "GOFLAGS": ""}
+    alone = {"GOCACHE": str(folder / "cache"), "CGO_ENABLED": "0"}
+    environment = {**os.environ, **packages, **alone}  # noqa: TID251  what Go needs to be found
     subprocess.run(["go", "build", "-o", folder / "check", PROGRAM], env=environment, check=True)  # noqa: S607
 
     def ask(questions: list[dict[str, Any]]) -> list[str]:

@@ -283,8 +283,16 @@ def test_bytes_that_only_together_have_the_right_length_are_refused() -> None:
     assert not verify_inclusion(0, 2, left + right[:1], [right[1:]], root(0, 2))
     assert verify_consistency(1, 2, left, root(0, 2), [right])
     assert not verify_consistency(1, 2, left + right[:1], root(0, 2), [right[1:]])
-    assert not verify_consistency(1, 2, left + b"", node_hash(left, b""), [b""])
-    assert not verify_consistency(1, 2, left[1:], node_hash(left[1:], right), [right])
+
+
+def test_what_is_no_hash_is_refused_though_it_leads_to_the_root() -> None:
+    left, right = LEAVES[:2]
+    for short, long in ((b"", left + right), (left[1:], left + b"\x00")):
+        for one in (short, long):
+            assert not verify_inclusion(0, 2, left, [one], node_hash(left, one))
+            assert not verify_inclusion(0, 2, one, [right], node_hash(one, right))
+            assert not verify_consistency(1, 2, left, node_hash(left, one), [one])
+            assert not verify_consistency(1, 2, one, node_hash(one, right), [right])
 
 
 @given(NUMBERS, NUMBERS, RUBBISH, st.binary(max_size=33), st.binary(max_size=33))
@@ -411,6 +419,14 @@ def test_one_read_that_is_known_beforehand_is_enough_for_any_proof_in_a_tree_of_
     older, newer = (root_of(span, stored) for span in whole)
     assert verify_consistency(old, new, older, newer, [root_of(span, stored) for span in grown])
     assert verify_inclusion(old - 1, new, SAME[0], [root_of(span, stored) for span in held], newer)
+
+
+def test_no_tree_is_larger_than_others_can_count() -> None:
+    """Of twice as many leaves as there may be the hashes are right, and of the half they are taken."""
+    assert verify_inclusion(0, MOST + 1 >> 1, SAME[0], SAME[:62], SAME[62])
+    assert not verify_inclusion(0, MOST + 1, SAME[0], SAME[:63], SAME[63])
+    assert verify_consistency(1, MOST + 1 >> 1, SAME[0], SAME[62], SAME[:62])
+    assert not verify_consistency(1, MOST + 1, SAME[0], SAME[63], SAME[:63])
 
 
 @given(LARGE, LARGE)

@@ -39,7 +39,7 @@ def calls(name: str) -> Iterator[str]:
         ),
         ("open_own", {"usecases/hers.py", "usecases/preferences.py"}),
         ("open_own_identifier", {"usecases/identifiers.py"}),
-        ("open_content", {"storage/bodies.py"}),
+        ("open_content", {"storage/bodies.py", "usecases/exports.py"}),
         ("unseal", {"crypto/keyring.py"}),
     ],
 )

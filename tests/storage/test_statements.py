@@ -42,6 +42,7 @@ HOT = [
     ("proofs", "earliest", (1,)),
     ("log", "runs", ([0, 1], [0, 0], [9, 9])),
     ("log", "head", ()),
+    ("log", "progress", (10_000, 1_000)),
     ("log", "names", ()),
     ("log", "signed_at", (1,)),
     ("log", "tile", (1, 0, 256)),

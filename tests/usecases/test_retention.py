@@ -12,10 +12,11 @@ from service.database import Database
 from service.errors import DatabaseUnavailableError, PoliciesUnavailableError
 from service.policy.engine import Policies
 from service.storage import customers
+from service.usecases.keys import Keys
 from service.usecases.retention import end_outlived_facts
 from service.worker import run
 from service.worker.run import work
-from tests.conftest import Api, allow, enrol
+from tests.conftest import Api, Template, allow, enrol
 from tests.reading import entered
 
 AGE = "UPDATE fact SET as_of = clock_timestamp() - make_interval(days => $1) WHERE attribute = $2"
@@ -139,10 +140,14 @@ async def test_whatever_goes_wrong_with_one_job_the_others_are_done(
     assert set(done) == set(JOBS) - {failing}
 
 
-async def test_a_round_that_fails_says_so_and_the_next_one_is_tried(house: House, policies: Policies) -> None:
+async def test_a_round_that_fails_says_so_and_the_next_one_is_tried(
+    house: House, template: Template, policies: Policies
+) -> None:
     async def in_force() -> Policies:
         return policies
 
     assert await work(house.database, house.keys.or_none, in_force, once=True)
     await house.database.close()
-    assert not await work(house.database, house.keys.or_none, in_force, once=True)
+    # As well by a worker that has opened its keys as by one that starts only now.
+    for keys in (house.keys, Keys(house.database, template.root_key_file)):
+        assert not await work(house.database, keys.or_none, in_force, once=True)

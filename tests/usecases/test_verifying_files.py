@@ -1,6 +1,10 @@
 """An export is verified with a public key alone, in files as they come: whole, cut off, put together, or rubbish."""
 
+import re
+import subprocess
+import sys
 from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 from msgspec import structs
@@ -13,8 +17,10 @@ from service.crypto.signing import public_key
 from service.errors import ExportFileError
 from service.model.export import End, Entry, Line, Signed
 from service.model.words import EntryId
+from service.usecases.verification import Sort, Verification
 from tests.exporting import findings
 
+ROOT = Path(__file__).parents[2]
 KEY = SIGNER.verifier
 COUNT = 26
 
@@ -171,3 +177,33 @@ def test_a_body_that_says_nonsense_is_named_and_read_no_further() -> None:
             "body: position 0: what it says (ent_x) cannot be read",
             "body: position 0: what it says (ent_x) cannot be understood",
         }
+
+
+def program_of_the_page() -> str:
+    """Return the program that docs/ledger.md gives to whoever has nothing of ours."""
+    text = (ROOT / "docs/ledger.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    return str(block)
+
+
+def test_the_program_of_the_page_finds_the_same_root_and_the_same_faults(tmp_path: Path) -> None:
+    def run(said: list[Line]) -> "subprocess.CompletedProcess[str]":
+        (tmp_path / "export").write_bytes(written(said))
+        command = [sys.executable, "-I", "-W", "ignore", "-c", program_of_the_page(), str(tmp_path / "export")]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    verification = Verification([KEY])
+    assert list(verification.read(map(in_bytes, WHOLE))) == []
+    head = verification.summary.head
+    assert head is not None
+    assert run(WHOLE).stdout == f"{COUNT} entries under the root {head.root.hex()}\n"
+    first = WHOLE[place(8)]
+    assert isinstance(first, Entry)
+    changed = [structs.replace(first, commitment=bytes(32)) if each is first else each for each in WHOLE]
+    for wrong in (without(8), swapped(8, 10), changed):
+        assert "AssertionError" in run(wrong).stderr
+
+
+def test_the_page_tells_what_every_finding_means() -> None:
+    text = (ROOT / "docs/ledger.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `([a-z]+)` \| [^|]+ \| [^|]* \|$", text, re.MULTILINE)) >= set(Sort)
