@@ -8,15 +8,16 @@ import asyncpg
 import pytest
 from msgspec import Struct, structs
 
-from service.crypto.entries import Content, content_of, seal_content
+from service.crypto.entries import Content, content_of, positions_digest, seal_content
 from service.crypto.keyring import Keyring, open_key
 from service.crypto.merkle import Frontier, leaf_hash
 from service.crypto.notes import Verifier, checkpoint_text, signed_note
 from service.crypto.signing import public_key
 from service.database import Database
+from service.model.ledger import Erased, entry
 from service.model.words import CustomerId, EntryId
 from service.rootkey import read_root_key
-from service.storage import evidence, log
+from service.storage import customers, evidence, ledger, log
 from service.usecases.erasures import destroy_evidence
 from service.usecases.sequencing import Desk
 from tests.conftest import OPERATOR, Api, Template, allow, enrol
@@ -472,6 +473,21 @@ async def test_an_erasure_that_never_was_is_named(company: Company) -> None:
     fake = f"position {company.withdrawn}: said to be erased by ent_fake, and the log has no such erasure"
     assert await company.findings(opened=False) == [f"gap: {fake}"]
     assert places(await company.findings(), "gap") == [fake]
+
+
+async def test_an_erasure_that_was_entered_by_sql_is_believed(company: Company, database: Database) -> None:
+    """Nothing proves that we made an entry. This one hides her withdrawal, and stands in the log for good."""
+    act = Erased(1, positions_digest([company.withdrawn]))
+    async with database.transaction() as connection:
+        now = await customers.clock(connection)
+        made = entry(ledger.new_entry_id(now), None, OPERATOR, now, act)
+        await ledger.append(connection, None, made)
+    await company.change("DELETE FROM body WHERE position = $1", company.withdrawn)
+    await company.change("INSERT INTO gap VALUES ($1, $2)", company.withdrawn, made.id)
+    await company.ledger.seal()
+    assert await company.findings(opened=False) == []
+    told = [each.body for each in entries_of(await company.ledger.export(opened=False)) if each.id == made.id]
+    assert '"kind":"erasure"' in (told[0] or ""), "whoever has an export can ask who wished for it"
 
 
 async def test_a_body_that_is_there_and_said_to_be_erased_is_named(company: Company) -> None:
