@@ -1,14 +1,16 @@
 """Verifying an export of the ledger, line by line: no database, no network, and no key but public ones.
 
 What can be wrong and still be read is a finding. A file that is no whole export is refused with ExportFileError.
-Nothing of the log is kept but the right edge of its tree, so its length does not matter; of what entries say, what
-stands is kept (see ``model.replay``). What each kind of finding means is told in docs/ledger.md.
+Nothing of the log is kept but the right edge of its tree and 8 bytes for each entry, so its length hardly matters; of
+what entries say, what stands is kept (see ``model.replay``). What each kind of finding means is told in docs/ledger.md.
 """
 
 import hashlib
+from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import StrEnum
+from itertools import pairwise
 from typing import TypeAlias
 from uuid import UUID
 
@@ -159,6 +161,7 @@ class Verification:
             case Signed():
                 self._chain.checkpoint(line.note)
             case Waiting():
+                self._chain.waiting(line.commitment)
                 self._said(self._chain.size + self._counted[Waiting], line)
             case Consent():
                 self._tell_all(Sort.STATE, self._replay.consent(line))
@@ -262,6 +265,22 @@ class _Change(Struct, frozen=True):
     new: Checkpoint
 
 
+class _Once:
+    """Whether anything was committed to twice. Each entry has a seed of its own: one that comes again is a copy."""
+
+    def __init__(self) -> None:
+        self._beginnings = [array("Q") for _ in range(256)]
+
+    def add(self, committed: bytes) -> None:
+        """Take the next one. Its first 8 bytes tell it from all others, but for one in a million logs."""
+        self._beginnings[committed[0]].append(int.from_bytes(committed[:8]))
+
+    def twice(self) -> Iterator[bytes]:
+        """Return how those begin that came again."""
+        for each in self._beginnings:
+            yield from (one.to_bytes(8) for one, other in pairwise(sorted(each)) if one == other)
+
+
 class _Chain:
     """The log itself: every position, the tree over all of them, and each of its signed heads."""
 
@@ -277,6 +296,7 @@ class _Chain:
         self._names: list[str] = []
         self._changes: list[_Change] = []
         self._resumed: list[tuple[int, Resumed]] = []
+        self._once = _Once()
         self._broken = False
 
     def entry(self, position: int, committed: bytes) -> None:
@@ -286,9 +306,14 @@ class _Chain:
         elif position < self.size:
             self._tell(Sort.POSITION, f"position {position} comes again, or too late: after position {self.size - 1}")
         self.size = max(self.size, position + 1)
+        self._once.add(committed)
         self._leaves.append(leaf_hash(committed))
         if len(self._leaves) >= AT_ONCE or self.size in self._sizes:
             self._grow()
+
+    def waiting(self, committed: bytes) -> None:
+        """Take the next entry that is not in the log yet."""
+        self._once.add(committed)
 
     def checkpoint(self, note: str) -> None:
         """Take the next signed head."""
@@ -325,6 +350,8 @@ class _Chain:
         if self._pinned and self._names and not {each.name for each in self._pinned} & set(self._names):
             told = ", ".join(each.name for each in self._pinned)
             self._tell(Sort.NAME, f"this is the log {', '.join(self._names)}, and the key that was given is of {told}")
+        for beginning in self._once.twice():
+            self._tell(Sort.COMMITMENT, f"an entry is a copy of an earlier one: both begin with {beginning.hex()}")
         self._judge_changes()
         for each in self._kept:
             self._compare(each)

@@ -8,15 +8,16 @@ import asyncpg
 import pytest
 from msgspec import Struct, structs
 
-from service.crypto.entries import Content, content_of, seal_content
+from service.crypto.entries import Content, content_of, positions_digest, seal_content
 from service.crypto.keyring import Keyring, open_key
 from service.crypto.merkle import Frontier, leaf_hash
 from service.crypto.notes import Verifier, checkpoint_text, signed_note
 from service.crypto.signing import public_key
 from service.database import Database
+from service.model.ledger import Erased, entry
 from service.model.words import CustomerId, EntryId
 from service.rootkey import read_root_key
-from service.storage import evidence, log
+from service.storage import customers, evidence, ledger, log
 from service.usecases.erasures import destroy_evidence
 from service.usecases.sequencing import Desk
 from tests.conftest import OPERATOR, Api, Template, allow, enrol
@@ -201,6 +202,32 @@ async def test_a_deleted_body_is_hidden_evidence(company: Company) -> None:
     found = await company.findings()
     assert gone in found
     assert sorts(found) == {"gap", "state"}
+
+
+async def test_what_she_said_once_cannot_be_said_again_for_her(company: Company) -> None:
+    """A choice has no time of its own: entered again, after she took it back, it would open what she closed."""
+    first = min(each.position for each in entries_of(await company.ledger.export()) if each.customer == company.abbie)
+    await company.ledger.seal()
+    await company.owner.execute(AGAIN, first)
+    assert "commitment" in sorts(await company.findings(opened=False)), "while it waits, too"
+    await company.ledger.seal()
+    await company.owner.execute("ALTER TABLE body DROP CONSTRAINT body_id_key")
+    await company.owner.execute(ITS_BODY, first)
+    commitment = await company.owner.fetchval("SELECT commitment FROM entry WHERE position = $1", first)
+    copied = f"commitment: an entry is a copy of an earlier one: both begin with {commitment[:8].hex()}"
+    assert await company.findings(opened=False) == [copied]
+    assert copied in await company.findings()
+
+
+AGAIN = """
+INSERT INTO queue (id, customer, kind, actor, at, commitment, key, content)
+SELECT id, customer, 'enrol', 'service:shop', now(), commitment, key, content
+  FROM body JOIN entry USING (position) WHERE position = $1
+"""
+ITS_BODY = """
+INSERT INTO body (position, id, customer, key, content)
+SELECT (SELECT max(position) FROM entry), id, customer, key, content FROM body WHERE position = $1
+"""
 
 
 async def test_an_entry_moved_to_another_customer_does_not_open(company: Company) -> None:
@@ -446,6 +473,21 @@ async def test_an_erasure_that_never_was_is_named(company: Company) -> None:
     fake = f"position {company.withdrawn}: said to be erased by ent_fake, and the log has no such erasure"
     assert await company.findings(opened=False) == [f"gap: {fake}"]
     assert places(await company.findings(), "gap") == [fake]
+
+
+async def test_an_erasure_that_was_entered_by_sql_is_believed(company: Company, database: Database) -> None:
+    """Nothing proves that we made an entry. This one hides her withdrawal, and stands in the log for good."""
+    act = Erased(1, positions_digest([company.withdrawn]))
+    async with database.transaction() as connection:
+        now = await customers.clock(connection)
+        made = entry(ledger.new_entry_id(now), None, OPERATOR, now, act)
+        await ledger.append(connection, None, made)
+    await company.change("DELETE FROM body WHERE position = $1", company.withdrawn)
+    await company.change("INSERT INTO gap VALUES ($1, $2)", company.withdrawn, made.id)
+    await company.ledger.seal()
+    assert await company.findings(opened=False) == []
+    told = [each.body for each in entries_of(await company.ledger.export(opened=False)) if each.id == made.id]
+    assert '"kind":"erasure"' in (told[0] or ""), "whoever has an export can ask who wished for it"
 
 
 async def test_a_body_that_is_there_and_said_to_be_erased_is_named(company: Company) -> None:

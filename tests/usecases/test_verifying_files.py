@@ -85,6 +85,7 @@ def test_a_whole_file_has_no_findings() -> None:
             [
                 "position: position 8 comes again, or too late: after position 8",
                 "root: checkpoint of size 12: positions 6 to 11 are",
+                "commitment: an entry is a copy of an earlier one",
             ],
         ),
         (
