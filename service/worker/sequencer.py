@@ -67,8 +67,10 @@ async def _lead(connection: Connection, desk: Desk, keys: Keys, *, once: bool) -
     while True:
         began = clock()
         if further is not None or began - looked >= STANDING_BY:
-            looked = began
-            further = await _seal_waiting(connection, keys, further or 0)
+            looked, further = began, await _seal_waiting(connection, keys, further or 0)
+            # After an upgrade all that was ever entered waits, and each batch below passes over what still does.
+            while further is not None and clock() - began < STANDING_BY:
+                further = await _seal_waiting(connection, keys, further)
         sealed = await sequencing.seal(connection, standing, MOST)
         if sealed.count:
             standing = sealed.standing
