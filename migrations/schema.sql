@@ -586,7 +586,7 @@ CREATE TABLE public.queue (
     CONSTRAINT queue_check CHECK (((key IS NULL) OR (customer IS NOT NULL))),
     CONSTRAINT queue_check1 CHECK ((octet_length(((((kind || actor) || purpose) || channel) || outcome)) <= 2000)),
     CONSTRAINT queue_commitment_check CHECK ((length(commitment) = 32)),
-    CONSTRAINT queue_content_check CHECK (((octet_length(content) >= 32) AND (octet_length(content) <= 655360))),
+    CONSTRAINT queue_content_check CHECK ((octet_length(content) <= 655360)),
     CONSTRAINT queue_refused_check CHECK (((COALESCE(array_ndims(refused), 1) = 1) AND (array_position(refused, NULL::text) IS NULL))),
     CONSTRAINT queue_released_check CHECK (((COALESCE(array_ndims(released), 1) = 1) AND (array_position(released, NULL::text) IS NULL)))
 );

@@ -48,7 +48,7 @@ STATEMENTS = (
         CHECK (octet_length(kind || actor || purpose || channel || outcome) <= 2000),
         CHECK (coalesce(array_ndims(released), 1) = 1 AND array_position(released, NULL) IS NULL),
         CHECK (coalesce(array_ndims(refused), 1) = 1 AND array_position(refused, NULL) IS NULL),
-        CHECK (octet_length(content) BETWEEN 32 AND 655360)
+        CHECK (octet_length(content) <= 655360)
     )
     """,
     "CREATE INDEX queue_unsealed ON queue (customer, number) WHERE key IS NULL AND customer IS NOT NULL",
