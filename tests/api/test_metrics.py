@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeAlias
 
+import asyncpg
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -23,6 +25,7 @@ ONCE_SIGNED = ALWAYS | {
     "byleave_ledger_lag_seconds 0.5",
     "byleave_ledger_lag_seconds 0.99",
 }
+Owner: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 BACKLOG = """
 INSERT INTO queue (id, customer, kind, actor, at, commitment, key, content)
 SELECT 'ent_' || number, gen_random_uuid(), 'release', 'service:shop', clock_timestamp() - interval '9 s', $1, 'k', ''
@@ -78,12 +81,11 @@ async def test_when_all_is_taken_in_nothing_waits(
 
 
 async def test_a_backlog_shows_in_how_much_waits_and_since_when(
-    api: Api, database: Database, database_url: str, template: Template, tmp_path: Path
+    api: Api, owner: Owner, database_url: str, template: Template, tmp_path: Path
 ) -> None:
     await seal(database_url, template, tmp_path)
-    async with database.connection() as connection:
-        await connection.execute(BACKLOG, bytes(32), 300)
-        await connection.execute("UPDATE queue SET key = NULL WHERE id IN ('ent_7', 'ent_8')")
+    await owner.execute(BACKLOG, bytes(32), 300)
+    await owner.execute("UPDATE queue SET key = NULL WHERE id IN ('ent_7', 'ent_8')")
     found = await scraped(api)
     assert (found["byleave_ledger_waiting"], found["byleave_ledger_waiting_unsealed"]) == (300, 2)
     assert 9 < found["byleave_ledger_oldest_waiting_seconds"] < 69
@@ -96,15 +98,13 @@ async def test_a_backlog_shows_in_how_much_waits_and_since_when(
     assert found["byleave_ledger_lag_seconds 0.99"] > 9
 
 
-async def test_a_large_backlog_is_counted_only_so_far(api: Api, database: Database) -> None:
-    async with database.connection() as connection:
-        await connection.execute(BACKLOG, bytes(32), 10_001)
+async def test_a_large_backlog_is_counted_only_so_far(api: Api, owner: Owner) -> None:
+    await owner.execute(BACKLOG, bytes(32), 10_001)
     assert (await scraped(api))["byleave_ledger_waiting"] == 10_000
 
 
-async def test_the_lag_is_that_of_the_last_thousand_checkpoints(api: Api, database: Database) -> None:
-    async with database.connection() as connection:
-        await connection.execute(CHECKPOINTS, bytes(32))
+async def test_the_lag_is_that_of_the_last_thousand_checkpoints(api: Api, owner: Owner) -> None:
+    await owner.execute(CHECKPOINTS, bytes(32))
     found = await scraped(api)
     assert found["byleave_ledger_entries"] == 1500
     assert (found["byleave_ledger_lag_seconds 0.5"], found["byleave_ledger_lag_seconds 0.99"]) == (0.5, 0.99)
