@@ -21,7 +21,7 @@ from service.model.identifiers import identifier
 from service.model.words import CustomerId, IdentifierKind
 from service.storage import choices, customers
 from service.usecases.access import make_customer_token
-from tests.conftest import OPERATOR, Api, Person, Template, allow, enrol
+from tests.conftest import OPERATOR, Api, Person, Template, allow, enrol, tampering_with
 from tests.houses import reaching
 from tests.reading import entered
 
@@ -358,7 +358,7 @@ async def test_a_word_in_said_no_that_nobody_knows_is_a_refusal(hers: Hers, word
     ],
 )
 async def test_a_no_is_taken_although_the_row_is_not_ours_and_an_opening_is_not(hers: Hers, tampering: str) -> None:
-    async with hers.database.connection() as connection:
+    async with tampering_with(hers.database) as connection:
         await connection.execute(tampering)
     assert (await hers.choose({"choice": "profiling", "value": "no"})).status_code == 200
     refused = await hers.choose({"choice": "profiling", "value": "yes"})

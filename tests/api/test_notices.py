@@ -19,7 +19,7 @@ from service.policy.engine import Policies
 from service.storage import consents
 from service.usecases import merges
 from service.usecases.access import make_customer_token
-from tests.conftest import OPERATOR, Api, Person, allow, enrol
+from tests.conftest import OPERATOR, Api, Person, allow, enrol, tampering_with
 from tests.reading import entry_of
 
 Json = dict[str, Any]
@@ -80,7 +80,7 @@ class Ana:
 
     async def later(self, by: timedelta) -> None:
         """Let time pass: everything that happened was longer ago."""
-        async with self.database.transaction() as connection:
+        async with tampering_with(self.database) as connection:
             await connection.execute(
                 """UPDATE consent_event SET given_at = given_at - $2::interval, recorded_at = recorded_at - $2::interval
                     WHERE customer = $1""",
