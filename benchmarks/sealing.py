@@ -98,14 +98,14 @@ async def _sealed(urls: Urls, root: RootKey, seen: Path) -> list[float]:
         await connection.execute(FILL, BACKLOG)
         await sequencing.lead(connection)
         desk = Desk(lambda: root, None, seen)
-        standing = await sequencing.begin(connection, desk)
+        place = await sequencing.begin(connection, desk)
         while True:
             began = time.perf_counter()
-            sealed = await sequencing.seal(connection, standing, MOST)
-            standing = sealed.standing
+            sealed = await sequencing.seal(connection, place, MOST)
+            place = sealed.place
             if not sealed.count:
                 return rates
-            sequencing.remember(desk, standing)
+            sequencing.remember(desk, place)
             if sealed.count == MOST:
                 rates.append(sealed.count / (time.perf_counter() - began))
 

@@ -8,7 +8,7 @@ from service.crypto.notes import Verifier
 from service.database import Connection, Database, opened
 from service.rootkey import read_root_key
 from service.usecases import sequencing
-from service.usecases.sequencing import Desk, Standing
+from service.usecases.sequencing import Desk, Place
 from service.worker.sequencer import PATIENCE
 from tests.conftest import Template, in_role
 
@@ -32,14 +32,14 @@ async def at_the_log(database_url: str) -> AsyncIterator[Connection]:
         yield connection
 
 
-async def take_all(connection: Connection, desk: Desk, most: int = 10_000) -> Standing:
+async def take_all(connection: Connection, desk: Desk, most: int = 10_000) -> Place:
     """Take everything that waits into the log, as a sequencer does that starts anew."""
-    standing = await sequencing.begin(connection, desk)
-    while (sealed := await sequencing.seal(connection, standing, most)).count:
-        standing = sealed.standing
-    if standing.frontier.size:
-        sequencing.remember(desk, standing)
-    return standing
+    place = await sequencing.begin(connection, desk)
+    while (sealed := await sequencing.seal(connection, place, most)).count:
+        place = sealed.place
+    if place.frontier.size:
+        sequencing.remember(desk, place)
+    return place
 
 
 async def seal(database_url: str, template: Template, folder: Path) -> Verifier:

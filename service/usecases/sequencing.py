@@ -46,7 +46,7 @@ class Desk(Struct, frozen=True):
     seen: Path
 
 
-class Standing(Struct, frozen=True):
+class Place(Struct, frozen=True):
     """Where the sequencer stands: who signs, and the right edge of the tree that was signed."""
 
     signer: Signer
@@ -60,10 +60,10 @@ class Looked(Struct, frozen=True):
     further: int | None
 
 
-class Sealed(Struct, frozen=True):
+class Batch(Struct, frozen=True):
     """What a batch came to: where the sequencer stands now, how many entries it took, the seconds the oldest waited."""
 
-    standing: Standing
+    place: Place
     count: int
     lag: float
 
@@ -73,7 +73,7 @@ async def lead(connection: Connection) -> bool:
     return await log.lead(connection)
 
 
-async def begin(connection: Connection, desk: Desk) -> Standing:
+async def begin(connection: Connection, desk: Desk) -> Place:
     """Prove the log as it stands, and return where to go on.
 
     Raises LedgerRefusedError if it is not what was signed, or if this host has seen more of it than is there.
@@ -86,28 +86,28 @@ async def begin(connection: Connection, desk: Desk) -> Standing:
         names = await log.names(connection)
         lost = await _lost(connection, name, names, frontier, seen)
         if lost is not None:
-            return await _resume(connection, desk, Standing(signer, frontier), names, lost)
+            return await _resume(connection, desk, Place(signer, frontier), names, lost)
         if desk.name not in {None, name}:
             raise LedgerRefusedError(f"the ledger is called {name}, and no ledger changes its name")
-        return Standing(signer, frontier)
+        return Place(signer, frontier)
 
 
-async def seal(connection: Connection, standing: Standing, most: int) -> Sealed:
+async def seal(connection: Connection, place: Place, most: int) -> Batch:
     """Take the next entries into the log and sign its new head, all in one transaction; there may be none."""
-    signer, frontier = standing.signer, standing.frontier
+    signer, frontier = place.signer, place.frontier
     async with connection.transaction():
         head = await log.head(connection)
         if (frontier.size, frontier.root()) != ((0, EMPTY) if head is None else (head.size, head.root)):
             raise LedgerRefusedError("somebody else wrote the log")
         taken = await log.take(connection, frontier.size, most)
         if not taken.positions:
-            return Sealed(standing, 0, 0.0)
+            return Batch(place, 0, 0.0)
         grown, complete = frontier.extended(map(leaf_hash, taken.commitments))
         if taken.positions != list(range(frontier.size, grown.size)):
             raise LedgerRefusedError("the new entries do not stand side by side")
         before = None if head is None else head.size
         await log.put(connection, complete, _signed(signer, grown), before, taken.lag)
-    return Sealed(Standing(signer, grown), len(taken.positions), taken.lag.total_seconds())
+    return Batch(Place(signer, grown), len(taken.positions), taken.lag.total_seconds())
 
 
 async def waits(connection: Connection) -> bool:
@@ -129,9 +129,9 @@ async def seal_waiting(connection: Connection, keyring: Keyring, after: int = 0)
     return Looked(len(waiting) - len(sealed), waiting[-1].number if len(waiting) == AT_ONCE else None)
 
 
-def remember(desk: Desk, standing: Standing) -> None:
+def remember(desk: Desk, place: Place) -> None:
     """Keep on this host how far the log was signed."""
-    write_seen(desk.seen, _seen_at(standing))
+    write_seen(desk.seen, _seen_at(place))
 
 
 async def watch(connection: Connection, desk: Desk) -> None:
@@ -202,27 +202,27 @@ async def _lost(
     return None
 
 
-async def _resume(connection: Connection, desk: Desk, standing: Standing, names: Sequence[str], lost: Seen) -> Standing:
+async def _resume(connection: Connection, desk: Desk, place: Place, names: Sequence[str], lost: Seen) -> Place:
     """Go on under another name, and say so in the log, or raise LedgerRefusedError where no new name was given.
 
     A name that a log ever had is not new: what was signed under it is kept by others, and it would fork.
     """
     renamed = None
     if desk.name is not None and desk.name not in names:
-        renamed = Standing(Signer(desk.name, standing.signer.seed), standing.frontier)
+        renamed = Place(Signer(desk.name, place.signer.seed), place.frontier)
     if renamed is not None and lost == _seen_at(renamed):
         return renamed  # it was said already, and then nothing was signed
     if renamed is None or renamed.signer.name == lost.origin:
         raise LedgerRefusedError(
             f"{desk.seen} has seen {lost.size} entries of {lost.origin}, and the database holds "
-            f"{standing.frontier.size}: restore a newer backup, or go on under a new name (docs/ledger.md)"
+            f"{place.frontier.size}: restore a newer backup, or go on under a new name (docs/ledger.md)"
         )
     await _enter(connection, Resumed(lost.origin, lost.size, lost.root))
     return renamed
 
 
-def _seen_at(standing: Standing) -> Seen:
-    return Seen(standing.signer.name, standing.frontier.size, standing.frontier.root().hex())
+def _seen_at(place: Place) -> Seen:
+    return Seen(place.signer.name, place.frontier.size, place.frontier.root().hex())
 
 
 def _signed(signer: Signer, frontier: Frontier) -> log.Head:

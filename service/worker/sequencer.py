@@ -29,7 +29,7 @@ Keys = Callable[[], Awaitable[Keyring | None]]
 
 
 async def sequence(database: Database, desk: Desk, keys: Keys, *, once: bool = False) -> bool:
-    """Lead if nobody does, else stand by; whatever goes wrong is said, and tried again. Returns whether all went well.
+    """Place if nobody does, else stand by; whatever goes wrong is said, and tried again. Returns whether all went well.
 
     Once: take what waits now, unless another sequencer does.
     """
@@ -58,9 +58,9 @@ async def _well(database: Database, desk: Desk, keys: Keys, *, once: bool) -> bo
 
 async def _lead(connection: Connection, desk: Desk, keys: Keys, *, once: bool) -> None:
     """Take batch after batch, for as long as the connection lasts; once: until nothing waits."""
-    standing = await sequencing.begin(connection, desk)
-    sequencing.remember(desk, standing)
-    log.info("this sequencer leads", ledger=standing.signer.name, size=standing.frontier.size)
+    place = await sequencing.begin(connection, desk)
+    sequencing.remember(desk, place)
+    log.info("this sequencer leads", ledger=place.signer.name, size=place.frontier.size)
     clock = asyncio.get_running_loop().time
     alarmed = looked = clock() - QUIET
     further: int | None = None
@@ -71,13 +71,13 @@ async def _lead(connection: Connection, desk: Desk, keys: Keys, *, once: bool) -
             # After an upgrade all that was ever entered waits, and each batch below passes over what still does.
             while further is not None and clock() - began < STANDING_BY:
                 further = await _seal_waiting(connection, keys, further)
-        sealed = await sequencing.seal(connection, standing, MOST)
+        sealed = await sequencing.seal(connection, place, MOST)
         if sealed.count:
-            standing = sealed.standing
-            sequencing.remember(desk, standing)
+            place = sealed.place
+            sequencing.remember(desk, place)
         if sealed.lag > LATE and began - alarmed >= QUIET:
             alarmed = began
-            log.error("alarm: the ledger is late", seconds=round(sealed.lag, 1), size=standing.frontier.size)
+            log.error("alarm: the ledger is late", seconds=round(sealed.lag, 1), size=place.frontier.size)
         if once and not sealed.count and further is None:
             return
         if sealed.count < MOST:

@@ -46,9 +46,9 @@ async def log(server: str, template: Template, tmp_path_factory: pytest.TempPath
         transport = httpx.ASGITransport(app)  # type: ignore[arg-type]  # see tests/conftest.py
         async with httpx.AsyncClient(transport=transport, base_url="http://byleave.test") as client:
             await enter(database, SIZES[-1])
-            standing, notes = await sequencing.begin(connection, desk_of(template, tmp_path_factory.mktemp("log"))), {}
+            place, notes = await sequencing.begin(connection, desk_of(template, tmp_path_factory.mktemp("log"))), {}
             for size in SIZES:
-                standing = (await sequencing.seal(connection, standing, size - standing.frontier.size)).standing
+                place = (await sequencing.seal(connection, place, size - place.frontier.size)).place
                 notes[size] = (await client.get("/ledger/checkpoint")).text
             keys = (await client.get("/.well-known/byleave-ledger")).json()["verifiers"]
             yield Log(app, client, database, notes, keys[0])

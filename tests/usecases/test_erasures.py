@@ -12,7 +12,7 @@ from service.errors import LedgerBehindError
 from service.model.words import CustomerId
 from service.usecases import erasures
 from service.usecases.erasures import Destroyed, destroy_evidence
-from service.usecases.sequencing import Desk, Standing
+from service.usecases.sequencing import Desk, Place
 from tests.conftest import OPERATOR, Api, allow, enrol
 from tests.sealing import take_all
 
@@ -60,7 +60,7 @@ async def test_a_life_too_long_for_one_transaction_goes_in_several_each_accounte
     assert await owner.fetchval("SELECT count(DISTINCT erasure) FROM gap") == done.entries
 
 
-async def taken(log_database: Database, desk: Desk) -> Standing:
+async def taken(log_database: Database, desk: Desk) -> Place:
     """Take everything into the log that waits."""
     async with log_database.connection() as connection:
         return await take_all(connection, desk)

@@ -59,16 +59,16 @@ async def test_the_log_is_dense_and_every_head_is_the_signed_root_of_its_beginni
 ) -> None:
     async with database.transaction() as connection:
         await say(connection, 600)
-    standing = await take_all(log, desk, most=70)
+    place = await take_all(log, desk, most=70)
     rows = await owner.fetch("SELECT position, commitment FROM entry ORDER BY position")
     assert [row["position"] for row in rows] == list(range(len(rows)))
     leaves = [leaf_hash(row["commitment"]) for row in rows]
     heads = await owner.fetch("SELECT size, prev_size, root, note FROM checkpoint ORDER BY size")
     assert len(heads) > 8
-    assert heads[-1]["size"] == len(rows) == standing.frontier.size
+    assert heads[-1]["size"] == len(rows) == place.frontier.size
     assert [head["prev_size"] for head in heads] == [None, *(head["size"] for head in heads[:-1])]
     for head in heads:
-        opened = open_checkpoint(head["note"], standing.signer.verifier)
+        opened = open_checkpoint(head["note"], place.signer.verifier)
         assert opened == Checkpoint(sequencing.FIRST_NAME, head["size"], root_of(leaves[: head["size"]]))
     nodes = await owner.fetch("SELECT index, hash FROM node WHERE level = 1 ORDER BY index")
     assert [node["hash"] for node in nodes] == [root_of(leaves[256 * i :][:256]) for i in range(len(rows) // 256)]
@@ -199,12 +199,12 @@ async def test_of_two_who_believe_they_lead_one_is_refused_and_the_log_does_not_
     database: Database, database_url: str, template: Template, tmp_path: Path
 ) -> None:
     async with at_the_log(database_url) as one, at_the_log(database_url) as other:
-        standing = await take_all(one, desk_of(template, tmp_path))
+        place = await take_all(one, desk_of(template, tmp_path))
         async with database.transaction() as connection:
             await say(connection, 2)
-        await sequencing.seal(one, standing, 1)
+        await sequencing.seal(one, place, 1)
         with pytest.raises(LedgerRefusedError, match="somebody else"):
-            await sequencing.seal(other, standing, 1)
+            await sequencing.seal(other, place, 1)
         assert await one.fetchval("SELECT count(*) FROM queue") == 1
         with pytest.raises(asyncpg.UniqueViolationError):
             await one.execute(
@@ -247,8 +247,8 @@ async def restore(owner: Owner, size: int) -> None:
 async def test_what_a_host_has_seen_must_be_the_beginning_of_the_log(
     database: Database, log: Connection, desk: Desk
 ) -> None:
-    standing = await take_all(log, desk)
-    write_seen(desk.seen, Seen(sequencing.FIRST_NAME, standing.frontier.size - 1, "00" * 32))
+    place = await take_all(log, desk)
+    write_seen(desk.seen, Seen(sequencing.FIRST_NAME, place.frontier.size - 1, "00" * 32))
     with pytest.raises(LedgerRefusedError, match="not those that this host saw"):
         await take_all(log, desk)
     desk.seen.write_text("rubbish")
@@ -259,11 +259,11 @@ async def test_what_a_host_has_seen_must_be_the_beginning_of_the_log(
 async def test_a_crash_between_the_commit_and_the_file_is_no_fork(
     database: Database, log: Connection, desk: Desk
 ) -> None:
-    standing = await take_all(log, desk)
+    place = await take_all(log, desk)
     async with database.transaction() as connection:
         await say(connection, 3)
-    await sequencing.seal(log, standing, 10)  # and not remembered
-    assert (await take_all(log, desk)).frontier.size == standing.frontier.size + 3
+    await sequencing.seal(log, place, 10)  # and not remembered
+    assert (await take_all(log, desk)).frontier.size == place.frontier.size + 3
 
 
 async def test_a_crash_before_anything_is_signed_under_the_new_name_is_no_dead_end(
@@ -379,14 +379,14 @@ async def settled(owner: Owner) -> None:
 async def test_a_batch_that_fails_leaves_everything_where_it_was(
     database: Database, log: Connection, desk: Desk, owner: Owner
 ) -> None:
-    standing = await take_all(log, desk)
+    place = await take_all(log, desk)
     async with database.transaction() as connection:
         await say(connection, 4)
-    await owner.execute("INSERT INTO body (position, id, content) VALUES ($1, 'x', '')", standing.frontier.size + 2)
+    await owner.execute("INSERT INTO body (position, id, content) VALUES ($1, 'x', '')", place.frontier.size + 2)
     with pytest.raises(asyncpg.UniqueViolationError):
-        await sequencing.seal(log, standing, 10)
+        await sequencing.seal(log, place, 10)
     assert await log.fetchval("SELECT count(*) FROM queue") == 4
-    assert await log.fetchval("SELECT max(position) + 1 FROM entry") == standing.frontier.size
+    assert await log.fetchval("SELECT max(position) + 1 FROM entry") == place.frontier.size
 
 
 # --- what somebody puts into the queue who has the application's password ---
