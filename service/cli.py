@@ -112,6 +112,9 @@ class Answered(Struct, frozen=True):
     opening: bytes = b""
     proof: str = ""
 
+    def __repr__(self) -> str:  # what it says is somebody's
+        return "Answered()"
+
 
 def main() -> None:
     """Run a command; whatever we refuse is one line on standard error and status 1."""

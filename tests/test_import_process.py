@@ -105,7 +105,7 @@ async def waiting(holder: "asyncpg.Connection[asyncpg.Record]") -> bool:
 
 
 HALF_WRITTEN = "LOCK TABLE fact IN SHARE MODE"
-NOT_COMMITTED = "LOCK TABLE entry IN SHARE MODE"
+NOT_COMMITTED = "LOCK TABLE queue IN SHARE MODE"
 
 
 async def test_an_import_killed_in_a_transaction_and_run_again_is_like_one(

@@ -5,8 +5,9 @@ import hashlib
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
+import asyncpg
 import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -22,6 +23,8 @@ from service.storage import customers, ledger
 from service.usecases import sequencing
 from tests.conftest import Api, Template, own_database
 from tests.sealing import at_the_log, desk_of, seal, take_all
+
+Owner: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 SIZES = [1, 2, 255, 256, 257, 300, 511, 512, 513, 700]
 """How large the log was when it was signed, one time after the other."""
@@ -321,23 +324,21 @@ async def test_before_anything_is_signed_nothing_is_published(api: Api) -> None:
 
 
 async def test_an_entry_that_no_checkpoint_signs_is_never_served(
-    api: Api, database: Database, database_url: str, template: Template, tmp_path: Path
+    api: Api, owner: Owner, database_url: str, template: Template, tmp_path: Path
 ) -> None:
     await seal(database_url, template, tmp_path)
-    async with database.connection() as connection:
-        size = await connection.fetchval("SELECT max(size) FROM checkpoint")
-        await connection.execute("INSERT INTO entry (position, commitment) VALUES ($1, $2)", size, bytes(32))
-        await connection.execute("INSERT INTO node (level, index, hash) VALUES (1, 0, $1)", bytes(32))
+    size = await owner.fetchval("SELECT max(size) FROM checkpoint")
+    await owner.execute("INSERT INTO entry (position, commitment) VALUES ($1, $2)", size, bytes(32))
+    await owner.execute("INSERT INTO node (level, index, hash) VALUES (1, 0, $1)", bytes(32))
     for level, width, status in [("0", size, 200), ("0", size + 1, 404), ("entries", size + 1, 404), ("1", 1, 404)]:
         assert (await api.call("GET", f"/ledger/tile/{level}/000.p/{width}", None)).status_code == status
 
 
 async def test_a_tile_of_which_something_is_missing_is_a_fault_and_nothing_to_keep(
-    api: Api, database: Database, database_url: str, template: Template, tmp_path: Path
+    api: Api, owner: Owner, database_url: str, template: Template, tmp_path: Path
 ) -> None:
     await seal(database_url, template, tmp_path)
-    async with database.connection() as connection:
-        await connection.execute("DELETE FROM entry WHERE position = 1")
+    await owner.execute("DELETE FROM entry WHERE position = 1")
     for level in ("0", "entries"):
         response = await api.call("GET", f"/ledger/tile/{level}/000.p/2", None)
         assert (response.status_code, response.json()["code"]) == (500, "integrity")

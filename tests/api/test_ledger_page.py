@@ -6,8 +6,9 @@ from datetime import datetime
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
+import asyncpg
 import pytest
 
 from service.api.ledger_page import HEADERS, PAGES
@@ -15,6 +16,8 @@ from service.crypto.notes import Verifier
 from service.database import Database
 from tests.conftest import Api, Template
 from tests.sealing import at_the_log, desk_of, seal, take_all
+
+Owner: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 VOID = {"meta", "link"}
 
@@ -83,13 +86,12 @@ async def test_every_place_of_the_template_is_filled(api: Api, verifier: Verifie
 
 
 async def test_whatever_the_database_holds_it_stays_text(
-    api: Api, database: Database, database_url: str, template: Template, tmp_path: Path
+    api: Api, owner: Owner, database_url: str, template: Template, tmp_path: Path
 ) -> None:
     async with at_the_log(database_url) as connection:
         await take_all(connection, desk_of(template, tmp_path, "shop.example/ledger"))
     before = (await page(api)).tags
-    async with database.connection() as connection:
-        await connection.execute("""UPDATE checkpoint SET origin = '<script>', note = '<script>"&''</script>{name}'""")
+    await owner.execute("""UPDATE checkpoint SET origin = '<script>', note = '<script>"&''</script>{name}'""")
     after = await page(api)
     assert after.tags == before
     assert after.texts["dd"][0] == "<script>"

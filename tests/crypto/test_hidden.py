@@ -124,7 +124,10 @@ TELLING = {
 HARMLESS = {
     "service.crypto.keyring.Mac",  # a MAC says nothing without its key
     "service.crypto.keyring.WrappedKey",  # its key is Sealed; the proof is a MAC
-    "service.storage.ledger.Line",  # ids and words, never a value
+    "service.crypto.merkle.Node",  # a hash that is published
+    "service.crypto.notes.Checkpoint",  # likewise
+    "service.crypto.notes.Verifier",  # a public key
+    "service.storage.log.Head",  # what is signed, and published
     "service.storage.sources.Known",  # a MAC
     "service.model.columns.IdentifierColumns",  # headings of columns
     "service.model.suppression.Suppression",  # a blind index

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import pytest
 
 from service.crypto.keyring import Keyring
@@ -80,10 +81,12 @@ SELECT number, nullif(number - 1, 0), CASE WHEN number <= 3000 THEN 'z.example' 
 """
 
 
-async def test_the_names_of_a_log_are_found_without_reading_its_checkpoints(database: Database) -> None:
+async def test_the_names_of_a_log_are_found_without_reading_its_checkpoints(
+    database: Database, owner: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    await owner.execute(CHECKPOINTS, bytes(32))
+    await owner.execute("ANALYZE checkpoint")
     async with database.connection() as connection:
-        await connection.execute(CHECKPOINTS, bytes(32))
-        await connection.execute("ANALYZE checkpoint")
         assert await log.names(connection) == ["z.example", "a.example"]
         plan = json.loads(await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {log.SQL['names']}"))
     assert max(each["Actual Rows"] for each in nodes(plan[0]["Plan"])) <= 3
