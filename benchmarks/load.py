@@ -64,15 +64,15 @@ class WrongAnswerError(Exception):
     """Somebody was fast and wrong."""
 
 
-def drive(call: Call, seconds: float, folder: Path) -> Load:
-    """Ask for some seconds over 64 connections."""
+def drive(call: Call, seconds: float, folder: Path, connections: int = CONNECTIONS) -> Load:
+    """Ask for some seconds over so many connections."""
     if shutil.which("wrk") is None:
         raise SystemExit("the benchmarks need wrk: apt-get install wrk")
     bodies, script = folder / "bodies", folder / "script.lua"
     bodies.write_text("\n".join(call.bodies) + "\n")
     text = SCRIPT.replace("BODIES", str(bodies)).replace("METHOD", call.method).replace("KEY", call.key)
     script.write_text(text.replace("EXPECTED", call.expected))
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(script), call.url]
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(script), call.url]
     ran = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603  our own words
     said = ran.stdout + ran.stderr
     found = RESULT.search(said)

@@ -28,6 +28,8 @@ from service.usecases.sequencing import Desk
 from service.worker.sequencer import MOST, PATIENCE
 
 BACKLOG, CUSTOMERS, SECONDS = 200_000, 1_000, 20
+FEW = 16
+"""Connections: as many as keep the service busy, and none waiting so long that it is turned away."""
 FILL = """
 INSERT INTO queue (id, customer, kind, actor, at, purpose, channel, outcome, released, refused, commitment, key,
                    content)
@@ -68,9 +70,9 @@ def main() -> None:
             served(SERVICE_PORT, [sys.executable, "-m", "service", "worker"], home),
         ):
             release = calls_of(key, CUSTOMERS)[-1]
-            drive(release, 2, home)
+            drive(release, 2, home, FEW)
             before = asyncio.run(_signed(urls))
-            load = drive(release, SECONDS, home)
+            load = drive(release, SECONDS, home, FEW)
             time.sleep(1)
             lag = asyncio.run(_lag(urls, before))
         rates = asyncio.run(_sealed(urls, read_root_key(home / "root.key"), home / "bench.seen"))
