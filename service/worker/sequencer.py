@@ -29,7 +29,7 @@ Keys = Callable[[], Awaitable[Keyring | None]]
 
 
 async def sequence(database: Database, desk: Desk, keys: Keys, *, once: bool = False) -> bool:
-    """Place if nobody does, else stand by; whatever goes wrong is said, and tried again. Returns whether all went well.
+    """Lead if nobody does, else stand by; whatever goes wrong is said, and tried again. Returns whether all went well.
 
     Once: take what waits now, unless another sequencer does.
     """
