@@ -76,6 +76,9 @@ def test_a_receipt_and_its_entry_are_verified_with_two_public_keys_and_nothing_e
 
 
 LONGER = OPENING[:-1] + b"\0"
+GIVEN = {"channel": "email", "explicit": False, "given_at": "2026-11-02T10:20:00Z", "notice": 2, "purpose": "p"}
+OTHERWISE = body_of(ID)[:-1] + f',"recorded":{json.dumps([{**GIVEN, "status": "given"}])}}}'
+"""The ledger says that she gave a consent, and the receipt says nothing of it."""
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "no proof": ({"proof": None, "body_text": None, "opening": None}, "the file has no proof"),
     "another body": ({"body_text": body_of(ID).replace("consent", "refusal")}, "not-included"),
@@ -85,6 +88,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         "malformed",
     ),
     "another entry": ({"body_text": body_of(OTHER_ID), "proof": proof_of(body_of(OTHER_ID))}, "another-entry"),
+    "another answer": ({"body_text": OTHERWISE, "proof": proof_of(OTHERWISE)}, "another-answer"),
     "another ledger": ({"proof": proof_of(body_of(ID), name="other.example.com")}, "unknown-key"),
     "another key": ({"proof": proof_of(body_of(ID), seed=bytes(32))}, "unknown-key"),
     "another note": ({"proof": proof_of(body_of(ID)).replace("\n5\n", "\n6\n")}, "bad-signature"),

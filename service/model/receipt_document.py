@@ -302,6 +302,43 @@ def written(act: Act, holder: Holder, catalogue: Catalogue, company: Company) ->
     return msgspec.json.encode(_receipt(act, holder, catalogue, company), order="sorted")
 
 
+class ToldStatus(Struct, frozen=True):
+    """What a receipt says that she answered, and on which channels."""
+
+    types: list[str] = msgspec.field(name=TERMS["types"])
+    channels: list[str] = msgspec.field(name=TERMS["applicable"], default_factory=list)
+
+
+class ToldRecord(Struct, frozen=True):
+    """A record of a receipt, as far as an entry of the ledger must say the same."""
+
+    identifier: str = msgspec.field(name=TERMS["identifier"], default="")
+    statuses: list[ToldStatus] = msgspec.field(name=TERMS["statuses"], default_factory=list)
+
+
+class Told(Struct, frozen=True):
+    """Which entry a receipt is of, and what it says of it."""
+
+    entry: str = msgspec.field(name=TERMS["identifier"])
+    records: list[ToldRecord] = msgspec.field(name=TERMS["records"], default_factory=list)
+
+    @property
+    def answers(self) -> set[tuple[str, str, str]]:
+        """Each answer: purpose, channel, and the word of its status."""
+        return {
+            (record.identifier.partition(":")[2], channel, status.types[0])
+            for record in self.records
+            for status in record.statuses
+            for channel in status.channels
+            if status.types
+        }
+
+
+def told(document: bytes) -> Told:
+    """Return what a receipt tells; raises msgspec's errors for what is none."""
+    return msgspec.json.decode(document, type=Told)
+
+
 def _receipt(act: Act, holder: Holder, catalogue: Catalogue, company: Company) -> Receipt:
     author = Author(act, Entity(iri=SUBJECT, types=["dpv:DataSubject"], identifier=holder.id), catalogue, company)
     records: list[ConsentRecord | ChoiceRecord] = [*author.consent_records(), *author.choice_records()]

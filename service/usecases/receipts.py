@@ -18,7 +18,7 @@ from service.model.callers import CustomerCaller, ServiceCaller
 from service.model.catalogue import Catalogue, Company
 from service.model.ledger import Body
 from service.model.receipt import ENGLISH, Act, Flaw, Holder, Standings, Wording
-from service.model.receipt_document import written
+from service.model.receipt_document import STATUS, told, written
 from service.model.receipt_text import text
 from service.model.words import CustomerId, EntryId, PairwiseId, PolicyVersion
 from service.storage import consents, customers, receipts
@@ -100,12 +100,6 @@ class Marked(Struct, frozen=True):
     types: list[str] = msgspec.field(name="@type")
 
 
-class Named(Struct, frozen=True):
-    """Which entry a receipt is of."""
-
-    entry: str = msgspec.field(name="dpv:hasIdentifier")
-
-
 async def receipt_of(desk: Desk, caller: ServiceCaller | CustomerCaller, wanted: Wanted) -> Receipt:
     """Return the receipt of an act, the same to the byte whenever it is asked for.
 
@@ -165,11 +159,13 @@ def check(presented: str, keys: Mapping[str, PublicKey]) -> Verdict:
 def check_entry(document: bytes, enclosed: Enclosed, ledger: Verifier) -> str | None:
     """Say in a word why it is not shown that a ledger has the entry of a receipt, None if it is; reads nothing else."""
     try:
-        body, receipt = msgspec.json.decode(enclosed.body, type=Body), msgspec.json.decode(document, type=Named)
+        body, receipt = msgspec.json.decode(enclosed.body, type=Body), told(document)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return "malformed"
     if body.id != receipt.entry:
         return "another-entry"
+    if receipt.answers != {(each.purpose, each.channel, STATUS[each.status]) for each in body.recorded}:
+        return "another-answer"
     if len(enclosed.opening) != OPENING:  # HMAC would take a zero after it for the same
         return "malformed"
     flaw = check_proof(enclosed.proof, commitment(enclosed.opening, enclosed.body), ledger)
