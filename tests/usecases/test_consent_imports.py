@@ -280,8 +280,8 @@ async def test_a_key_of_evidence_that_does_not_open_costs_only_her_yes(means: Me
     assert summary == Summary(read=3, created=1, updated=2, given=2, refused=2)
     assert rejects == [Reject(2, "", SHUT)]
     assert [(each["event"], each["customer"]) for each in said if each["event"].startswith("alarm")] == [
-        ("alarm: a customer's evidence key does not open", str(ann))
-    ]
+        ("alarm: an evidence key does not open", str(ann))
+    ] * 2, "for her proof, and for what the ledger says of her"
     assert await status(means, "ann@example.com") is None
     assert await status(means, "ann@example.com", CALLS) is Status.WITHDRAWN
     assert await status(means, "bo@example.com") is Status.GIVEN
@@ -674,7 +674,7 @@ async def test_a_no_that_is_being_imported_makes_an_enrolment_wait_and_refuses_i
     try:
         async with holder.transaction():
             # The entry is the last that an import writes: the suppression is there and not committed.
-            await holder.execute("LOCK TABLE entry IN SHARE MODE")
+            await holder.execute("LOCK TABLE queue IN SHARE MODE")
             importing = asyncio.create_task(bring(means, person("ann", news="stopped")))
             await waiting(holder, 1)
             enrolling = asyncio.create_task(enter(means, api, "the API"))

@@ -767,5 +767,5 @@ def as_counts(summary: Summary) -> dict[str, int]:
 
 
 async def forget(means: Means) -> None:
-    async with means.database.connection() as connection:
+    async with tampering_with(means.database) as connection:
         await connection.execute(f"TRUNCATE {', '.join(TABLES)} CASCADE")
