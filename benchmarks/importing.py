@@ -8,16 +8,15 @@ import asyncio
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from msgspec import Struct
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks import company
+from benchmarks.measured import Run, measured
 from service.database import opened
 from service.demo.people import MAP, MAP_OF_JSON, as_csv, as_json, many
 from service.embedded import reset, running
@@ -42,15 +41,6 @@ notice = 2
 evidence = "form {id}"
 """
 console = Console(highlight=False)
-
-
-class Run(Struct, frozen=True):
-    """What one import took: seconds, seconds of processor, mebibytes at most; and what it said."""
-
-    seconds: float
-    processor: float
-    peak: float
-    said: str
 
 
 def main(rows: Sequence[int]) -> None:
@@ -88,20 +78,11 @@ KINDS: dict[str, tuple[Callable[[int], Iterable[str]], str]] = {
 def imported(environment: Mapping[str, str], folder: Path, kind: str, count: int) -> Run:
     """Import so many made-up customers in a process of its own; raises CalledProcessError where it fails."""
     export, column_map, said = folder / f"{count}.{kind}", folder / f"{kind}.toml", folder / "said"
-    write, words = KINDS[kind]
+    write, column_words = KINDS[kind]
     with export.open("w", encoding="utf-8", newline="") as file:
         file.writelines(write(count))
-    column_map.write_text(words, encoding="utf-8")
-    command = [sys.executable, "-m", "service", "import", str(export), "--map", str(column_map)]
-    began = time.perf_counter()
-    with said.open("w") as output:
-        process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.DEVNULL)  # noqa: S603  ours
-    _, status, used = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - began
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, command)
-    return Run(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, said.read_text().strip())
+    column_map.write_text(column_words, encoding="utf-8")
+    return measured(["import", str(export), "--map", str(column_map)], said, environment, subprocess.DEVNULL)
 
 
 async def _furnished(urls: Urls, home: Path) -> dict[str, str]:

@@ -4,10 +4,7 @@ The export is made up here: a real tree and real signatures, a checkpoint after 
 release and one a consent. By processor time, so that whoever else is on the machine does not count.
 """
 
-import os
-import subprocess
 import sys
-import time
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,10 +12,11 @@ from tempfile import TemporaryDirectory
 from uuid import UUID
 
 import msgspec
-from msgspec import Struct, structs
+from msgspec import structs
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.measured import Run, measured
 from service.crypto.entries import Content, new_content
 from service.crypto.merkle import Frontier, leaf_hash
 from service.crypto.notes import checkpoint_text, signed_note
@@ -40,15 +38,6 @@ OF_EACH = 20
 DAY = datetime(2026, 3, 1, tzinfo=UTC)
 PURPOSE, WEB = PurposeId("personalise.recommendations"), Channel.WEB
 console = Console(highlight=False)
-
-
-class Run(Struct, frozen=True):
-    """What one verification took: seconds, seconds of processor, mebibytes at most; and what it said."""
-
-    seconds: float
-    processor: float
-    peak: float
-    said: str
 
 
 def main(count: int) -> None:
@@ -132,17 +121,7 @@ def in_bytes(line: Line) -> bytes:
 
 def verified(file: Path) -> Run:
     """Verify an export in a process of its own; raises CalledProcessError if anything is found."""
-    said = file.with_suffix(".said")
-    command = [sys.executable, "-m", "service", "verify", str(file), "--key", SIGNER.verifier.text]
-    began = time.perf_counter()
-    with said.open("w") as output:
-        process = subprocess.Popen(command, stdout=output)  # noqa: S603  ours
-    _, status, used = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - began
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, command, said.read_text())
-    return Run(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, said.read_text().strip())
+    return measured(["verify", str(file), "--key", SIGNER.verifier.text], file.with_suffix(".said"))
 
 
 if __name__ == "__main__":
