@@ -15,7 +15,7 @@ from service.crypto.envelope import seal, unseal
 from service.crypto.framing import Part
 from service.crypto.keyring import OpenKey
 from service.crypto.random import random_bytes
-from service.errors import IntegrityError
+from service.errors import IntegrityError, KeysUnavailableError
 from service.model.facts import Sealed
 from service.model.ledger import Entry
 from service.model.words import CustomerId, EntryId
@@ -86,7 +86,26 @@ def seal_content(key: OpenKey, customer: CustomerId, id_: EntryId, content: Cont
 
 def open_content(key: OpenKey, customer: CustomerId, id_: EntryId, sealed: Sealed) -> Content:
     """Open what was sealed; raises IntegrityError for what is not that entry's, or not hers."""
-    content = content_of(unseal(key.key, sealed, _labels(customer, id_, key.id)))
+    return _whole(unseal(key.key, sealed, _labels(customer, id_, key.id)))
+
+
+def stored_content(
+    key: OpenKey | None, customer: CustomerId | None, id_: EntryId, under: str | None, stored: bytes
+) -> Content:
+    """Return what is stored of an entry; ``under``: the id of the key that sealed it, ``key``: the one she has.
+
+    In the clear is what is about nobody, and what was entered while no key was there. Raises KeysUnavailableError when
+    its key is gone, IntegrityError as ``open_content`` does.
+    """
+    if customer is None or under is None:
+        return _whole(stored)
+    if key is None or key.id != under:
+        raise KeysUnavailableError("the key of this entry is gone")
+    return open_content(key, customer, id_, Sealed(stored))
+
+
+def _whole(joined: bytes) -> Content:
+    content = content_of(joined)
     if len(content.seed) != SEED:
         raise IntegrityError("an entry's content is not whole")
     return content

@@ -6,11 +6,10 @@ import msgspec
 from asyncpg import Record
 from msgspec import Struct
 
-from service.crypto.entries import Content, content_of, mark_of, open_content
+from service.crypto.entries import Content, mark_of, stored_content
 from service.crypto.keyring import Keyring, OpenKey
 from service.database import Connection
-from service.errors import IntegrityError, KeysUnavailableError
-from service.model.facts import Sealed
+from service.errors import IntegrityError
 from service.model.ledger import Body
 from service.model.words import CustomerId, EntryId
 from service.storage import evidence
@@ -55,21 +54,13 @@ async def _key(connection: Connection, keyring: Keyring, customer: CustomerId) -
 
 
 def _opened(key: OpenKey | None, customer: CustomerId, row: Record) -> Opened:
-    content = _content(key, customer, row)
+    content = stored_content(key, customer, row["id"], row["key"], row["content"])
     if not hmac.compare_digest(content.commitment, row["commitment"]):
         raise IntegrityError("an entry does not say what it is committed to")
     body = _body(content)
     if (body.id, body.customer) != (row["id"], mark_of(content.seed, customer)):
         raise IntegrityError("an entry stands in the place of another")
     return Opened(row["id"], row["position"], content, body)
-
-
-def _content(key: OpenKey | None, customer: CustomerId, row: Record) -> Content:
-    if row["key"] is None:  # no key was there when it was entered, and the sequencer has not sealed it yet
-        return content_of(row["content"])
-    if key is None or key.id != row["key"]:
-        raise KeysUnavailableError("the key of this entry is gone")
-    return open_content(key, customer, row["id"], Sealed(row["content"]))
 
 
 def _body(content: Content) -> Body:

@@ -7,14 +7,13 @@ from typing import Any
 
 import msgspec
 
-from service.crypto.entries import SEED, Content, content_of, open_content
+from service.crypto.entries import stored_content
 from service.crypto.keyring import Keyring, OpenKey
 from service.crypto.notes import Verifier, is_name
 from service.database import Connection, Database
-from service.errors import IntegrityError
+from service.errors import IntegrityError, KeysUnavailableError
 from service.model.callers import OperatorCaller
 from service.model.export import FORMAT, Consent, End, Entry, Head, Limits, Line, Signed, Waiting
-from service.model.facts import Sealed
 from service.model.ledger import Exported, entry
 from service.model.words import CustomerId
 from service.storage import customers, evidence, exports, ledger, log
@@ -125,23 +124,12 @@ def _entry(stored: Stored, keys: Keys | None) -> Entry:
 
 def _told(stored: Stored, keys: Keys | None) -> dict[str, Any]:
     """Return what may be told of what an entry says: of what is about nobody everything."""
-    if stored.content is None or (keys is None and stored.customer is not None):
+    if stored.content is None or stored.id is None or (keys is None and stored.customer is not None):
         return {}
     about = {"id": stored.id, "customer": stored.customer}
+    key = None if keys is None or stored.customer is None else keys.get(stored.customer)
     try:
-        content = _opened(stored, stored.content, keys or {})
+        content = stored_content(key, stored.customer, stored.id, stored.key, stored.content)
         return about | {"seed": content.seed, "body": content.body.decode()}
-    except (IntegrityError, UnicodeDecodeError):
+    except (IntegrityError, KeysUnavailableError, UnicodeDecodeError):
         return about | {"unreadable": True}
-
-
-def _opened(stored: Stored, content: bytes, keys: Keys) -> Content:
-    if stored.customer is None or stored.id is None or stored.key is None:
-        found = content_of(content)
-        if len(found.seed) != SEED:
-            raise IntegrityError("an entry's content is not whole")
-        return found
-    key = keys.get(stored.customer)
-    if key is None or key.id != stored.key:
-        raise IntegrityError("the key of an entry is not there")
-    return open_content(key, stored.customer, stored.id, Sealed(content))

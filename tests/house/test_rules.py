@@ -39,7 +39,8 @@ def calls(name: str) -> Iterator[str]:
         ),
         ("open_own", {"usecases/hers.py", "usecases/preferences.py"}),
         ("open_own_identifier", {"usecases/identifiers.py"}),
-        ("open_content", {"storage/bodies.py", "usecases/exports.py"}),
+        ("stored_content", {"storage/bodies.py", "usecases/exports.py"}),
+        ("open_content", {"crypto/entries.py"}),
         ("unseal", {"crypto/entries.py", "crypto/keyring.py"}),
     ],
 )
