@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 import asyncpg
@@ -45,6 +45,8 @@ PROOF = {"method": "counter", "evidence": "scan-4711"}
 """What a yes needs where nobody saw what was on the screen."""
 OPERATOR = OperatorCaller("tests", "a test")
 NUMBERS = count()
+Owner: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+"""Somebody at a prompt of the database, outside any pool."""
 MISSING_ROLES = """
 DO $$ DECLARE role text; BEGIN
     FOREACH role IN ARRAY '{byleave_owner,byleave_app,byleave_sequencer,byleave_auditor,byleave_migrator}'::text[] LOOP
@@ -154,7 +156,7 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-async def owner(superuser_url: str) -> AsyncIterator[asyncpg.Connection]:
+async def owner(superuser_url: str) -> AsyncIterator[Owner]:
     """Somebody at a prompt of the database who may change every row."""
     connection = await asyncpg.connect(superuser_url)
     yield connection

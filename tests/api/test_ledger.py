@@ -5,9 +5,8 @@ import hashlib
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
-import asyncpg
 import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -21,10 +20,8 @@ from service.model.ledger import KeysMade, entry
 from service.seen import Seen, write_seen
 from service.storage import customers, ledger
 from service.usecases import sequencing
-from tests.conftest import Api, Template, own_database
+from tests.conftest import Api, Owner, Template, own_database
 from tests.sealing import at_the_log, desk_of, seal, take_all
-
-Owner: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 SIZES = [1, 2, 255, 256, 257, 300, 511, 512, 513, 700]
 """How large the log was when it was signed, one time after the other."""

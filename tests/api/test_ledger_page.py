@@ -6,18 +6,15 @@ from datetime import datetime
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
-import asyncpg
 import pytest
 
 from service.api.ledger_page import HEADERS, PAGES
 from service.crypto.notes import Verifier
 from service.database import Database
-from tests.conftest import Api, Template
+from tests.conftest import Api, Owner, Template
 from tests.sealing import at_the_log, desk_of, seal, take_all
-
-Owner: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 VOID = {"meta", "link"}
 

@@ -2,16 +2,14 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeAlias
 
-import asyncpg
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from service.app import House, assemble
 from service.database import Database
-from tests.conftest import Api, Template, enrol
+from tests.conftest import Api, Owner, Template, enrol
 from tests.sealing import at_the_log, desk_of, seal, take_all
 
 ALWAYS = {
@@ -25,7 +23,6 @@ ONCE_SIGNED = ALWAYS | {
     "byleave_ledger_lag_seconds 0.5",
     "byleave_ledger_lag_seconds 0.99",
 }
-Owner: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 BACKLOG = """
 INSERT INTO queue (id, customer, kind, actor, at, commitment, key, content)
 SELECT 'ent_' || number, gen_random_uuid(), 'release', 'service:shop', clock_timestamp() - interval '9 s', $1, 'k', ''

@@ -6,9 +6,8 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from time import monotonic
-from typing import Any, TypeAlias
+from typing import Any
 
-import asyncpg
 import httpx
 import pytest
 
@@ -20,13 +19,12 @@ from service.database import Database
 from service.model.identifiers import identifier
 from service.model.words import IdentifierKind
 from service.usecases.access import make_customer_token
-from tests.conftest import OPERATOR, Api, Person, Template, allow, enrol
+from tests.conftest import OPERATOR, Api, Owner, Person, Template, allow, enrol
 from tests.houses import reaching
 from tests.sealing import at_the_log, desk_of, seal, take_all
 
 NOBODYS = "ent_" + "0" * 26
 EXAMPLE_KEY = "ledger.example.com+a281b855+AWTbmG8Ci9F7XiHiZtve8bh03HTs4IOUOsozgoVKVngA"
-Owner: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 Sealing = Callable[[], Awaitable[Verifier]]
 
 

@@ -3,9 +3,8 @@
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
-import asyncpg
 import pytest
 
 from service.app import House
@@ -18,14 +17,13 @@ from service.model.words import CustomerId, EntryId, IdentifierKind
 from service.storage import evidence, ledger
 from service.usecases.access import make_customer_token
 from service.usecases.erasures import destroy_evidence
-from tests.conftest import OPERATOR, Api, Person, Template, allow, enrol, in_role
+from tests.conftest import OPERATOR, Api, Owner, Person, Template, allow, enrol, in_role
 from tests.sealing import seal
 
 PURPOSE, NEWSLETTER = "personalise.recommendations", "market.newsletter"
 MARGIN = timedelta(seconds=10)
 BROKEN = (500, "integrity")
 NOBODYS = "A" * 56
-Owner: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 Sealing = Callable[[], Awaitable[Verifier]]
 
 

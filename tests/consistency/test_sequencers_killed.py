@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeAlias
 
 import asyncpg
 import pytest
@@ -20,9 +19,8 @@ from service.database import Database
 from service.model.callers import WorkerCaller
 from service.model.ledger import LookedUp, entry
 from service.storage import ledger
-from tests.conftest import Template, as_superuser, in_role
+from tests.conftest import Owner, Template, as_superuser, in_role
 
-Owner: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 WRITERS = 8
 

@@ -2,16 +2,13 @@
 
 import json
 from datetime import timedelta
-from typing import TypeAlias
 from uuid import UUID
 
-import asyncpg
 import pytest
 
 from service.storage.uses import SQL
-from tests.conftest import Api, Person, enrol
+from tests.conftest import Api, Owner, Person, enrol
 
-Owner: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 LAST = 2**63 - 1
 PAGE = 51
 

@@ -1,9 +1,7 @@
 """Destroying a customer's evidence: nothing about her can be read, the gap is accounted for, the tree verifies."""
 
 import json
-from typing import TypeAlias
 
-import asyncpg
 import pytest
 
 from service.crypto.entries import content_of, positions_digest
@@ -13,10 +11,8 @@ from service.model.words import CustomerId
 from service.usecases import erasures
 from service.usecases.erasures import Destroyed, destroy_evidence
 from service.usecases.sequencing import Desk, Place
-from tests.conftest import OPERATOR, Api, allow, enrol
+from tests.conftest import OPERATOR, Api, Owner, allow, enrol
 from tests.sealing import take_all
-
-Owner: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 
 async def test_nothing_about_her_can_be_read_and_the_gap_is_accounted_for(

@@ -5,7 +5,6 @@ import hashlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TypeAlias
 from uuid import UUID
 
 import asyncpg
@@ -28,11 +27,10 @@ from service.storage import evidence, ledger
 from service.usecases import sequencing
 from service.usecases.sequencing import Desk
 from service.worker.sequencer import sequence
-from tests.conftest import Api, Person, Template, allow, enrol, in_role
+from tests.conftest import Api, Owner, Person, Template, allow, enrol, in_role
 from tests.houses import reaching
 from tests.sealing import at_the_log, desk_of, take_all
 
-Owner: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 NOON = datetime(2026, 11, 2, 12, 30, tzinfo=UTC)
 LONG_AGO = UUID(int=7)
 

@@ -2,9 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TypeAlias
 
-import asyncpg
 import pytest
 from msgspec import Struct, structs
 
@@ -20,12 +18,11 @@ from service.rootkey import read_root_key
 from service.storage import customers, evidence, ledger, log
 from service.usecases.erasures import destroy_evidence
 from service.usecases.sequencing import Desk
-from tests.conftest import OPERATOR, Api, Template, allow, enrol
+from tests.conftest import OPERATOR, Api, Owner, Template, allow, enrol
 from tests.exporting import Ledger, entries_of, findings
 from tests.sealing import at_the_log, desk_of
 from tests.security.conftest import ask, id_of, withdraw
 
-Owner: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 FORGER = bytes(range(32))
 """The private key of somebody else."""
 
