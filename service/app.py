@@ -3,6 +3,7 @@
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,6 +14,8 @@ from msgspec import Struct, structs
 from service.api import contract, ledger_page
 from service.api.actions import Actions
 from service.api.door import door
+from service.api.lean import Lean
+from service.crypto.credentials import read_api_key
 from service.crypto.keyring import Keyring
 from service.crypto.merkle import Tile
 from service.crypto.signing import PublicKey
@@ -56,6 +59,8 @@ from service.usecases.policies import Library
 
 Result = TypeVar("Result")
 log = structlog.get_logger()
+RESERVED = 4
+"""Connections of each process for letting callers in and for recording a no, however much else is asked."""
 Written = TypeVar("Written", bound=Struct)
 
 
@@ -66,8 +71,10 @@ class House:
         self, database: Database, root_key_file: Path, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
         self.database = database
-        self.keys = Keys(database, root_key_file)
-        self.library = Library(database)
+        self.reserved = database.beside(RESERVED)
+        self.rails = releases.Rails(database.beside(len(("reading", "entering"))))
+        self.keys = Keys(self.reserved, root_key_file)
+        self.library = Library(self.reserved)
         self._monotonic = monotonic
 
     @property
@@ -77,6 +84,7 @@ class House:
             service_caller=self._service_caller,
             customer_caller=self._customer_caller,
             release=self._release,
+            release_many=self._release_many,
             enrol=self._enrol,
             contribute=self._contribute,
             record_consent=self._record_consent,
@@ -110,20 +118,27 @@ class House:
         )
 
     async def _service_caller(self, presented: str) -> ServiceCaller:
-        return await access.service_caller(self.database, await self.keys.or_none(), presented)
+        return await access.service_caller(self.reserved, await self.keys.or_none(), presented)
 
     async def _customer_caller(self, presented: str) -> CustomerCaller:
-        return await access.customer_caller(self.database, await self.keys.or_none(), presented)
+        return await access.customer_caller(self.reserved, await self.keys.or_none(), presented)
 
-    async def _release(self, caller: ServiceCaller, wanted: releases.Wanted) -> releases.Answer:
-        keyring = await self._keys_for(caller)
+    async def _release(self, presented: str, wanted: releases.Wanted) -> releases.Answer:
+        return await releases.release(await self._gate(), read_api_key(presented), wanted)
 
-        async def heed(caller: ServiceCaller, customer: CustomerId) -> object:
-            policies = await self.library.current()
-            return await choices.heed(self.database, keyring, policies, caller, customer)
+    async def _release_many(
+        self, presented: str, wanted: Sequence[releases.Wanted]
+    ) -> list[releases.Answer | ServiceError]:
+        return await releases.release_many(await self._gate(), read_api_key(presented), wanted)
 
-        gate = releases.Gate(self.database, keyring, self.library.at, self._monotonic, heed)
-        return await releases.release(gate, caller, wanted)
+    async def _gate(self) -> releases.Gate:
+        keyring = await self.keys()
+        heed = partial(self._heed, keyring)
+        return releases.Gate(self.rails, self.database, keyring, self.library.at, self._monotonic, heed)
+
+    async def _heed(self, keyring: Keyring, caller: ServiceCaller, customer: CustomerId) -> object:
+        policies = await self.library.current()
+        return await choices.heed(self.reserved, keyring, policies, caller, customer)
 
     async def _enrol(
         self, caller: ServiceCaller, who: customers.Newcomer, attempt: Attempt | None
@@ -155,7 +170,8 @@ class House:
         self, caller: Caller, said: consents.Said, attempt: Attempt | None
     ) -> consents.Acknowledged:
         write = await self._recording(caller, said)
-        return await self._once(caller, attempt, consents.Acknowledged, write)
+        database = self.database if said.status.valid else self.reserved
+        return await self._once(caller, attempt, consents.Acknowledged, write, database)
 
     async def _once(
         self,
@@ -163,11 +179,12 @@ class House:
         attempt: Attempt | None,
         kind: type[Written],
         write: Callable[[Database], Awaitable[Written]],
+        database: Database | None = None,
     ) -> Written:
         """Do a write once, and with it what the browser of a customer signals."""
         if isinstance(caller, CustomerCaller) and caller.gpc:
             write = await self._heeding(caller, write)
-        return await once(self.database, attempt, kind, write)
+        return await once(database or self.database, attempt, kind, write)
 
     async def _heeding(
         self, caller: CustomerCaller, write: Callable[[Database], Awaitable[Written]]
@@ -286,14 +303,16 @@ class House:
     async def _choose(self, caller: Caller, said: choices.Said, attempt: Attempt | None) -> choices.Taken:
         """Record a choice: what takes away needs no key, and no policies."""
         if takes_away(said.choice):
+            database = self.reserved
             keyring, policies = await self.keys.or_none(), await self._policies_or_none()
         else:
+            database = self.database
             keyring, policies = await self.keys(), await self.library.current()
 
         async def write(database: Database) -> choices.Taken:
             return await choices.choose(database, keyring, policies, caller, said)
 
-        return await self._once(caller, attempt, choices.Taken, write)
+        return await self._once(caller, attempt, choices.Taken, write, database)
 
     async def _read_choices(self, caller: CustomerCaller, after: str | None, most: int) -> choices.Choices:
         keyring, policies = await self._keys_for(caller), await self.library.current()
@@ -390,6 +409,7 @@ class House:
             await self.database.close()
 
 
-def assemble(house: House) -> Litestar:
+def assemble(house: House) -> Lean:
     """Return the application; it connects when it starts."""
-    return door(house.actions, [*contract.PAGES, *ledger_page.PAGES], [house.lifespan])
+    actions = house.actions
+    return Lean(door(actions, [*contract.PAGES, *ledger_page.PAGES], [house.lifespan]), actions)

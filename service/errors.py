@@ -322,6 +322,12 @@ class UnavailableError(ServiceError):
     title = "The service cannot decide now"
 
 
+class OverloadedError(UnavailableError):
+    """More is asked than can wait."""
+
+    code = "overloaded"
+
+
 class DatabaseUnavailableError(UnavailableError):
     """The database did not answer, or not in time."""
 

@@ -12,8 +12,8 @@ import structlog
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces, Loops, RuntimeModes
 from granian.log import LogLevels
-from litestar import Litestar
 
+from service.api.lean import Lean
 from service.app import House, assemble
 from service.database import Database, opened
 from service.errors import DatabaseUnavailableError, KeysUnavailableError, OperatorError
@@ -52,7 +52,7 @@ def serve(settings: Settings, url: str) -> None:
     ).serve()
 
 
-def application() -> Litestar:
+def application() -> Lean:
     """Make the application in a worker process."""
     log_as_json()
     harden()

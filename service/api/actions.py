@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from service.crypto.merkle import Tile
 from service.crypto.signing import PublicKey
+from service.errors import ServiceError
 from service.model.attempts import Attempt
 from service.model.callers import Caller, CustomerCaller, ServiceCaller
 from service.model.catalogue import Catalogue, Notice
@@ -39,7 +40,9 @@ class Actions(Struct, frozen=True):
 
     service_caller: Callable[[str], Awaitable[ServiceCaller]]
     customer_caller: Callable[[str], Awaitable[CustomerCaller]]
-    release: Callable[[ServiceCaller, Wanted], Awaitable[Answer]]
+    release: Callable[[str, Wanted], Awaitable[Answer]]
+    """For whoever presents this API key."""
+    release_many: Callable[[str, Sequence[Wanted]], Awaitable[list[Answer | ServiceError]]]
     enrol: Callable[[ServiceCaller, Newcomer, Attempt | None], Awaitable[Changed]]
     contribute: Callable[[ServiceCaller, PairwiseId, Sequence[Claim], Attempt | None], Awaitable[Changed]]
     record_consent: Callable[[Caller, Said, Attempt | None], Awaitable[Acknowledged]]

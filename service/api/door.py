@@ -42,6 +42,7 @@ Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 ROUTES = [
     releases.release,
     releases.decision,
+    releases.release_to_many,
     customers.enrol,
     customers.contribute,
     consents.record,

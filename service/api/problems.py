@@ -109,6 +109,7 @@ FRAMEWORK: dict[int, type[ServiceError]] = {
     413: BodyTooLargeError,
 }
 SERVER_FAULT = 500
+MEDIA = "application/problem+json"
 log = structlog.get_logger()
 
 
@@ -128,14 +129,17 @@ def status_of(kind: type[ServiceError]) -> int:
     return next((STATUS[each] for each in kind.__mro__ if each in STATUS), SERVER_FAULT)
 
 
-def refuse(request: Request[Any, Any, Any], error: ServiceError) -> Response[Problem]:
-    """Answer a refusal."""
+class Refused(Struct, frozen=True):
+    """A refusal as it is answered."""
+
+    problem: Problem
+    headers: dict[str, str]
+
+
+def problem_of(error: ServiceError) -> Problem:
+    """Return the problem document of a refusal."""
     status = status_of(type(error))
-    if status >= SERVER_FAULT:
-        log.error("refused", code=error.code, detail=error.detail, route=request.scope["path_template"])
-    else:
-        log.info("refused", code=error.code, route=request.scope.get("path_template", ""))
-    problem = Problem(
+    return Problem(
         type=f"urn:byleave:problem:{error.code}",
         title=error.title,
         status=status,
@@ -144,7 +148,32 @@ def refuse(request: Request[Any, Any, Any], error: ServiceError) -> Response[Pro
         detail=error.detail if status < SERVER_FAULT else "",
         pointer=error.pointer,
     )
-    return Response(problem, status_code=status, media_type="application/problem+json", headers=HEADERS.get(status))
+
+
+def refused(error: ServiceError, route: str) -> Refused:
+    """Say no, to whoever asked and in the log. ``route``: the address, without anything that a request wrote."""
+    problem = problem_of(error)
+    if problem.status >= SERVER_FAULT:
+        log.error("refused", code=error.code, detail=error.detail, route=route)
+    else:
+        log.info("refused", code=error.code, route=route)
+    return Refused(problem, HEADERS.get(problem.status, {}))
+
+
+def bug(error: Exception, route: str) -> Refused:
+    """Say that a fault is ours. The log gets its type and place; a message could hold somebody's data."""
+    where = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-6:]]
+    log.error("bug", error=type(error).__name__, where=where)
+    return refused(ServiceError(), route)
+
+
+def refuse(request: Request[Any, Any, Any], error: ServiceError) -> Response[Problem]:
+    """Answer a refusal."""
+    return _response(refused(error, request.scope.get("path_template", "")))
+
+
+def _response(no: Refused) -> Response[Problem]:
+    return Response(no.problem, status_code=no.problem.status, media_type=MEDIA, headers=no.headers)
 
 
 def refuse_framework(request: Request[Any, Any, Any], error: HTTPException) -> Response[Problem]:
@@ -157,7 +186,5 @@ def refuse_framework(request: Request[Any, Any, Any], error: HTTPException) -> R
 
 
 def refuse_bug(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
-    """Answer a fault of ours. The log gets its type and place; a message could hold somebody's data."""
-    where = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-6:]]
-    log.error("bug", error=type(error).__name__, where=where)
-    return refuse(request, ServiceError())
+    """Answer a fault of ours."""
+    return _response(bug(error, request.scope.get("path_template", "")))

@@ -39,6 +39,9 @@ class Library:
 
     async def at(self, version: PolicyVersion) -> Policies:
         """Return the policies of a version, or raise PoliciesUnavailableError."""
+        # Who has what he needs does not wait for a version that is being compiled.
+        if version in self._shelf:
+            return self._shelf[version]
         async with self._one_at_a_time:
             if version not in self._shelf:
                 compiled = await self._load(version, _compiled)

@@ -112,7 +112,7 @@ async def test_every_process_says_the_same(
     api: Api, database: Database, database_url: str, template: Template, tmp_path: Path
 ) -> None:
     await seal(database_url, template, tmp_path)
-    transport = httpx.ASGITransport(assemble(House(database, tmp_path / "no.key")))  # type: ignore[arg-type]  # see tests/conftest.py
+    transport = httpx.ASGITransport(assemble(House(database, tmp_path / "no.key")))
     async with httpx.AsyncClient(transport=transport, base_url="http://byleave.test") as client:
         other = await scraped(Api(client, {}))
     here = await scraped(api)

@@ -23,7 +23,8 @@ EVERY = [
     for name, sql in statements.statements(str(path.with_suffix(".py"))).items()
 ]
 HOT = [
-    ("facts", "snapshot", (UUID(int=1), "shop", "p", "web", ["a", "b"])),
+    ("facts", "snapshots", (["x"], [None], [None], ["byc_x"], [None], [None], ["p"], ["web"], ["a,b"])),
+    ("facts", "profile", (UUID(int=1),)),
     ("customers", "by_pairwise", ("shop", "byc_x")),
     ("customers", "by_identifier", ("email", bytes(32))),
     ("access", "credential", ("x",)),
@@ -33,9 +34,10 @@ HOT = [
     ("receipts", "lines", (UUID(int=1), None, 50)),
     (
         "ledger",
-        "append_if_unchanged",
-        ("e", UUID(int=1), "k", "a", None, "p", "web", "o", [], [], bytes(32), "key", b"", 1, 1, "x"),
+        "append_unchanged",
+        tuple([each] for each in ("e", UUID(int=1), "k", "a", None, *"pwoab", bytes(32), "key", b"", 1, 1, "x")),
     ),
+    ("ledger", "hold", (UUID(int=1),)),
     ("evidence", "keys", ([UUID(int=1)],)),
     ("evidence", "hold", ([UUID(int=1)],)),
     ("uses", "lines", (UUID(int=1), None, None, False, None, None, None, 1, 50)),
