@@ -23,11 +23,12 @@ from msgspec import Struct
 from service.app import House
 from service.crypto.keyring import Keyring
 from service.database import Connection, Database, opened
+from service.migrating import migrate
 from service.model.callers import OperatorCaller
 from service.model.words import ServiceId
 from service.policy.engine import Policies
 from service.rootkey import make_root_key, read_root_key
-from service.schema import migrate, shipped
+from service.schema import shipped
 from service.usecases import access
 from service.usecases.keys import make, open_keys
 from service.usecases.policies import check, publish

@@ -109,6 +109,22 @@ def test_a_new_database_is_set_up_with_four_commands(server: str, tmp_path: Path
     assert (tmp_path / "home/root.key").stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.parametrize(
+    ("command", "spared"),
+    [
+        ("keys", {"alembic", "granian", "httpx", "litestar", "sqlalchemy"}),
+        ("serve", {"alembic", "sqlalchemy"}),
+        ("migrate", {"granian", "httpx", "litestar"}),
+    ],
+)
+def test_a_command_does_not_wait_for_what_others_need(command: str, spared: set[str]) -> None:
+    words = [sys.executable, "-X", "importtime", "-m", "service", command, "--help"]
+    done = subprocess.run(words, env=shell_with().environment, capture_output=True, text=True, check=True)
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert imported & spared == set()
+    assert "service.cli" in imported
+
+
 def test_a_migration_that_lacks_a_right_is_one_line(tmp_path: Path, empty_database: str) -> None:
     urls = {"DATABASE_URL": in_role(empty_database), "HOME": str(tmp_path / "home")}
     said = shell_with(**urls).run("migrate", status=1)
