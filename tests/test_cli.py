@@ -20,6 +20,7 @@ from service.cli import DIFFERENT
 from service.crypto.keyring import Keyring
 from service.database import Database
 from service.schema import shipped
+from tests.commanding import command
 from tests.conftest import Api, Person, Template, enrol, in_role
 from tests.reading import entered
 from tests.test_embedded import place
@@ -37,16 +38,8 @@ class Shell(Struct, frozen=True):
 
     def run(self, *words: str, status: int = 0, stdin: str = "", **changes: str) -> str:
         """Run ``byleave`` with these words; returns what it printed."""
-        done = subprocess.run(
-            [sys.executable, "-m", "service", *words],
-            env=self.environment | changes,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-        assert done.returncode == status, done.stdout + done.stderr
+        done = command(words, self.environment | changes, stdin)
+        assert done.status == status, done.stdout + done.stderr
         assert "Traceback" not in done.stderr, done.stderr
         return (done.stderr if status in (1, 2) else done.stdout).strip()
 
