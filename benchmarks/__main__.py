@@ -22,9 +22,10 @@ from benchmarks import company
 from benchmarks.load import Call, Load, drive
 from service.database import opened
 from service.embedded import reset, running
+from service.migrating import migrate
 from service.process import ending_with
 from service.rootkey import make_root_key
-from service.schema import migrate, shipped
+from service.schema import shipped
 from service.settings import leave_to_children
 from service.usecases import access, keys, policies
 

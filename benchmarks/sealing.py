@@ -20,8 +20,8 @@ from benchmarks.load import drive
 from service.crypto.keyring import RootKey
 from service.database import opened
 from service.embedded import reset, running
+from service.migrating import migrate
 from service.rootkey import read_root_key
-from service.schema import migrate
 from service.settings import Urls, leave_to_children
 from service.usecases import sequencing
 from service.usecases.sequencing import Desk
