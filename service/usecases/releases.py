@@ -16,7 +16,6 @@ from msgspec import Struct, structs
 from service.batches import Batches
 from service.crypto.credentials import Credential
 from service.crypto.keyring import Keyring, OpenKey, open_sealed
-from service.crypto.random import sortable_id
 from service.database import Database
 from service.errors import (
     FactsChangedError,
@@ -267,14 +266,15 @@ async def _enter(gate: Gate, decided: Decided, line: ledger.Ready) -> bool:
 
 def _line(wanted: Wanted, decided: Decided) -> Entry:
     about = decided.snapshot.facts
-    return entry(ledger.new_entry_id(about.now), about.customer, decided.caller, about.now, _act(wanted, decided))
+    id_ = ledger.new_entry_id(about.now)
+    return entry(id_, about.customer, decided.caller, about.now, _act(id_, wanted, decided))
 
 
-def _act(wanted: Wanted, decided: Decided) -> Released:
+def _act(id_: EntryId, wanted: Wanted, decided: Decided) -> Released:
     decision, about = decided.decision, decided.snapshot.facts
     kind = Released if wanted.hand_over else Checked
     return kind(
-        decision=sortable_id("dec", about.now),
+        decision=f"dec_{id_.partition('_')[2]}",  # one decision, one entry
         purpose=wanted.purpose,
         channel=wanted.channel,
         outcome=decision.outcome,
