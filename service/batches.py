@@ -7,7 +7,9 @@ nobody else asks, and then nothing is slower than without batches.
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
+
+from msgspec import Struct
 
 from service.errors import OverloadedError, ServiceError, UnavailableError
 
@@ -15,17 +17,24 @@ Asked = TypeVar("Asked")
 Told = TypeVar("Told")
 
 
-class Batches(Generic[Asked, Told]):
-    """One line of batches, each sent when the one before is back."""
+class Sizes(Struct, frozen=True):
+    """How much is carried: ``most`` in a batch, so many batches away at once, and as many as there is ``room`` wait."""
 
-    def __init__(self, carry: Callable[[Sequence[Asked]], Awaitable[Sequence[Told]]], most: int, room: int) -> None:
-        """``carry`` answers a batch in its order; ``most`` go at once, and ``room`` may wait."""
+    most: int
+    away: int
+    room: int
+
+
+class Batches(Generic[Asked, Told]):
+    """Batches, each sent as soon as fewer are away than may be."""
+
+    def __init__(self, carry: Callable[[Sequence[Asked]], Awaitable[Sequence[Told]]], sizes: Sizes) -> None:
+        """``carry`` answers a batch in its order."""
         self._carry = carry
-        self._most = most
-        self._room = room
+        self._sizes = sizes
         self._lanes: dict[str, deque[tuple[Asked, asyncio.Future[Told]]]] = {}
         self._waiting = 0
-        self._line: asyncio.Task[None] | None = None
+        self._lines: set[asyncio.Task[None]] = set()
 
     @property
     def waiting(self) -> int:
@@ -34,13 +43,13 @@ class Batches(Generic[Asked, Told]):
 
     def ask(self, lane: str, asked: Asked) -> "asyncio.Future[Told]":
         """Let something be carried; of each lane as many go at once as of any other. Raises OverloadedError."""
-        if self._waiting >= self._room:
+        if self._waiting >= self._sizes.room:
             raise OverloadedError
         future: asyncio.Future[Told] = asyncio.get_running_loop().create_future()
         self._lanes.setdefault(lane, deque()).append((asked, future))
         self._waiting += 1
-        if self._line is None:
-            self._line = asyncio.get_running_loop().create_task(self._run())
+        if len(self._lines) < self._sizes.away:
+            self._lines.add(asyncio.get_running_loop().create_task(self._run()))
         return future
 
     async def _run(self) -> None:
@@ -48,12 +57,13 @@ class Batches(Generic[Asked, Told]):
             while batch := self._next():
                 await self._send(batch)
         finally:
-            self._line = None
+            # At once and not by a callback, or who asks in between would wait for a line that has ended.
+            self._lines.discard(cast("asyncio.Task[None]", asyncio.current_task()))
 
     def _next(self) -> list[tuple[Asked, "asyncio.Future[Told]"]]:
         """Take the next batch: in turn one of each lane, and none whose caller went away."""
         batch: list[tuple[Asked, asyncio.Future[Told]]] = []
-        while self._lanes and len(batch) < self._most:
+        while self._lanes and len(batch) < self._sizes.most:
             for lane in [*self._lanes]:
                 asked = self._lanes[lane].popleft()
                 self._waiting -= 1
@@ -61,7 +71,7 @@ class Batches(Generic[Asked, Told]):
                     del self._lanes[lane]
                 if not asked[1].done():
                     batch.append(asked)
-                if len(batch) == self._most:
+                if len(batch) == self._sizes.most:
                     break
         return batch
 

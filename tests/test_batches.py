@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.batches import Batches
+from service.batches import Batches, Sizes
 from service.errors import DatabaseUnavailableError, IntegrityError, OverloadedError
 
 
@@ -34,7 +34,7 @@ class Carrier:
 def test_everybody_gets_his_own_answer_whatever_is_carried_together(asked: list[tuple[str, int]], most: int) -> None:
     async def run() -> None:
         carrier = Carrier()
-        batches = Batches(carrier, most, 1000)
+        batches = Batches(carrier, Sizes(most, 1, 1000))
         assert await asyncio.gather(*(batches.ask(*each) for each in asked)) == [2 * number for _, number in asked]
         assert all(len(batch) <= most for batch in carrier.batches)
         assert sorted(number for batch in carrier.batches for number in batch) == sorted(number for _, number in asked)
@@ -45,7 +45,7 @@ def test_everybody_gets_his_own_answer_whatever_is_carried_together(asked: list[
 
 async def test_what_arrives_while_a_batch_is_away_goes_with_the_next() -> None:
     carrier = Carrier(held=True)
-    batches = Batches(carrier, 10, 10)
+    batches = Batches(carrier, Sizes(10, 1, 10))
     first = batches.ask("a", 1)
     await asyncio.sleep(0)
     others = [batches.ask("a", number) for number in (2, 3, 4)]
@@ -56,7 +56,7 @@ async def test_what_arrives_while_a_batch_is_away_goes_with_the_next() -> None:
 
 async def test_of_each_lane_as_many_go_as_of_any_other() -> None:
     carrier = Carrier(held=True)
-    batches = Batches(carrier, 4, 100)
+    batches = Batches(carrier, Sizes(4, 1, 100))
     many = [batches.ask("greedy", number) for number in range(20)]
     few = [batches.ask("modest", number) for number in (100, 101)]
     carrier.go.set()
@@ -64,9 +64,19 @@ async def test_of_each_lane_as_many_go_as_of_any_other() -> None:
     assert carrier.batches[0] == [0, 100, 1, 101]
 
 
+async def test_as_many_batches_are_away_at_once_as_may_be() -> None:
+    carrier = Carrier(held=True)
+    batches = Batches(carrier, Sizes(2, 2, 10))
+    asked = [batches.ask("a", number) for number in range(5)]
+    await asyncio.sleep(0)
+    assert (carrier.batches, batches.waiting) == ([[0, 1], [2, 3]], 1)
+    carrier.go.set()
+    assert await asyncio.gather(*asked) == [0, 2, 4, 6, 8]
+
+
 async def test_who_went_away_is_not_carried_and_his_answer_harms_nobody() -> None:
     carrier = Carrier(held=True)
-    batches = Batches(carrier, 2, 10)
+    batches = Batches(carrier, Sizes(2, 1, 10))
     first, second = batches.ask("a", 1), batches.ask("a", 2)
     await asyncio.sleep(0)
     third, fourth = batches.ask("a", 3), batches.ask("a", 4)
@@ -79,7 +89,7 @@ async def test_who_went_away_is_not_carried_and_his_answer_harms_nobody() -> Non
 
 async def test_more_than_there_is_room_for_is_refused_at_once() -> None:
     carrier = Carrier(held=True)
-    batches = Batches(carrier, 1, 2)
+    batches = Batches(carrier, Sizes(1, 1, 2))
     waiting = [batches.ask("a", 1)]
     await asyncio.sleep(0)
     waiting += [batches.ask("a", 2), batches.ask("b", 3)]
@@ -92,7 +102,7 @@ async def test_more_than_there_is_room_for_is_refused_at_once() -> None:
 
 async def test_without_the_database_who_waits_behind_is_told_so_too_and_the_next_tries_again() -> None:
     carrier = Carrier(held=True)
-    batches = Batches(carrier, 1, 10)
+    batches = Batches(carrier, Sizes(1, 1, 10))
     carrier.error = DatabaseUnavailableError("gone")
     first = batches.ask("a", 1)
     await asyncio.sleep(0)
@@ -107,7 +117,7 @@ async def test_without_the_database_who_waits_behind_is_told_so_too_and_the_next
 
 async def test_another_fault_is_only_theirs_who_were_in_the_batch() -> None:
     carrier = Carrier(held=True)
-    batches = Batches(carrier, 1, 10)
+    batches = Batches(carrier, Sizes(1, 1, 10))
     carrier.error = IntegrityError("odd")
     first = batches.ask("a", 1)
     await asyncio.sleep(0)

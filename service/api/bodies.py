@@ -42,25 +42,18 @@ Body = TypeVar("Body", bound=Struct)
 
 async def read_body(request: Request[Any, Any, Any], kind: type[Body]) -> Body:
     """Return the request's body as a struct of this kind, or raise what is wrong with it."""
-    return body_of(request.headers.get("content-type", ""), await request.body(), kind)
+    refuse_other_media(request.headers.get("content-type", ""))
+    return decode(await request.body(), kind)
 
 
-def body_of(content_type: str, body: bytes, kind: type[Body]) -> Body:
-    """Return a body as a struct of this kind, or raise what is wrong with it."""
+def refuse_other_media(content_type: str) -> None:
+    """Raise UnsupportedMediaError for a body that is not labelled as JSON."""
     if content_type != "application/json" and not JSON.match(content_type):
         raise UnsupportedMediaError
-    return decode(body, kind)
 
 
 def decode(body: bytes, kind: type[Body]) -> Body:
     """Decode a body strictly."""
-    try:
-        decoded = msgspec.json.decode(body, type=kind, strict=True) if PLAIN.fullmatch(body) else None
-        # Nothing escaped, and as many quotes as what was understood has: so nothing stood there twice.
-        if decoded is not None and body.count(QUOTE) == msgspec.json.encode(decoded).count(QUOTE):
-            return decoded
-    except msgspec.MsgspecError:
-        pass  # said below, after what is wrong with the whole
     _refuse_malformed(body)
     try:
         return msgspec.json.decode(body, type=kind, strict=True)
@@ -68,6 +61,19 @@ def decode(body: bytes, kind: type[Body]) -> Body:
         raise _problem(str(error)) from None
     except (msgspec.DecodeError, RecursionError):
         raise MalformedBodyError from None
+
+
+def decode_plain(body: bytes, kind: type[Body]) -> Body:
+    """Decode a body just as strictly, and sooner where it is plain. ``kind`` omits its defaults, and so does all in it.
+
+    Then what was understood, written again, has as many quotes as what was read: unless something stood there twice.
+    """
+    if PLAIN.fullmatch(body):
+        with suppress(msgspec.MsgspecError):  # what is wrong is told below
+            decoded = msgspec.json.decode(body, type=kind, strict=True)
+            if body.count(QUOTE) == msgspec.json.encode(decoded).count(QUOTE):
+                return decoded
+    return decode(body, kind)
 
 
 def read_query(request: Request[Any, Any, Any], kind: type[Body]) -> Body:

@@ -8,6 +8,7 @@ from and which answer alike: ``tests/api/test_lean.py`` compares them.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -20,7 +21,7 @@ from service.api.actions import Actions
 from service.api.bodies import LIMIT
 from service.api.door import EVERYWHERE
 from service.api.problems import MEDIA, Refused, bug, refused
-from service.errors import BodyTooLargeError, ServiceError
+from service.errors import BodyTooLargeError, MalformedBodyError, ServiceError
 
 ANSWERS: Mapping[str, Callable[[Actions, releases.Heard], Awaitable[Struct]]] = {
     "/v1/releases": releases.released,
@@ -66,7 +67,7 @@ class Lean:
         self, answer: Callable[[Actions, releases.Heard], Awaitable[Struct]], scope: Scope, receive: Receive
     ) -> tuple[int, Iterable[tuple[bytes, bytes]], bytes]:
         try:
-            heard = await _heard(scope["headers"], receive)
+            heard = _heard(scope["headers"], receive)
             return 200, ANSWERED, ENCODER.encode(await answer(self._actions, heard))
         except ServiceError as error:
             return _refusal(refused(error, scope["path"]))
@@ -84,17 +85,18 @@ def _length(body: bytes) -> tuple[bytes, bytes]:
     return b"content-length", b"%d" % len(body)
 
 
-async def _heard(headers: Iterable[tuple[bytes, bytes]], receive: Receive) -> releases.Heard:
-    authorization = content_type = b""
+def _heard(headers: Iterable[tuple[bytes, bytes]], receive: Receive) -> releases.Heard:
+    said = dict.fromkeys((b"authorization", b"content-type", b"content-length"), b"")
     for name, value in headers:
-        if name == b"authorization":
-            authorization = authorization or value
-        elif name == b"content-type":
-            content_type = content_type or value
-    return releases.Heard(authorization.decode("latin-1"), content_type.decode("latin-1"), await _body(receive))
+        if name in said and not said[name]:
+            said[name] = value
+    authorization, content_type, length = (value.decode("latin-1") for value in said.values())
+    return releases.Heard(authorization, content_type, partial(_body, receive, length))
 
 
-async def _body(receive: Receive) -> bytes:
+async def _body(receive: Receive, length: str) -> bytes:
+    if length and not length.isdecimal():
+        raise MalformedBodyError
     body, more = b"", True
     while more:
         message: Any = await receive()

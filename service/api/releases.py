@@ -1,16 +1,17 @@
 """``/v1/releases`` and ``/v1/decisions``: may this service use these attributes, and what are they."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Any, TypeVar
 
 from litestar import Request, post
 from litestar.di import NamedDependency
+from litestar.exceptions import HTTPException
 from msgspec import Meta, Struct
 
 from service.api.actions import Actions
-from service.api.bodies import Body, body_of
+from service.api.bodies import Body, decode_plain, refuse_other_media
 from service.api.callers import presented
 from service.api.described import described
 from service.api.problems import Problem, problem_of, refused
@@ -35,7 +36,7 @@ REFUSALS = (UnknownPurposeError, UnknownAttributeError, NotGrantedError, FactsCh
 Attributes = Annotated[list[AttributeWord], Meta(min_length=1, max_length=100, extra_json_schema={"uniqueItems": True})]
 
 
-class Signals(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Signals(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """What her browser sent to the service with the visit that this is about."""
 
     gpc: bool = False
@@ -52,7 +53,7 @@ class Question(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, om
     signals: Signals = Signals()
 
 
-class Questions(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Questions(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """Which attributes of which customers, for what, on which channel."""
 
     customers: Annotated[list[OneCustomer], Meta(min_length=1, max_length=500)]
@@ -162,11 +163,11 @@ EXAMPLE_RELEASED = Released(**EXAMPLE, released=EXAMPLE_VALUES)
 
 
 class Heard(Struct, frozen=True):
-    """What a request says: two of its headers, and its body."""
+    """What a request says: two of its headers, and how its body is had."""
 
     authorization: str
     content_type: str
-    body: bytes
+    body: Callable[[], Awaitable[bytes]]
 
     def __repr__(self) -> str:  # a credential, and perhaps somebody's address
         return "Heard()"
@@ -205,7 +206,7 @@ async def released_to_many(actions: Actions, heard: Heard) -> ReleasedToMany:
 )
 async def release(request: Request[Any, Any, Any], actions: NamedDependency[Actions]) -> Released:
     """Release the attributes that the customer allows for this purpose, and say why others are withheld."""
-    return await released(actions, await _hear(request))
+    return await released(actions, _hear(request))
 
 
 @post(
@@ -222,7 +223,7 @@ async def release(request: Request[Any, Any, Any], actions: NamedDependency[Acti
 )
 async def decision(request: Request[Any, Any, Any], actions: NamedDependency[Actions]) -> Decided:
     """Decide as a release would, without values; recorded as a check."""
-    return await decided(actions, await _hear(request))
+    return await decided(actions, _hear(request))
 
 
 @post(
@@ -244,20 +245,21 @@ async def decision(request: Request[Any, Any, Any], actions: NamedDependency[Act
 )
 async def release_to_many(request: Request[Any, Any, Any], actions: NamedDependency[Actions]) -> ReleasedToMany:
     """Release for up to 500 customers; each is decided, and entered, on her own."""
-    return await released_to_many(actions, await _hear(request))
+    return await released_to_many(actions, _hear(request))
 
 
-async def _hear(request: Request[Any, Any, Any]) -> Heard:
+def _hear(request: Request[Any, Any, Any]) -> Heard:
     said = request.headers
-    return Heard(said.get("authorization", ""), said.get("content-type", ""), await request.body())
+    return Heard(said.get("authorization", ""), said.get("content-type", ""), request.body)
 
 
 async def _read(actions: Actions, heard: Heard, kind: type[Body], meant: Callable[[Body], Meant]) -> tuple[str, Meant]:
     """Return the API key that is presented, and what is wanted."""
     key = presented(heard.authorization)
     try:
-        return key, meant(body_of(heard.content_type, heard.body, kind))
-    except ServiceError:
+        refuse_other_media(heard.content_type)
+        return key, meant(decode_plain(await heard.body(), kind))
+    except (ServiceError, HTTPException):
         # Who may not come in is not told what is wrong with what he brings.
         await actions.service_caller(key)
         raise

@@ -8,12 +8,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
+from typing import TypeVar
 
 import msgspec
 import structlog
 from msgspec import Struct, structs
 
-from service.batches import Batches
+from service.batches import Batches, Sizes
 from service.crypto.credentials import Credential
 from service.crypto.keyring import Keyring, OpenKey, open_sealed
 from service.database import Database
@@ -50,12 +51,13 @@ from service.storage import access, customers, evidence, facts, ledger
 
 ATTEMPTS = 3
 """How often a request is decided when its facts change meanwhile."""
+Result = TypeVar("Result")
 FRESH = 2.0
 """Seconds after reading the facts within which data must leave (promise P2)."""
-TOGETHER = 64
-"""Requests that are read, or entered, in one go. More would hold the process too long at once for anything else."""
-ROOM = 2_000
-"""Requests that may wait to be read: those of some tenths of a second."""
+READING = Sizes(most=16, away=2, room=2_000)
+ENTERING = Sizes(most=32, away=2, room=2_000)
+"""So that the database works at some batches while this process works at others: in one large batch each would wait for
+the other. What may wait is what is answered within a second or so."""
 log = structlog.get_logger()
 
 
@@ -63,8 +65,8 @@ class Rails:
     """What concurrent releases have in common: one read for all that wait, and one commit."""
 
     def __init__(self, database: Database) -> None:
-        self.reading = Batches(partial(_asking, database), TOGETHER, ROOM)
-        self.entering = Batches(partial(_entering, database), TOGETHER, ROOM)
+        self.reading = Batches(partial(_asking, database), READING)
+        self.entering = Batches(partial(_entering, database), ENTERING)
 
 
 async def _asking(database: Database, inquiries: Sequence[facts.Inquiry]) -> list[str]:
@@ -140,21 +142,21 @@ class Decided(Struct, frozen=True):
     since: float
 
 
+class Settled(Struct, frozen=True):
+    """A decision that is entered in the ledger; nothing is opened yet."""
+
+    decided: Decided
+    line: Entry
+    pairwise: PairwiseId | None
+
+
 async def release(gate: Gate, presented: Credential, wanted: Wanted) -> Answer:
     """Decide, enter and hand over to the service that presents its API key.
 
     Raises UnauthenticatedError, UnknownPurposeError, UnknownAttributeError, NotGrantedError (nothing is entered), or an
     UnavailableError or IntegrityError, in which case no data leaves.
     """
-    for _ in range(ATTEMPTS):
-        decided = await _heeding(gate, presented, wanted, await _decide(gate, presented, wanted))
-        key, pairwise = await _ready(gate, decided)
-        line = _line(wanted, decided)
-        if not await _enter(gate, decided, ledger.ready(line, key, _ground(decided))):
-            continue
-        released = await _open(gate, decided, line) if wanted.hand_over else {}
-        return _answer(wanted, decided, line, pairwise, released)
-    raise FactsChangedError
+    return await _hand_over(gate, wanted, await _settle(gate, presented, wanted))
 
 
 async def release_many(gate: Gate, presented: Credential, wanted: Sequence[Wanted]) -> list[Answer | ServiceError]:
@@ -163,18 +165,39 @@ async def release_many(gate: Gate, presented: Credential, wanted: Sequence[Wante
     Raises what all of them are refused for, where that is one and the same.
     """
     many = structs.replace(gate, lane="many")
-    done = await asyncio.gather(*(_answered(many, presented, each) for each in wanted))
+    settled = await asyncio.gather(*(_or_refusal(_settle(many, presented, each)) for each in wanted))
+    # Only now, when none has to be waited for, so that what is opened leaves at once (P2).
+    done = [
+        each if isinstance(each, ServiceError) else await _or_refusal(_hand_over(many, asked, each))
+        for asked, each in zip(wanted, settled, strict=True)
+    ]
     refusals = [each for each in done if isinstance(each, ServiceError)]
     if len(refusals) == len(done) and len({(each.code, each.pointer) for each in refusals}) == 1:
         raise refusals[0]
     return done
 
 
-async def _answered(gate: Gate, presented: Credential, wanted: Wanted) -> Answer | ServiceError:
+async def _or_refusal(act: Awaitable[Result]) -> Result | ServiceError:
     try:
-        return await release(gate, presented, wanted)
+        return await act
     except ServiceError as error:
         return error
+
+
+async def _settle(gate: Gate, presented: Credential, wanted: Wanted) -> Settled:
+    for _ in range(ATTEMPTS):
+        decided = await _heeding(gate, presented, wanted, await _decide(gate, presented, wanted))
+        key, pairwise = await _ready(gate, decided)
+        line = _line(wanted, decided)
+        if await _enter(gate, decided, ledger.ready(line, key, _ground(decided))):
+            return Settled(decided, line, pairwise)
+    raise FactsChangedError
+
+
+async def _hand_over(gate: Gate, wanted: Wanted, settled: Settled) -> Answer:
+    decided, line = settled.decided, settled.line
+    released = await _open(gate, decided, line) if wanted.hand_over else {}
+    return _answer(wanted, decided, line, settled.pairwise, released)
 
 
 async def _heeding(gate: Gate, presented: Credential, wanted: Wanted, decided: Decided) -> Decided:

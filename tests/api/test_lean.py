@@ -6,9 +6,12 @@ from typing import Any
 
 import httpx
 import pytest
+from msgspec import inspect
 
 from service.api.bodies import LIMIT
+from service.api.releases import Question, Questions
 from service.app import House, assemble
+from service.model.words import ServiceId
 from tests.conftest import Api, Person, Template
 
 QUESTION = {"purpose": "personalise.recommendations", "channel": "web", "attributes": ["first_name", "birth_year"]}
@@ -19,6 +22,8 @@ ASKED = {
 }
 ALWAYS_NEW = {"id", "entry"}
 JSON = {"content-type": "application/json"}
+ONE_TWICE = json.dumps(ASKED["/v1/releases"]).replace("{", '{"purpose": "x", ', 1).encode()
+SIGNAL_TWICE = json.dumps(ASKED["/v1/releases"]).replace("{", '{"signals": {}, "signals": {}, ', 1).encode()
 REQUESTS: list[tuple[str, dict[str, str], bytes | None]] = [
     ("a good request", {}, None),
     ("no content type", {"content-type": ""}, None),
@@ -31,6 +36,9 @@ REQUESTS: list[tuple[str, dict[str, str], bytes | None]] = [
     ("no body", {}, b""),
     ("no JSON", {}, b"{"),
     ("a key twice", {}, b'{"channel":"web","channel":"web"}'),
+    ("a good body with a key twice", {}, ONE_TWICE),
+    ("a signal twice", {}, SIGNAL_TWICE),
+    ("a length that is none", {"content-length": "many"}, b"{}"),
     ("an unknown field", {}, b'{"shoe_size":1}'),
     ("too much", {}, b" " * (LIMIT + 1)),
 ]
@@ -87,7 +95,9 @@ async def test_a_body_may_come_in_pieces(api: Api, abbie: Person) -> None:
     assert (answer.status_code, answer.json()["decision"]) == (200, "partial")
 
 
-async def test_a_caller_who_goes_away_in_the_middle_of_his_body_is_answered_nothing(house: House) -> None:
+async def test_a_caller_who_goes_away_in_the_middle_of_his_body_is_answered_nothing(
+    house: House, template: Template
+) -> None:
     sent: list[object] = []
 
     async def receive() -> dict[str, str]:
@@ -96,6 +106,28 @@ async def test_a_caller_who_goes_away_in_the_middle_of_his_body_is_answered_noth
     async def send(message: object) -> None:
         sent.append(message)
 
-    scope = {"type": "http", "method": "POST", "path": "/v1/releases", "headers": []}
+    key = template.api_keys[ServiceId("recommender")]
+    headers = [(b"authorization", f"Bearer {key}".encode()), (b"content-type", b"application/json")]
+    scope = {"type": "http", "method": "POST", "path": "/v1/releases", "headers": headers}
     await assemble(house)(scope, receive, send)
     assert sent == []
+
+
+def test_what_is_decoded_the_quick_way_omits_its_defaults_throughout() -> None:
+    """Else a default that was written again could hide a key that stood twice."""
+
+    def omitting(kind: inspect.Type) -> bool:
+        match kind:
+            case inspect.StructType():
+                config = kind.cls.__struct_config__
+                return config.omit_defaults and all(omitting(field.type) for field in kind.fields)
+            case inspect.ListType():
+                return omitting(kind.item_type)
+            case inspect.UnionType():
+                return all(map(omitting, kind.types))
+            case inspect.Metadata():
+                return omitting(kind.type)
+            case _:
+                return isinstance(kind, inspect.StrType | inspect.BoolType | inspect.EnumType)
+
+    assert all(omitting(inspect.type_info(kind)) for kind in (Question, Questions))

@@ -1,5 +1,6 @@
 """``POST /v1/releases/batch``: each is decided and entered on her own, as if she alone had been asked about."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -7,7 +8,8 @@ import pytest
 from service.database import Database
 from service.errors import IntegrityError
 from service.storage import facts
-from tests.conftest import Api, Owner, Person
+from tests.conftest import Api, Owner, Person, allow, enrol
+from tests.consistency.test_release_and_withdrawal import customer_of
 
 QUESTION = {"purpose": "personalise.recommendations", "channel": "web", "attributes": ["first_name", "birth_year"]}
 OWN = {"id", "entry"}
@@ -73,3 +75,31 @@ async def test_a_customer_named_in_two_ways_is_pointed_at(api: Api) -> None:
     who = [{"email": "a@example.com"}, {"email": "b@example.com", "phone": "+442079460018"}]
     refused = await api.call("POST", "/v1/releases/batch", "recommender", {"customers": who, **QUESTION})
     assert (refused.status_code, refused.json()["pointer"]) == (422, "/customers/1")
+
+
+async def test_what_had_to_wait_too_long_for_another_customer_does_not_leave(
+    api: Api, database: Database, owner: Owner
+) -> None:
+    """Ana is decided at once, and Bo, who is being changed, late: Ana's values are two seconds old by then (P2)."""
+    ana, bo = [await enrol(api, f"{name}@example.com") for name in ("ana", "bo")]
+    for each in (ana, bo):
+        await allow(api, each)
+    hers = await customer_of(database, bo)
+
+    async def changing() -> None:
+        for _ in range(2):
+            async with owner.transaction():
+                await owner.execute("UPDATE customer SET version = version + 1 WHERE id = $1", hers)
+                await asyncio.sleep(1.1)
+
+    changes = asyncio.create_task(changing())
+    await asyncio.sleep(0.05)
+    who = [{"id": each.at_recommender} for each in (ana, bo)]
+    many = await api.post("/v1/releases/batch", "recommender", {"customers": who, **QUESTION})
+    await changes
+    late, fresh = many["answers"]
+    assert late["problem"]["code"] == "too-late"
+    assert fresh["answer"]["released"]
+    async with database.connection() as connection:
+        aborted = "SELECT count(*) FROM queue WHERE kind = 'aborted' AND customer = $1"
+        assert await connection.fetchval(aborted, await customer_of(database, ana)) == 1
