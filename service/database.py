@@ -5,14 +5,15 @@ Whatever goes wrong with the database becomes one refusal: without it there is n
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TypeAlias
 
 import asyncpg
+import structlog
 from asyncpg.pool import Pool, PoolConnectionProxy
 
 from service.embedded import running
-from service.errors import DatabaseUnavailableError
+from service.errors import DatabaseUnavailableError, OutcomeUnknownError
 from service.settings import Settings, Urls
 
 Record: TypeAlias = asyncpg.Record
@@ -22,6 +23,10 @@ PATIENCE = 1.2
 """Seconds that the server works at one statement before it gives up itself."""
 SILENCE = 1.5
 """Seconds that a request waits for a connection, and for an answer of a server that says nothing at all."""
+
+WAITING = "SyncRepWaitForLSN"
+"""Where in PostgreSQL a commit waits for a standby: its warnings are known by that, for their words are translated."""
+log = structlog.get_logger()
 
 FAULTS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 
@@ -96,7 +101,7 @@ class Database:
         assert self._pool is not None  # noqa: S101  open() leaves one
         try:
             async with self._pool.acquire(timeout=SILENCE) as connection:
-                with _cut_when_silent(connection):
+                with _cut_when_silent(connection), _confirmed(connection):
                     yield connection
         except FAULTS as fault:
             raise DatabaseUnavailableError(type(fault).__name__) from fault
@@ -121,6 +126,27 @@ class Database:
         ):
             with _cut_when_silent(connection):
                 yield connection
+
+
+@contextmanager
+def _confirmed(connection: Connection) -> Iterator[None]:
+    """Raise OutcomeUnknownError if a commit gave up waiting for a standby, which PostgreSQL calls a success."""
+    given_up = False
+
+    def listen(_: object, message: asyncpg.PostgresLogMessage) -> None:
+        nonlocal given_up
+        if getattr(message, "server_source_function", None) == WAITING:
+            given_up = True
+            log.error("alarm: a commit is not confirmed by a standby")
+
+    connection.add_log_listener(listen)
+    try:
+        yield
+    finally:
+        with suppress(asyncpg.InterfaceError):  # it was cut
+            connection.remove_log_listener(listen)
+    if given_up:
+        raise OutcomeUnknownError
 
 
 @contextmanager

@@ -334,6 +334,13 @@ class DatabaseUnavailableError(UnavailableError):
     code = "database-unavailable"
 
 
+class OutcomeUnknownError(UnavailableError):
+    """It was committed, and no standby confirmed it: should the primary be lost now, it never happened."""
+
+    code = "outcome-unknown"
+    title = "Whether this will last is not known"
+
+
 class KeysUnavailableError(UnavailableError):
     """The root key, or a key that a row names, is not there."""
 

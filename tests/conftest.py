@@ -130,12 +130,12 @@ def template(server: str, policies: Policies, tmp_path_factory: pytest.TempPathF
         thread.submit(asyncio.run, administer(server, MISSING_ROLES)).result()
         thread.submit(asyncio.run, administer(server, f"CREATE DATABASE {name} OWNER byleave_owner")).result()
         thread.submit(migrate, migrator).result()
-        thread.submit(asyncio.run, _furnish(made, policies)).result()
+        thread.submit(asyncio.run, furnish(made, policies)).result()
         yield made
         thread.submit(asyncio.run, administer(server, f"DROP DATABASE {name} WITH (FORCE)")).result()
 
 
-async def _furnish(template: Template, policies: Policies) -> None:
+async def furnish(template: Template, policies: Policies) -> None:
     root = make_root_key(template.root_key_file)
     async with opened(in_role(template.superuser_url)) as database:
         await make(database, root, OPERATOR)

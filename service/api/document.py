@@ -24,6 +24,7 @@ from service.errors import (
     KeysUnavailableError,
     MalformedBodyError,
     MissingFieldError,
+    OutcomeUnknownError,
     PoliciesUnavailableError,
     ServiceError,
     StillRunningError,
@@ -298,8 +299,10 @@ def _refusals(described: Described) -> Iterable[type[ServiceError]]:
     query = (UnknownFieldError, WrongKindError, DuplicateKeyError) if described.query is not None else ()
     known = (UnauthenticatedError,) if described.caller in SCHEMES else ()
     repeated = (BadIdempotencyKeyError, KeyReusedError, StillRunningError) if described.writes else ()
+    enters = described.writes or (described.body is not None and described.caller in SCHEMES)
+    committed = (OutcomeUnknownError,) if enters else ()
     others = () if described.alone else KEYLESS if described.keyless else NOT_ALONE
-    return (*described.refusals, *body, *query, *repeated, *known, *others, *ALWAYS)
+    return (*described.refusals, *body, *query, *repeated, *known, *committed, *others, *ALWAYS)
 
 
 def _by_status(refusals: Iterable[type[ServiceError]]) -> dict[int, list[type[ServiceError]]]:
