@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,7 +12,7 @@ from msgspec import Struct, structs
 
 from service.api import contract, ledger_page
 from service.api.actions import Actions
-from service.api.door import door
+from service.api.door import Lifespan, door
 from service.crypto.keyring import Keyring
 from service.crypto.merkle import Tile
 from service.crypto.signing import PublicKey
@@ -23,11 +23,11 @@ from service.errors import (
     ServiceError,
     UnauthenticatedError,
 )
+from service.meters import METERS
 from service.model.attempts import Attempt
 from service.model.callers import Caller, CustomerCaller, ServiceCaller, actor
 from service.model.catalogue import Catalogue, Notice
 from service.model.choices import takes_away
-from service.model.progress import Progress
 from service.model.prompts import Prompt
 from service.model.words import Channel, CustomerId, EntryId, PairwiseId
 from service.policy.engine import Policies
@@ -63,12 +63,17 @@ class House:
     """One process's database, keys and policies, and every action bound to what it may touch."""
 
     def __init__(
-        self, database: Database, root_key_file: Path, monotonic: Callable[[], float] = time.monotonic
+        self,
+        database: Database,
+        root_key_file: Path,
+        monotonic: Callable[[], float] = time.monotonic,
+        ending: Callable[[], bool] = lambda: False,
     ) -> None:
         self.database = database
         self.keys = Keys(database, root_key_file)
         self.library = Library(database)
         self._monotonic = monotonic
+        self._ending = ending
 
     @property
     def actions(self) -> Actions:
@@ -104,7 +109,6 @@ class House:
             checkpoint=self._checkpoint,
             tile=self._tile,
             published=self._published,
-            progress=self._progress,
             catalogue=self._catalogue,
             faults=self._faults,
         )
@@ -116,6 +120,7 @@ class House:
         return await access.customer_caller(self.database, await self.keys.or_none(), presented)
 
     async def _release(self, caller: ServiceCaller, wanted: releases.Wanted) -> releases.Answer:
+        began = self._monotonic()
         keyring = await self._keys_for(caller)
 
         async def heed(caller: ServiceCaller, customer: CustomerId) -> object:
@@ -123,7 +128,11 @@ class House:
             return await choices.heed(self.database, keyring, policies, caller, customer)
 
         gate = releases.Gate(self.database, keyring, self.library.at, self._monotonic, heed)
-        return await releases.release(gate, caller, wanted)
+        answer = await releases.release(gate, caller, wanted)
+        kind = "release" if wanted.hand_over else "check"
+        label = (kind, caller.service, wanted.purpose, answer.decision.outcome)
+        METERS.released(label, self._monotonic() - began)
+        return answer
 
     async def _enrol(
         self, caller: ServiceCaller, who: customers.Newcomer, attempt: Attempt | None
@@ -154,8 +163,12 @@ class House:
     async def _record_consent(
         self, caller: Caller, said: consents.Said, attempt: Attempt | None
     ) -> consents.Acknowledged:
+        began = self._monotonic()
         write = await self._recording(caller, said)
-        return await self._once(caller, attempt, consents.Acknowledged, write)
+        done = await self._once(caller, attempt, consents.Acknowledged, write)
+        if said.status.no:
+            METERS.withdrawal_seconds.observe(self._monotonic() - began)
+        return done
 
     async def _once(
         self,
@@ -285,6 +298,7 @@ class House:
 
     async def _choose(self, caller: Caller, said: choices.Said, attempt: Attempt | None) -> choices.Taken:
         """Record a choice: what takes away needs no key, and no policies."""
+        began = self._monotonic()
         if takes_away(said.choice):
             keyring, policies = await self.keys.or_none(), await self._policies_or_none()
         else:
@@ -293,7 +307,10 @@ class House:
         async def write(database: Database) -> choices.Taken:
             return await choices.choose(database, keyring, policies, caller, said)
 
-        return await self._once(caller, attempt, choices.Taken, write)
+        done = await self._once(caller, attempt, choices.Taken, write)
+        if takes_away(said.choice):
+            METERS.withdrawal_seconds.observe(self._monotonic() - began)
+        return done
 
     async def _read_choices(self, caller: CustomerCaller, after: str | None, most: int) -> choices.Choices:
         keyring, policies = await self._keys_for(caller), await self.library.current()
@@ -337,14 +354,13 @@ class House:
     async def _published(self) -> ledger.Published | None:
         return await ledger.published(self.database)
 
-    async def _progress(self) -> Progress:
-        return await ledger.progress(self.database)
-
     async def _catalogue(self) -> Catalogue:
         return (await self.library.current()).catalogue
 
     async def _faults(self) -> list[str]:
-        """Name what is missing, without touching anything."""
+        """Name what is missing, without touching anything; and that this process is about to end."""
+        if self._ending():
+            return ["ending"]
         faults = []
         for need in (self.keys, self.library.current, self._in_force):
             try:
@@ -384,12 +400,14 @@ class House:
     async def lifespan(self, _: Litestar) -> AsyncIterator[None]:
         """Hold the database open while the application runs."""
         await self.database.open()
+        with suppress(ServiceError):  # opened and compiled now, no request has to wait for it; what is missing may come
+            await self._in_force()
         try:
             yield
         finally:
             await self.database.close()
 
 
-def assemble(house: House) -> Litestar:
-    """Return the application; it connects when it starts."""
-    return door(house.actions, [*contract.PAGES, *ledger_page.PAGES], [house.lifespan])
+def assemble(house: House, *meanwhile: Lifespan) -> Litestar:
+    """Return the application; it connects when it starts. ``meanwhile``: what else goes on while it runs."""
+    return door(house.actions, [*contract.PAGES, *ledger_page.PAGES], [house.lifespan, *meanwhile])

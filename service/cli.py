@@ -28,6 +28,7 @@ from service.demo.run import demo as run_demo
 from service.demo.run import reset as reset_demo
 from service.errors import PolicyError, ReceiptRefusedError, ServiceError
 from service.importing import Delivery, Outcome, import_file, leave_alone_file
+from service.metrics import answer as answer_prometheus
 from service.model.columns import EXPECTED, Format
 from service.model.identifiers import Identifier, identifier
 from service.model.suppression import EVERYTHING
@@ -160,6 +161,17 @@ def serve(settings: Settings) -> None:
     """Serve the API."""
     with reachable(settings) as urls:
         serve_http(settings, urls.app)
+
+
+@cli.command(hidden=True)
+@click.pass_obj
+def metrics(settings: Settings) -> None:
+    """Answer Prometheus; ``serve`` starts it, if BYLEAVE_METRICS_PORT is set."""
+    log_as_json()
+    harden()
+    if settings.metrics_port is None or settings.run is None or settings.database_url is None:
+        raise click.UsageError("serve starts this")
+    answer_prometheus(settings.metrics_host, settings.metrics_port, settings.database_url, settings.run)
 
 
 @cli.command()

@@ -53,6 +53,7 @@ from service.errors import (
     UnsupportedMediaError,
     WrongKindError,
 )
+from service.meters import METERS
 
 STATUS: dict[type[ServiceError], int] = {
     BadCursorError: 400,
@@ -130,6 +131,7 @@ def status_of(kind: type[ServiceError]) -> int:
 
 def refuse(request: Request[Any, Any, Any], error: ServiceError) -> Response[Problem]:
     """Answer a refusal."""
+    METERS.refused(error.code)
     status = status_of(type(error))
     if status >= SERVER_FAULT:
         log.error("refused", code=error.code, detail=error.detail, route=request.scope["path_template"])

@@ -19,6 +19,7 @@ from service.crypto.keyring import (
 )
 from service.database import Connection, Database
 from service.errors import KeysUnavailableError, WrongKeysError
+from service.meters import METERS
 from service.model.callers import Caller
 from service.model.ledger import KeysMade, entry
 from service.rootkey import read_root_key
@@ -111,6 +112,7 @@ class Keys:
         except WrongKeysError as error:
             log.error("alarm: the keys do not fit", detail=error.detail)  # noqa: TRY400  no traceback
             raise KeysUnavailableError("the keys do not fit") from None
+        METERS.keys_open = len(self._keyring.versions("epoch"))
         return self._keyring
 
     async def or_none(self) -> Keyring | None:
