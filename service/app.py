@@ -28,6 +28,7 @@ from service.model.attempts import Attempt
 from service.model.callers import Caller, CustomerCaller, ServiceCaller, actor
 from service.model.catalogue import Catalogue, Notice
 from service.model.choices import takes_away
+from service.model.limits import Allowance, Limits
 from service.model.prompts import Prompt
 from service.model.words import Channel, CustomerId, EntryId, PairwiseId
 from service.policy.engine import Policies
@@ -68,12 +69,14 @@ class House:
         root_key_file: Path,
         monotonic: Callable[[], float] = time.monotonic,
         ending: Callable[[], bool] = lambda: False,
+        workers: int = 1,
     ) -> None:
         self.database = database
         self.keys = Keys(database, root_key_file)
         self.library = Library(database)
         self._monotonic = monotonic
         self._ending = ending
+        self._limits = Limits(workers)
 
     @property
     def actions(self) -> Actions:
@@ -82,6 +85,7 @@ class House:
             service_caller=self._service_caller,
             customer_caller=self._customer_caller,
             release=self._release,
+            take=self._take,
             enrol=self._enrol,
             contribute=self._contribute,
             record_consent=self._record_consent,
@@ -127,12 +131,20 @@ class House:
             policies = await self.library.current()
             return await choices.heed(self.database, keyring, policies, caller, customer)
 
-        gate = releases.Gate(self.database, keyring, self.library.at, self._monotonic, heed)
+        gate = releases.Gate(self.database, keyring, self.library.in_force, self._monotonic, heed)
         answer = await releases.release(gate, caller, wanted)
         kind = "release" if wanted.hand_over else "check"
         label = (kind, caller.service, wanted.purpose, answer.decision.outcome)
         METERS.released(label, self._monotonic() - began)
         return answer
+
+    async def _take(self, caller: ServiceCaller, count: int) -> Allowance | None:
+        """Go by the policies that were used last: how much somebody may have needs no read of its own."""
+        newest = self.library.newest
+        service = None if newest is None else newest.catalogue.services.get(caller.service)
+        if service is None or service.per_minute is None:
+            return None
+        return self._limits.take(caller.service, service.per_minute, count, self._monotonic())
 
     async def _enrol(
         self, caller: ServiceCaller, who: customers.Newcomer, attempt: Attempt | None
@@ -386,7 +398,7 @@ class House:
             publication = await publications.current(connection, keyring)
         if publication is None:
             raise PoliciesUnavailableError("nothing was published; run: byleave policies publish")
-        return await self.library.at(publication.version)
+        return await self.library.in_force(publication.version)
 
     async def _keys_for(self, caller: ServiceCaller | CustomerCaller) -> Keyring:
         """Return the keys for a caller whose own credential is proven with them."""

@@ -99,6 +99,13 @@ class NotGrantedError(ServiceError):
     title = "This service has no right to do this"
 
 
+class TooManyRequestsError(ServiceError):
+    """The service has had what its volume allows for now."""
+
+    code = "too-many-requests"
+    title = "This service asks for more than it may in a minute"
+
+
 # --- what it is about ------------------------------------------------------------------------------------
 
 

@@ -115,7 +115,7 @@ def application() -> Litestar:
     database, run = Database(settings.database_url or "", settings.connections), settings.run
     if run is None:
         raise SettingsError("BYLEAVE_RUN: byleave serve sets this for its processes")
-    house = House(database, settings.root_key_file, ending=(run / ENDING).exists)
+    house = House(database, settings.root_key_file, ending=(run / ENDING).exists, workers=settings.workers)
     return assemble(house, lambda _: left_in(run))
 
 

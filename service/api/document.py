@@ -12,7 +12,8 @@ from litestar.handlers import HTTPRouteHandler
 from service.api.attempts import STRING
 from service.api.described import Described
 from service.api.door import ROUTES
-from service.api.problems import HEADERS, Problem, status_of
+from service.api.limits import fields
+from service.api.problems import HEADERS, VARYING, Problem, status_of
 from service.api.wire import CustomerWord, EntryWord, LineWord, NoticeNumber, PurposeWord, TilePath
 from service.errors import (
     BadIdempotencyKeyError,
@@ -27,11 +28,13 @@ from service.errors import (
     PoliciesUnavailableError,
     ServiceError,
     StillRunningError,
+    TooManyRequestsError,
     UnauthenticatedError,
     UnknownFieldError,
     UnsupportedMediaError,
     WrongKindError,
 )
+from service.model.limits import Allowance
 
 Json = dict[str, Any]
 
@@ -56,6 +59,8 @@ DIALECT = (
 HEADER_WORDS = {
     "WWW-Authenticate": "Which scheme is asked for: Bearer.",
     "Retry-After": "In how many seconds another try makes sense.",
+    "RateLimit-Policy": "How many releases (`q`) this service may have in so many seconds (`w`).",
+    "RateLimit": "How many of them are left (`r`), and in how many seconds all are there again (`t`).",
 }
 ETAG = {
     "description": "Which state this is; it tells nothing else.",
@@ -78,6 +83,8 @@ PREFER = {
     "examples": ["wait=2"],
 }
 PREFERRED = {"description": "`wait`, where that was preferred.", "schema": {"type": "string"}, "example": "wait"}
+LEFT = fields(Allowance(600, 599, 1))
+"""Where there is a limit."""
 SCHEMES = {"service": "apiKey", "customer": "customerToken"}
 ALWAYS = (ServiceError,)
 KEYLESS = (IntegrityError, DatabaseUnavailableError)
@@ -262,7 +269,8 @@ def _responses(described: Described, names: dict[type, Json]) -> Json:
     good = _content(described, names, described.example)
     tag = {"ETag": {"required": True, **ETAG}} if described.tagged else {}
     waited = {"Preference-Applied": PREFERRED} if described.waits else {}
-    headers = {"headers": tag | waited} if tag or waited else {}
+    left = {name: _sent(name, value, required=False) for name, value in LEFT.items()} if described.limited else {}
+    headers = {"headers": tag | waited | left} if tag or waited or left else {}
     responses: Json = {"200": {"description": "Done", **headers, "content": good}}
     for status, refusals in _by_status(_refusals(described)).items():
         examples = {kind.code: {"$ref": EXAMPLE.format(code=kind.code)} for kind in refusals}
@@ -286,11 +294,14 @@ def _content(described: Described, names: dict[type, Json], example: object) -> 
 
 def _headers(status: int) -> Json:
     """Return the headers that come with every refusal of this status."""
-    sent = {
-        name: {"required": True, "description": HEADER_WORDS[name], "schema": {"type": "string"}, "example": value}
-        for name, value in HEADERS.get(status, {}).items()
-    }
+    every = {**HEADERS.get(status, {}), **VARYING.get(status, {})}
+    sent = {name: _sent(name, value, required=True) for name, value in every.items()}
     return {"headers": sent} if sent else {}
+
+
+def _sent(name: str, value: str, *, required: bool) -> Json:
+    words = {"required": required, "description": HEADER_WORDS[name]}
+    return {**words, "schema": {"type": "string"}, "example": value}
 
 
 def _refusals(described: Described) -> Iterable[type[ServiceError]]:
@@ -299,7 +310,8 @@ def _refusals(described: Described) -> Iterable[type[ServiceError]]:
     known = (UnauthenticatedError,) if described.caller in SCHEMES else ()
     repeated = (BadIdempotencyKeyError, KeyReusedError, StillRunningError) if described.writes else ()
     others = () if described.alone else KEYLESS if described.keyless else NOT_ALONE
-    return (*described.refusals, *body, *query, *repeated, *known, *others, *ALWAYS)
+    limited = (TooManyRequestsError,) if described.limited else ()
+    return (*described.refusals, *limited, *body, *query, *repeated, *known, *others, *ALWAYS)
 
 
 def _by_status(refusals: Iterable[type[ServiceError]]) -> dict[int, list[type[ServiceError]]]:

@@ -8,6 +8,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 from msgspec import Meta, Struct
 
+from service.api.limits import fields
 from service.errors import (
     AlreadyLinkedError,
     BadCursorError,
@@ -35,6 +36,7 @@ from service.errors import (
     StandsAloneError,
     StillRunningError,
     SuppressedError,
+    TooManyRequestsError,
     UnauthenticatedError,
     UnavailableError,
     UnknownAttributeError,
@@ -54,6 +56,7 @@ from service.errors import (
     WrongKindError,
 )
 from service.meters import METERS
+from service.model.limits import Allowance
 
 STATUS: dict[type[ServiceError], int] = {
     BadCursorError: 400,
@@ -96,6 +99,7 @@ STATUS: dict[type[ServiceError], int] = {
     MissingFieldError: 422,
     WrongKindError: 422,
     PreconditionRequiredError: 428,
+    TooManyRequestsError: 429,
     IntegrityError: 500,
     UnavailableError: 503,
 }
@@ -104,6 +108,8 @@ HEADERS: dict[int, dict[str, str]] = {
     STATUS[UnavailableError]: {"Retry-After": "1"},
 }
 """What comes with every refusal of a status."""
+VARYING: dict[int, dict[str, str]] = {STATUS[TooManyRequestsError]: fields(Allowance(600, 0, 60, 1))}
+"""What comes with it too, but not always the same: an example."""
 FRAMEWORK: dict[int, type[ServiceError]] = {
     404: NotFoundError,
     405: MethodNotAllowedError,

@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 from service.api.actions import Actions
 from service.api.bodies import read_body
 from service.api.described import described
+from service.api.limits import keep_within
 from service.api.wire import HER, AttributeWord, CustomerWord, Instant, OneCustomer, PurposeWord, Who
 from service.errors import (
     FactsChangedError,
@@ -138,6 +139,7 @@ EXAMPLE_VALUES = {
         body=Question,
         body_example=EXAMPLE_QUESTION,
         answer=Released,
+        limited=True,
         example=Released(**EXAMPLE, released=EXAMPLE_VALUES),
         refusals=REFUSALS,
     ),
@@ -146,6 +148,7 @@ async def release(
     request: Request[Any, Any, Any], actions: NamedDependency[Actions], caller: NamedDependency[ServiceCaller]
 ) -> Released:
     """Release the attributes that the customer allows for this purpose, and say why others are withheld."""
+    await keep_within(request, actions, caller, 1)
     wanted = _wanted(await read_body(request, Question), hand_over=True)
     answer = await actions.release(caller, wanted)
     values: dict[str, Value] = {attribute: _value(handed) for attribute, handed in answer.released.items()}
@@ -160,6 +163,7 @@ async def release(
         body=Question,
         body_example=EXAMPLE_QUESTION,
         answer=Decided,
+        limited=True,
         example=Decided(**EXAMPLE),
         refusals=REFUSALS,
     ),
@@ -168,6 +172,7 @@ async def decision(
     request: Request[Any, Any, Any], actions: NamedDependency[Actions], caller: NamedDependency[ServiceCaller]
 ) -> Decided:
     """Decide as a release would, without values; recorded as a check."""
+    await keep_within(request, actions, caller, 1)
     wanted = _wanted(await read_body(request, Question), hand_over=False)
     return Decided(**_decided(wanted, await actions.release(caller, wanted)))
 

@@ -37,6 +37,8 @@ class Library:
         self._shelf: dict[PolicyVersion, Policies] = {}
         self._catalogues: dict[PolicyVersion, Catalogue] = {}
         self._one_at_a_time = asyncio.Lock()
+        self.newest: Policies | None = None
+        """What was in force when it was last asked for."""
 
     async def at(self, version: PolicyVersion) -> Policies:
         """Return the policies of a version, or raise PoliciesUnavailableError."""
@@ -60,7 +62,12 @@ class Library:
         """Return the policies that the database says are in force."""
         async with self._database.connection() as connection:
             version = await publications.current_version(connection)
-        return await self.at(version)
+        return await self.in_force(version)
+
+    async def in_force(self, version: PolicyVersion) -> Policies:
+        """Return the policies of the version that is in force."""
+        self.newest = await self.at(version)
+        return self.newest
 
     async def _load(self, version: PolicyVersion, read: Callable[[bytes, PolicyVersion], Read]) -> Read:
         async with self._database.connection() as connection:
