@@ -36,7 +36,7 @@ from service.model.words import Acting, AttributeId, Channel, IdentifierKind, Me
 from service.policy.diff import changes, in_words
 from service.policy.engine import Policies
 from service.policy.schema import write_schema
-from service.process import harden, log_as_json
+from service.process import harden, log_as_json, until_told
 from service.rootkey import make_root_key, read_root_key
 from service.schema import migrate as migrate_schema
 from service.schema import shipped
@@ -185,7 +185,7 @@ def worker(settings: Settings, *, once: bool) -> None:
     log_as_json()
     harden()
     with reachable(settings) as urls:
-        sys.exit(0 if asyncio.run(_work(settings, urls, once=once)) else 1)
+        sys.exit(0 if asyncio.run(until_told(_work(settings, urls, once=once))) else 1)
 
 
 @cli.command()

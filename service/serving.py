@@ -45,7 +45,7 @@ def serve(settings: Settings, url: str) -> None:
     asyncio.run(_check(settings, url))
     _refuse_taken_port("BYLEAVE_PORT", settings.host, settings.port)
     with TemporaryDirectory(prefix="byleave-serve-") as folder:
-        leave_to_children(url, run=Path(folder))
+        leave_to_children(url, run=folder)
         with _measured(settings):
             _answer(settings, Path(folder))
 

@@ -88,18 +88,18 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:  # n
     return settings
 
 
-def leave_to_children(url: str, sequencer: str | None = None, *, run: Path | None = None) -> None:
+def leave_to_children(url: str, sequencer: str | None = None, **others: object) -> None:
     """Let the processes that this one starts find the database, by the roles that they need and no other.
 
-    ``run``: the folder in which they meet.
+    ``others``: what they are told besides, by the names of settings.
     """
     for name in ("SEQUENCER_URL", "MIGRATE_URL"):
         os.environ.pop(PREFIX + name, None)  # noqa: TID251  the one place
     os.environ[PREFIX + "DATABASE_URL"] = url  # noqa: TID251  the one place
     if sequencer is not None:
         os.environ[PREFIX + "SEQUENCER_URL"] = sequencer  # noqa: TID251  the one place
-    if run is not None:
-        os.environ[PREFIX + "RUN"] = str(run)  # noqa: TID251  the one place
+    for name, value in others.items():
+        os.environ[PREFIX + name.upper()] = str(value)  # noqa: TID251  the one place
 
 
 def _convert(variable: str, text: str, kind: object) -> object:

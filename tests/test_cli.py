@@ -53,7 +53,11 @@ class Shell(Struct, frozen=True):
 
 def shell_with(**settings: str) -> Shell:
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}  # noqa: TID251
-    return Shell(inherited | {"COLUMNS": "200"} | {f"BYLEAVE_{name}": value for name, value in settings.items()})
+    return Shell(
+        inherited
+        | {"COLUMNS": "200", "BYLEAVE_DRAIN": "0"}
+        | {f"BYLEAVE_{name}": value for name, value in settings.items()}
+    )
 
 
 @pytest.fixture
