@@ -18,6 +18,7 @@ from service.crypto.merkle import Tile
 from service.crypto.signing import PublicKey
 from service.database import Database
 from service.errors import (
+    DatabaseUnavailableError,
     KeysUnavailableError,
     PoliciesUnavailableError,
     ServiceError,
@@ -377,6 +378,8 @@ class House:
         for need in (self.keys, self.library.current, self._in_force):
             try:
                 await need()
+            except DatabaseUnavailableError as error:
+                return [error.code]  # it would only be waited for again, and more cannot be known
             except ServiceError as error:
                 faults.append(error.code)
         return sorted(set(faults))
