@@ -1,5 +1,7 @@
 """Brings a database to the schema of this release, and says whether it is there."""
 
+import time
+from enum import StrEnum
 from pathlib import Path
 
 from alembic import command
@@ -12,8 +14,17 @@ from service.errors import OperatorError
 
 REVISION = "SELECT version_num FROM alembic_version"
 EXISTS = "SELECT to_regclass('alembic_version') IS NOT NULL"
-NO_RIGHT = "42501"  # insufficient_privilege
+TRIES = 60
+PAUSE = 1.0
+"""Seconds from one try to the next, in which those who waited behind it go on."""
 PACKAGE = Path(__file__).parent
+
+
+class Refused(StrEnum):
+    """Why PostgreSQL refused a migration."""
+
+    NO_RIGHT = "42501"
+    NO_LOCK = "55P03"
 
 
 def shipped(name: str) -> Path:
@@ -25,14 +36,23 @@ def shipped(name: str) -> Path:
 def migrate(url: str, revision: str = "head") -> None:
     """Apply every migration that is missing, up to a revision. Starts its own event loop, so call it outside of one.
 
-    Raises OperatorError where the login lacks a right; what it had applied before stays.
+    A migration that does not get a lock soon lets those behind it pass, and is tried again. Raises OperatorError where
+    the login lacks a right, or somebody holds a lock for long; what it had applied before stays.
     """
-    try:
-        command.upgrade(_config(url), revision)
-    except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", "") != NO_RIGHT:
-            raise
-        raise OperatorError(f"the migrating login lacks a right (docs/roles.md): {error.orig}") from None
+    for _ in range(TRIES):
+        try:
+            command.upgrade(_config(url), revision)
+        except DBAPIError as error:
+            match getattr(error.orig, "sqlstate", ""):
+                case Refused.NO_RIGHT:
+                    raise OperatorError(f"the migrating login lacks a right (docs/roles.md): {error.orig}") from None
+                case Refused.NO_LOCK:
+                    time.sleep(PAUSE)
+                case _:
+                    raise
+        else:
+            return
+    raise OperatorError("somebody holds a lock that the migration needs; see pg_locks, and run it again")
 
 
 async def refuse_other_schema(database: Database) -> None:
