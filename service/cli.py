@@ -297,6 +297,7 @@ def keys_() -> None:
 def keys_init(settings: Settings) -> None:
     """Make the root key file, and the keys in the database, as far as they are missing."""
     if not settings.root_key_file.exists():
+        with_database(settings, keys.refuse_another_root)
         make_root_key(settings.root_key_file)
         click.echo(f"made the root key {settings.root_key_file}; keep a copy of it somewhere safe")
     root = read_root_key(settings.root_key_file)

@@ -111,6 +111,9 @@ def test_a_new_database_is_set_up_with_four_commands(server: str, tmp_path: Path
     assert "was in force already" in shell.run("policies", "publish")
     assert re.match(API_KEY, shell.run("services", "add", "shop"))
     assert (tmp_path / "home/root.key").stat().st_mode & 0o777 == 0o600
+    (tmp_path / "home/root.key").rename(tmp_path / "copy.key")
+    assert "put a copy of it back" in shell.run("keys", "init", status=1)
+    assert not (tmp_path / "home/root.key").exists()
 
 
 def test_a_migration_that_lacks_a_right_is_one_line(tmp_path: Path, empty_database: str) -> None:

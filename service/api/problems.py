@@ -1,5 +1,6 @@
 """Refusals on the wire: RFC 9457 problem documents. The only place that knows HTTP statuses."""
 
+import re
 import traceback
 from typing import Annotated, Any
 
@@ -116,6 +117,7 @@ FRAMEWORK: dict[int, type[ServiceError]] = {
     413: BodyTooLargeError,
 }
 SERVER_FAULT = 500
+TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 log = structlog.get_logger()
 
 
@@ -139,10 +141,11 @@ def refuse(request: Request[Any, Any, Any], error: ServiceError) -> Response[Pro
     """Answer a refusal."""
     METERS.refused(error.code)
     status = status_of(type(error))
+    route = {"route": request.scope.get("path_template", ""), **_trace(request)}
     if status >= SERVER_FAULT:
-        log.error("refused", code=error.code, detail=error.detail, route=request.scope["path_template"])
+        log.error("refused", code=error.code, detail=error.detail, **route)
     else:
-        log.info("refused", code=error.code, route=request.scope.get("path_template", ""))
+        log.info("refused", code=error.code, **route)
     problem = Problem(
         type=f"urn:byleave:problem:{error.code}",
         title=error.title,
@@ -153,6 +156,12 @@ def refuse(request: Request[Any, Any, Any], error: ServiceError) -> Response[Pro
         pointer=error.pointer,
     )
     return Response(problem, status_code=status, media_type="application/problem+json", headers=HEADERS.get(status))
+
+
+def _trace(request: Request[Any, Any, Any]) -> dict[str, str]:
+    """Return the id by which the caller finds this request again, if it sent one (W3C Trace Context, 3.2)."""
+    found = TRACEPARENT.fullmatch(request.headers.get("traceparent", ""))
+    return {} if found is None else {"trace": found[1]}
 
 
 def refuse_framework(request: Request[Any, Any, Any], error: HTTPException) -> Response[Problem]:
@@ -167,5 +176,5 @@ def refuse_framework(request: Request[Any, Any, Any], error: HTTPException) -> R
 def refuse_bug(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
     """Answer a fault of ours. The log gets its type and place; a message could hold somebody's data."""
     where = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-6:]]
-    log.error("bug", error=type(error).__name__, where=where)
+    log.error("bug", error=type(error).__name__, where=where, **_trace(request))
     return refuse(request, ServiceError())

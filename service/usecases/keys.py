@@ -38,6 +38,13 @@ async def open_keys(database: Database, root: RootKey) -> Keyring:
         return open_keyring(root, await keys.wrapped_keys(connection))
 
 
+async def refuse_another_root(database: Database) -> None:
+    """Raise WrongKeysError if there are keys already: no new root key opens them."""
+    async with database.connection() as connection:
+        if await keys.wrapped_keys(connection):
+            raise WrongKeysError("the root key that wraps this database's keys is gone: put a copy of it back")
+
+
 async def make(database: Database, root: RootKey, caller: Caller) -> list[WrappedKey]:
     """Make the keys that a database lacks; returns those that were made.
 
