@@ -46,7 +46,7 @@ unit: install
 
 # The same questions for much longer: up to half an hour for each test.
 soak: install
-	$(RUN)pytest -m soak
+	$(RUN)pytest -m soak --timeout=0
 
 # Known holes in what we depend on; skipped with a word where the advisories cannot be reached.
 audit: install

@@ -22,9 +22,10 @@ from benchmarks import company
 from benchmarks.load import Call, Load, drive
 from service.database import opened
 from service.embedded import reset, running
+from service.migrating import migrate
 from service.process import ending_with
 from service.rootkey import make_root_key
-from service.schema import migrate, shipped
+from service.schema import shipped
 from service.settings import leave_to_children
 from service.usecases import access, keys, policies
 
@@ -39,11 +40,11 @@ def main() -> None:
     rounds, seconds = (1, 2) if quick else (5, 6)
     with TemporaryDirectory() as home, running(Path(home)) as urls, ExitStack() as servers:
         migrate(urls.migrate)
-        key = asyncio.run(furnish(urls.app, Path(home), 100 if quick else CUSTOMERS))
+        key, known = asyncio.run(furnish(urls.app, Path(home), 100 if quick else CUSTOMERS))
         leave_to_children(urls.app)
         servers.enter_context(served(SERVICE_PORT, [sys.executable, "-m", "service", "serve"], Path(home)))
         servers.enter_context(served(YARDSTICK_PORT, _yardsticks(), Path(home)))
-        calls = calls_of(key, 100 if quick else CUSTOMERS)
+        calls = calls_of(key, known)
         measured = _rounds(calls, rounds, seconds, Path(home))
     reset(Path(home))
     _print(measured, rounds, seconds)
@@ -55,8 +56,8 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-async def furnish(url: str, home: Path, count: int) -> str:
-    """Set the company up; returns the recommender's API key."""
+async def furnish(url: str, home: Path, count: int) -> tuple[str, list[str]]:
+    """Set the company up; returns the recommender's API key and its ids of the customers."""
     root = make_root_key(home / "root.key")
     async with opened(url) as database:
         await keys.make(database, root, company.OPERATOR)
@@ -64,9 +65,9 @@ async def furnish(url: str, home: Path, count: int) -> str:
         await policies.publish(database, keyring, company.OPERATOR, shipped("policies"))
         in_force = await policies.Library(database).current()
         with console.status(f"Bringing in {count} customers ..."):
-            await company.bring_in(database, keyring, in_force, count)
+            known = await company.bring_in(database, keyring, in_force, count)
         made = await access.make_api_key(database, keyring, in_force, company.OPERATOR, company.SERVICE)
-    return made.text
+    return made.text, known
 
 
 def _yardsticks() -> list[str]:
@@ -75,10 +76,10 @@ def _yardsticks() -> list[str]:
     return [sys.executable, "-m", "granian", *options.split(), "--port", str(YARDSTICK_PORT), program]
 
 
-def calls_of(key: str, count: int) -> list[Call]:
+def calls_of(key: str, known: list[str]) -> list[Call]:
     """Return what is measured: the yardsticks, and a release."""
     service, other = f"http://127.0.0.1:{SERVICE_PORT}", f"http://127.0.0.1:{YARDSTICK_PORT}"
-    asked = [json.dumps(company.question(number, list(company.VALUES))) for number in range(count)]
+    asked = [json.dumps(company.question(customer, list(company.VALUES))) for customer in known]
     return [
         Call("litestar hello world", f"{other}/hello", "GET", [""], "world"),
         Call("litestar + one select", f"{other}/select", "GET", [""], "world"),

@@ -26,7 +26,7 @@ from service.model.words import (
     Status,
 )
 from service.policy.engine import Policies
-from service.storage import consents, customers, facts
+from service.storage import consents, customers, evidence, facts
 
 OPERATOR = OperatorCaller("benchmark", "a benchmark")
 SERVICE = ServiceId("recommender")
@@ -50,18 +50,19 @@ def email_of(number: int) -> str:
     return f"customer{number}@example.com"
 
 
-def question(number: int, attributes: list[str]) -> dict[str, Any]:
-    """Return what the recommender asks about a numbered customer."""
+def question(customer: str, attributes: list[str]) -> dict[str, Any]:
+    """Return what the recommender asks about a customer by its id of her."""
     return {
-        "customer": {"email": email_of(number)},
+        "customer": {"id": customer},
         "purpose": PURPOSE,
         "channel": "web",
         "attributes": attributes,
     }
 
 
-async def bring_in(database: Database, keyring: Keyring, policies: Policies, count: int) -> None:
-    """Bring in customers for whom everything is allowed."""
+async def bring_in(database: Database, keyring: Keyring, policies: Policies, count: int) -> list[str]:
+    """Bring in customers for whom everything is allowed; returns the recommender's ids of them."""
+    known: list[str] = []
     open_to_all = structs.replace(Restrictions(AgeBand.ADULT), **dict.fromkeys(FLAGS, True))
     notice = policies.catalogue.notice_in_force(PURPOSE)
     for number in range(count):
@@ -91,3 +92,6 @@ async def bring_in(database: Database, keyring: Keyring, policies: Policies, cou
             )
             yes = standing_after(None, answer)
             await consents.put_yes(connection, keyring, customer, yes)
+            await evidence.keys_for(connection, keyring, [customer])
+            known.append(await customers.pairwise_id(connection, keyring, customer, SERVICE))
+    return known

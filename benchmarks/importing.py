@@ -20,8 +20,9 @@ from benchmarks.measured import Run, measured
 from service.database import opened
 from service.demo.people import MAP, MAP_OF_JSON, as_csv, as_json, many
 from service.embedded import reset, running
+from service.migrating import migrate
 from service.rootkey import make_root_key
-from service.schema import migrate, shipped
+from service.schema import shipped
 from service.settings import Urls
 from service.usecases import keys, policies
 

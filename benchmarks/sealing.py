@@ -20,8 +20,8 @@ from benchmarks.load import drive
 from service.crypto.keyring import RootKey
 from service.database import opened
 from service.embedded import reset, running
+from service.migrating import migrate
 from service.rootkey import read_root_key
-from service.schema import migrate
 from service.settings import Urls, leave_to_children
 from service.usecases import sequencing
 from service.usecases.sequencing import Desk
@@ -63,13 +63,13 @@ def main() -> None:
     with TemporaryDirectory() as folder, running(Path(folder)) as urls:
         home = Path(folder)
         migrate(urls.migrate)
-        key = asyncio.run(furnish(urls.app, home, CUSTOMERS))
+        key, known = asyncio.run(furnish(urls.app, home, CUSTOMERS))
         leave_to_children(urls.app, urls.sequencer)
         with (
             served(SERVICE_PORT, [sys.executable, "-m", "service", "serve"], home),
             served(SERVICE_PORT, [sys.executable, "-m", "service", "worker"], home),
         ):
-            release = calls_of(key, CUSTOMERS)[-1]
+            release = calls_of(key, known)[-1]
             drive(release, 2, home, FEW)
             before = asyncio.run(_signed(urls))
             load = drive(release, SECONDS, home, FEW)

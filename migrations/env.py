@@ -15,7 +15,7 @@ WHOSE = "SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = to_regclass(
 
 def _migrate(connection: Connection) -> None:
     # A migration that waits for a lock makes everybody behind it wait too, and a request does so for little more than
-    # a second: better it gives up, and is tried again (service/schema.py).
+    # a second: better it gives up, and is tried again (service/migrating.py).
     connection.exec_driver_sql(LOCK_TIMEOUT)
     connection.exec_driver_sql(STATEMENT_TIMEOUT)
     if connection.exec_driver_sql(WHOSE).scalar() == OWNER:

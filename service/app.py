@@ -1,8 +1,10 @@
 """The composition root: the only module that knows all the others, and the only clock."""
 
+import gc
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,6 +15,8 @@ from msgspec import Struct, structs
 from service.api import contract, ledger_page
 from service.api.actions import Actions
 from service.api.door import Lifespan, door
+from service.api.lean import Lean
+from service.crypto.credentials import read_api_key
 from service.crypto.keyring import Keyring
 from service.crypto.merkle import Tile
 from service.crypto.signing import PublicKey
@@ -29,7 +33,7 @@ from service.model.attempts import Attempt
 from service.model.callers import Caller, CustomerCaller, ServiceCaller, actor
 from service.model.catalogue import Catalogue, Notice
 from service.model.choices import takes_away
-from service.model.limits import Allowance, Limits
+from service.model.limits import Limits
 from service.model.prompts import Prompt
 from service.model.words import Channel, CustomerId, EntryId, PairwiseId
 from service.policy.engine import Policies
@@ -58,6 +62,10 @@ from service.usecases.policies import Library
 
 Result = TypeVar("Result")
 log = structlog.get_logger()
+ALLOCATIONS = 50_000
+"""Objects more than before, after which the garbage collector looks at the young ones."""
+RESERVED = 4
+"""Connections of each process for letting callers in and for recording a no, however much else is asked."""
 Written = TypeVar("Written", bound=Struct)
 
 
@@ -73,8 +81,10 @@ class House:
         workers: int = 1,
     ) -> None:
         self.database = database
-        self.keys = Keys(database, root_key_file)
-        self.library = Library(database)
+        self.reserved = database.beside(RESERVED)
+        self.rails = releases.Rails(database.beside(len(("reading", "entering"))))
+        self.keys = Keys(self.reserved, root_key_file)
+        self.library = Library(self.reserved)
         self._monotonic = monotonic
         self._ending = ending
         self._limits = Limits(workers)
@@ -86,7 +96,7 @@ class House:
             service_caller=self._service_caller,
             customer_caller=self._customer_caller,
             release=self._release,
-            take=self._take,
+            release_many=self._release_many,
             enrol=self._enrol,
             contribute=self._contribute,
             record_consent=self._record_consent,
@@ -119,33 +129,27 @@ class House:
         )
 
     async def _service_caller(self, presented: str) -> ServiceCaller:
-        return await access.service_caller(self.database, await self.keys.or_none(), presented)
+        return await access.service_caller(self.reserved, await self.keys.or_none(), presented)
 
     async def _customer_caller(self, presented: str) -> CustomerCaller:
-        return await access.customer_caller(self.database, await self.keys.or_none(), presented)
+        return await access.customer_caller(self.reserved, await self.keys.or_none(), presented)
 
-    async def _release(self, caller: ServiceCaller, wanted: releases.Wanted) -> releases.Answer:
-        began = self._monotonic()
-        keyring = await self._keys_for(caller)
+    async def _release(self, presented: str, wanted: releases.Wanted) -> releases.Answer:
+        return await releases.release(await self._gate(), read_api_key(presented), wanted)
 
-        async def heed(caller: ServiceCaller, customer: CustomerId) -> object:
-            policies = await self.library.current()
-            return await choices.heed(self.database, keyring, policies, caller, customer)
+    async def _release_many(
+        self, presented: str, wanted: Sequence[releases.Wanted]
+    ) -> list[releases.Answer | ServiceError]:
+        return await releases.release_many(await self._gate(), read_api_key(presented), wanted)
 
-        gate = releases.Gate(self.database, keyring, self.library.in_force, self._monotonic, heed)
-        answer = await releases.release(gate, caller, wanted)
-        kind = "release" if wanted.hand_over else "check"
-        label = (kind, caller.service, wanted.purpose, answer.decision.outcome)
-        METERS.released(label, self._monotonic() - began)
-        return answer
+    async def _gate(self) -> releases.Gate:
+        keyring = await self.keys()
+        heed = partial(self._heed, keyring)
+        return releases.Gate(self.rails, self.database, keyring, self.library.at, self._monotonic, heed, self._limits)
 
-    async def _take(self, caller: ServiceCaller, count: int) -> Allowance | None:
-        """Go by the policies that were used last: how much somebody may have needs no read of its own."""
-        newest = self.library.newest
-        service = None if newest is None else newest.catalogue.services.get(caller.service)
-        if service is None or service.per_minute is None:
-            return None
-        return self._limits.take(caller.service, service.per_minute, count, self._monotonic())
+    async def _heed(self, keyring: Keyring, caller: ServiceCaller, customer: CustomerId) -> object:
+        policies = await self.library.current()
+        return await choices.heed(self.reserved, keyring, policies, caller, customer)
 
     async def _enrol(
         self, caller: ServiceCaller, who: customers.Newcomer, attempt: Attempt | None
@@ -176,11 +180,12 @@ class House:
     async def _record_consent(
         self, caller: Caller, said: consents.Said, attempt: Attempt | None
     ) -> consents.Acknowledged:
-        began = self._monotonic()
+        began = METERS.now()
         write = await self._recording(caller, said)
-        done = await self._once(caller, attempt, consents.Acknowledged, write)
+        database = self.database if said.status.valid else self.reserved
+        done = await self._once(caller, attempt, consents.Acknowledged, write, database)
         if said.status.no:
-            METERS.withdrawal_seconds.observe(self._monotonic() - began)
+            METERS.withdrawn(began)
         return done
 
     async def _once(
@@ -189,11 +194,12 @@ class House:
         attempt: Attempt | None,
         kind: type[Written],
         write: Callable[[Database], Awaitable[Written]],
+        database: Database | None = None,
     ) -> Written:
         """Do a write once, and with it what the browser of a customer signals."""
         if isinstance(caller, CustomerCaller) and caller.gpc:
             write = await self._heeding(caller, write)
-        return await once(self.database, attempt, kind, write)
+        return await once(database or self.database, attempt, kind, write)
 
     async def _heeding(
         self, caller: CustomerCaller, write: Callable[[Database], Awaitable[Written]]
@@ -311,18 +317,20 @@ class House:
 
     async def _choose(self, caller: Caller, said: choices.Said, attempt: Attempt | None) -> choices.Taken:
         """Record a choice: what takes away needs no key, and no policies."""
-        began = self._monotonic()
+        began = METERS.now()
         if takes_away(said.choice):
+            database = self.reserved
             keyring, policies = await self.keys.or_none(), await self._policies_or_none()
         else:
+            database = self.database
             keyring, policies = await self.keys(), await self.library.current()
 
         async def write(database: Database) -> choices.Taken:
             return await choices.choose(database, keyring, policies, caller, said)
 
-        done = await self._once(caller, attempt, choices.Taken, write)
+        done = await self._once(caller, attempt, choices.Taken, write, database)
         if takes_away(said.choice):
-            METERS.withdrawal_seconds.observe(self._monotonic() - began)
+            METERS.withdrawn(began)
         return done
 
     async def _read_choices(self, caller: CustomerCaller, after: str | None, most: int) -> choices.Choices:
@@ -401,7 +409,7 @@ class House:
             publication = await publications.current(connection, keyring)
         if publication is None:
             raise PoliciesUnavailableError("nothing was published; run: byleave policies publish")
-        return await self.library.in_force(publication.version)
+        return await self.library.at(publication.version)
 
     async def _keys_for(self, caller: ServiceCaller | CustomerCaller) -> Keyring:
         """Return the keys for a caller whose own credential is proven with them."""
@@ -417,12 +425,25 @@ class House:
         await self.database.open()
         with suppress(ServiceError):  # opened and compiled now, no request has to wait for it; what is missing may come
             await self._in_force()
+        _leave_alone_what_stays()
         try:
             yield
         finally:
             await self.database.close()
 
 
-def assemble(house: House, *meanwhile: Lifespan) -> Litestar:
+def _leave_alone_what_stays() -> None:
+    """Spare the garbage collector what was made until now, which stays for good, and let it go its round less often.
+
+    A release makes some hundred objects, none in a circle. Measured: a fifth less processor time for each.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(ALLOCATIONS, 10, 10)
+
+
+def assemble(house: House, *meanwhile: Lifespan) -> Lean:
     """Return the application; it connects when it starts. ``meanwhile``: what else goes on while it runs."""
-    return door(house.actions, [*contract.PAGES, *ledger_page.PAGES], [house.lifespan, *meanwhile])
+    actions = house.actions
+    pages = [*contract.PAGES, *ledger_page.PAGES]
+    return Lean(door(actions, pages, [house.lifespan, *meanwhile]), actions)

@@ -16,19 +16,15 @@ from msgspec import Struct
 from rich.console import Console
 from rich.table import Table
 
-from service.api.document import document
-from service.api.receipts import key_set_of
+from service.commands.later import Patient
 from service.commands.ledger import export, verify
 from service.commands.means import operator, with_database, with_keys
 from service.crypto.keyring import Keyring, Role
 from service.crypto.notes import Verifier, read_verifier
 from service.crypto.signing import public_keys_in
 from service.database import Database, opened, reachable
-from service.demo.run import demo as run_demo
-from service.demo.run import reset as reset_demo
 from service.errors import PolicyError, ReceiptRefusedError, ServiceError
 from service.importing import Delivery, Outcome, import_file, leave_alone_file
-from service.metrics import answer as answer_prometheus
 from service.model.columns import EXPECTED, Format
 from service.model.identifiers import Identifier, identifier
 from service.model.suppression import EVERYTHING
@@ -38,9 +34,7 @@ from service.policy.engine import Policies
 from service.policy.schema import write_schema
 from service.process import harden, log_as_json, until_told
 from service.rootkey import make_root_key, read_root_key
-from service.schema import migrate as migrate_schema
 from service.schema import shipped
-from service.serving import serve as serve_http
 from service.settings import Settings, Urls, read_settings
 from service.usecases import (
     access,
@@ -67,6 +61,8 @@ DIFFERENT = 3
 """The status of a difference; 1 is a refusal, and click's own for wrong usage is 2."""
 REJECTED = 3
 """The status of an import with --strict of which not every row landed."""
+LATER = {name: f"service.commands.{name}" for name in ("demo", "metrics", "migrate", "openapi", "serve")}
+"""Where the commands are that need much."""
 REASON = click.option("--reason", required=True, help="Why you look at this person; it is kept in her ledger.")
 WHO = click.option(
     "--customer",
@@ -133,7 +129,7 @@ def _complain(*lines: str) -> None:
     sys.exit(1)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Patient, later=LATER, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="byleave", prog_name="byleave")
 @click.pass_context
 def cli(context: click.Context) -> None:
@@ -144,34 +140,6 @@ def cli(context: click.Context) -> None:
 
 cli.add_command(export)
 cli.add_command(verify)
-
-
-@cli.command()
-@click.option("--once", is_flag=True, help="Show everything, then stop; status 0 only if all was as said.")
-@click.option("--reset", is_flag=True, help="Forget the demo's data.")
-@click.pass_obj
-def demo(settings: Settings, *, once: bool, reset: bool) -> None:
-    """Set up a sample company, serve it, and show what is released and what is withheld."""
-    sys.exit(reset_demo(settings) if reset else run_demo(settings, once=once))
-
-
-@cli.command()
-@click.pass_obj
-def serve(settings: Settings) -> None:
-    """Serve the API."""
-    with reachable(settings) as urls:
-        serve_http(settings, urls.app)
-
-
-@cli.command(hidden=True)
-@click.pass_obj
-def metrics(settings: Settings) -> None:
-    """Answer Prometheus; ``serve`` starts it, if BYLEAVE_METRICS_PORT is set."""
-    log_as_json()
-    harden()
-    if settings.metrics_port is None or settings.run is None or settings.database_url is None:
-        raise click.UsageError("serve starts this")
-    answer_prometheus(settings.metrics_host, settings.metrics_port, settings.database_url, settings.run)
 
 
 @cli.command()
@@ -186,14 +154,6 @@ def worker(settings: Settings, *, once: bool) -> None:
     harden()
     with reachable(settings) as urls:
         sys.exit(0 if asyncio.run(until_told(_work(settings, urls, once=once))) else 1)
-
-
-@cli.command()
-@click.pass_obj
-def migrate(settings: Settings) -> None:
-    """Bring the database to this release's schema."""
-    with reachable(settings) as urls:
-        migrate_schema(urls.migrate)
 
 
 @cli.command("import")
@@ -281,12 +241,6 @@ def suppressions_count(settings: Settings) -> None:
     _table(("identifier", "why", "purpose", "how many"), rows)
 
 
-@cli.command()
-def openapi() -> None:
-    """Print the API's OpenAPI document."""
-    click.echo(document(), nl=False)
-
-
 @cli.group("keys")
 def keys_() -> None:
     """The keys above all others."""
@@ -327,7 +281,7 @@ def keys_rotate(settings: Settings, role: Role) -> None:
     click.echo(f"made {made.role} key {made.version}; it signs in {keys.AHEAD.seconds // 60} minutes")
 
 
-@cli.group("receipts")
+@cli.group("receipts", cls=Patient, later={"key": "service.commands.receipts"})
 def receipts_() -> None:
     """Proof of what a customer said."""
 
@@ -353,14 +307,6 @@ def receipts_verify(file: TextIO, keys_file: BinaryIO, ledger: Verifier | None) 
     if ledger is not None:
         click.echo(f"entered: its entry is in the ledger {ledger.name}")
     click.echo(msgspec.json.format(verdict.document, indent=2).decode())
-
-
-@receipts_.command("key")
-@click.option("--jwks", "whole", is_flag=True, help="Every key, as the JSON Web Key set that is served.")
-def receipts_key(*, whole: bool) -> None:
-    """Print the newest public key in PEM, or all of them."""
-    found = with_keys(read_settings(), receipts.public_keys)
-    click.echo(msgspec.json.format(msgspec.json.encode(key_set_of(found))) if whole else found[0].pem, nl=whole)
 
 
 @cli.group("policies")

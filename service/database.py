@@ -34,9 +34,19 @@ class Database:
         self._connections = connections
         self._patience = patience
         self._pool: Pool[Record] | None = None
+        self._beside: list[Database] = []
 
     def __repr__(self) -> str:  # the URL holds a password
         return "Database()"
+
+    def beside(self, connections: int) -> "Database":
+        """Return the same database over connections of its own, so that what uses these waits for nobody else's.
+
+        It opens when it is first used, and closes with this one.
+        """
+        other = Database(self._url, connections, self._patience)
+        self._beside.append(other)
+        return other
 
     async def open(self) -> None:
         """Make ready to connect; raises DatabaseUnavailableError for a URL that is none."""
@@ -59,6 +69,8 @@ class Database:
                     "tcp_keepalives_interval": "1",
                     "tcp_keepalives_count": "3",
                     "statement_timeout": str(round(self._patience * 1000)),
+                    # To compile a statement of some microseconds takes some hundred milliseconds.
+                    "jit": "off",
                 },
             )
         except (*FAULTS, ValueError) as fault:
@@ -66,6 +78,8 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection; those in use are cut after a while."""
+        for other in self._beside:
+            await other.close()
         if self._pool is None:
             return
         try:
@@ -78,7 +92,8 @@ class Database:
     async def connection(self) -> AsyncIterator[Connection]:
         """Lend a connection outside any transaction."""
         if self._pool is None:
-            raise DatabaseUnavailableError("not open")
+            await self.open()
+        assert self._pool is not None  # noqa: S101  open() leaves one
         try:
             async with self._pool.acquire(timeout=SILENCE) as connection:
                 with _cut_when_silent(connection):

@@ -105,6 +105,13 @@ class TooManyRequestsError(ServiceError):
     code = "too-many-requests"
     title = "This service asks for more than it may in a minute"
 
+    def __init__(self, *, quota: int, reset: int, retry: int) -> None:
+        """``quota``: how many it may have; ``reset``, ``retry``: in how many seconds all of them, or one, is there."""
+        super().__init__()
+        self.quota = quota
+        self.reset = reset
+        self.retry = retry
+
 
 # --- what it is about ------------------------------------------------------------------------------------
 
@@ -327,6 +334,12 @@ class UnavailableError(ServiceError):
 
     code = "unavailable"
     title = "The service cannot decide now"
+
+
+class OverloadedError(UnavailableError):
+    """More is asked than can wait."""
+
+    code = "overloaded"
 
 
 class DatabaseUnavailableError(UnavailableError):

@@ -6,8 +6,9 @@ its numbers into a file of its own; ``service/metrics.py`` reads those of all an
 
 import asyncio
 import os
+import time
 from bisect import bisect_left
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -67,10 +68,19 @@ class Meters(Struct, kw_only=True):
     keys_open: int = 0
     """How many versions of the epoch key are open just now."""
 
-    def released(self, label: tuple[str, str, str, str], seconds: float) -> None:
-        """Count a release, or a check, that was answered."""
+    @staticmethod
+    def now() -> float:
+        """Return an instant, in seconds, to measure from; nothing is decided by it."""
+        return time.perf_counter()
+
+    def released(self, label: tuple[str, str, str, str], began: float) -> None:
+        """Count a release, or a check, that was asked for at an instant and is answered now."""
         self.releases[label] = self.releases.get(label, 0) + 1
-        self.release_seconds.observe(seconds)
+        self.release_seconds.observe(self.now() - began)
+
+    def withdrawn(self, began: float) -> None:
+        """Count a no that was said at an instant and is committed now."""
+        self.withdrawal_seconds.observe(self.now() - began)
 
     def refused(self, code: str) -> None:
         """Count a refusal."""
@@ -82,9 +92,12 @@ METERS = Meters()
 
 
 @asynccontextmanager
-async def left_in(folder: Path) -> AsyncIterator[None]:
-    """Leave the counts of this process in a folder, again and again for the length of a block and at its end."""
-    leaving = asyncio.create_task(_leave_for_ever(folder))
+async def left_in(folder: Path, waiting: Callable[[], int] = lambda: 0) -> AsyncIterator[None]:
+    """Leave the counts of this process in a folder, again and again for the length of a block and at its end.
+
+    ``waiting``: how many releases wait just now.
+    """
+    leaving = asyncio.create_task(_leave_for_ever(folder, waiting))
     try:
         yield
     finally:
@@ -94,8 +107,9 @@ async def left_in(folder: Path) -> AsyncIterator[None]:
         await _leave(folder)
 
 
-async def _leave_for_ever(folder: Path) -> None:
+async def _leave_for_ever(folder: Path, waiting: Callable[[], int]) -> None:
     while True:
+        METERS.waiting = waiting()
         await _leave(folder)
         await asyncio.sleep(PAUSE)
 

@@ -20,8 +20,8 @@ import structlog
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces, Loops, RuntimeModes
 from granian.log import LogLevels
-from litestar import Litestar
 
+from service.api.lean import Lean
 from service.app import House, assemble
 from service.database import Database, opened
 from service.errors import DatabaseUnavailableError, KeysUnavailableError, OperatorError, SettingsError
@@ -106,7 +106,7 @@ def _measured(settings: Settings) -> Iterator[None]:
         child.wait()
 
 
-def application() -> Litestar:
+def application() -> Lean:
     """Make the application in a worker process."""
     log_as_json()
     harden()
@@ -116,7 +116,7 @@ def application() -> Litestar:
     if run is None:
         raise SettingsError("BYLEAVE_RUN: byleave serve sets this for its processes")
     house = House(database, settings.root_key_file, ending=(run / ENDING).exists, workers=settings.workers)
-    return assemble(house, lambda _: left_in(run))
+    return assemble(house, lambda _: left_in(run, lambda: house.rails.waiting))
 
 
 async def _check(settings: Settings, url: str) -> None:

@@ -18,16 +18,17 @@ import asyncpg
 import httpx
 import pytest
 from hypothesis import HealthCheck, settings
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from service.app import House
 from service.crypto.keyring import Keyring
 from service.database import Connection, Database, opened
+from service.migrating import migrate
 from service.model.callers import OperatorCaller
 from service.model.words import ServiceId
 from service.policy.engine import Policies
 from service.rootkey import make_root_key, read_root_key
-from service.schema import migrate, shipped
+from service.schema import shipped
 from service.usecases import access
 from service.usecases.keys import make, open_keys
 from service.usecases.policies import check, publish
@@ -67,6 +68,25 @@ class Template(Struct, frozen=True):
     name: str
     root_key_file: Path
     api_keys: dict[ServiceId, str]
+
+    def copied(self, name: str) -> str:
+        """Return the statement that makes a database like it."""
+        return f"CREATE DATABASE {name} TEMPLATE {self.name} STRATEGY FILE_COPY OWNER byleave_owner"
+
+
+class Person(Struct, frozen=True):
+    """An enrolled customer, as the shop and as the recommender know her."""
+
+    email: str
+    at_shop: str
+    at_recommender: str
+
+
+class Inhabited(Struct, frozen=True):
+    """The template as most tests begin: Abbie is enrolled, and allows recommendations on the web."""
+
+    template: Template
+    abbie: Person
 
 
 @pytest.fixture(scope="session")
@@ -126,10 +146,33 @@ async def _furnish(template: Template, policies: Policies) -> None:
             template.api_keys[service] = made.text
 
 
+@pytest.fixture(scope="session")
+def inhabited(server: str, template: Template) -> Iterator[Inhabited]:
+    """The template with Abbie: to enrol her costs more than all the rest of what most tests need."""
+    like = structs.replace(template, name=f"{template.name}_of_abbie")
+    like = structs.replace(like, superuser_url=url_of(server, like.name))
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, administer(server, template.copied(like.name))).result()
+        yield Inhabited(like, thread.submit(asyncio.run, _settle(like)).result())
+        thread.submit(asyncio.run, administer(server, f"DROP DATABASE {like.name} WITH (FORCE)")).result()
+
+
+async def _settle(template: Template) -> Person:
+    url = in_role(template.superuser_url)
+    async with opened(url) as database, client_of(House(database, template.root_key_file)) as client:
+        api = Api(client, template.api_keys)
+        person = await enrol(api, "abbie@example.com")
+        await allow(api, person)
+        return person
+
+
 @pytest.fixture
-async def database_url(server: str, template: Template) -> AsyncIterator[str]:
-    """The URL of a database of this test's own."""
-    async with own_database(server, template) as url:
+async def database_url(
+    request: pytest.FixtureRequest, server: str, template: Template, inhabited: Inhabited
+) -> AsyncIterator[str]:
+    """The URL of a database of this test's own, in which Abbie is if the test speaks of her."""
+    like = inhabited.template if "abbie" in request.fixturenames else template
+    async with own_database(server, like) as url:
         yield url
 
 
@@ -143,7 +186,7 @@ def superuser_url(database_url: str) -> str:
 async def own_database(server: str, template: Template) -> AsyncIterator[str]:
     """Copy the template for the length of a block."""
     name = f"byleave_test_{os.getpid()}_{next(NUMBERS)}"
-    await administer(server, f"CREATE DATABASE {name} TEMPLATE {template.name} STRATEGY FILE_COPY OWNER byleave_owner")
+    await administer(server, template.copied(name))
     yield in_role(url_of(server, name))
     await administer(server, f"DROP DATABASE {name} WITH (FORCE)")
 
@@ -212,17 +255,13 @@ class Api:
 @pytest.fixture
 async def api(house: House, template: Template) -> AsyncIterator[Api]:
     """The API of one process, without a socket between."""
-    transport = reaching(house)
-    async with httpx.AsyncClient(transport=transport, base_url="http://byleave.test") as client:
+    async with client_of(house) as client:
         yield Api(client, template.api_keys)
 
 
-class Person(Struct, frozen=True):
-    """An enrolled customer, as the shop and as the recommender know her."""
-
-    email: str
-    at_shop: str
-    at_recommender: str
+def client_of(house: House) -> httpx.AsyncClient:
+    """Return a client of one process."""
+    return httpx.AsyncClient(transport=reaching(house), base_url="http://byleave.test")
 
 
 FACTS = {
@@ -263,11 +302,9 @@ async def allow(api: Api, person: Person, purpose: str = "personalise.recommenda
 
 
 @pytest.fixture
-async def abbie(api: Api) -> Person:
+def abbie(inhabited: Inhabited, api: Api) -> Person:
     """Abbie, who allows recommendations on the web."""
-    person = await enrol(api, "abbie@example.com")
-    await allow(api, person)
-    return person
+    return inhabited.abbie
 
 
 @asynccontextmanager

@@ -7,10 +7,10 @@ from urllib.parse import parse_qs, urlsplit
 
 from service.api.document import document
 from service.embedded import bundled
+from service.migrating import migrate
 from service.policy.bundle import read_bundle
 from service.policy.catalogue import parse_catalogue
 from service.policy.schema import cedar_schema
-from service.schema import migrate
 from tests.conftest import in_role
 from tests.passing import passing_server
 

@@ -6,10 +6,10 @@ from functools import cache
 from typing import Any
 
 import httpx
-from litestar import Litestar
 from litestar.types import Receive, Scope, Send
 
 from service.api.actions import Actions
+from service.api.lean import Lean
 from service.app import House, assemble
 
 MEANT: ContextVar[Actions] = ContextVar("meant")
@@ -27,7 +27,7 @@ def reaching(house: House) -> httpx.ASGITransport:
 
 
 @cache
-def _application() -> Litestar:
+def _application() -> Lean:
     """Assemble once for the houses of all tests: Litestar takes a tenth of a second for it."""
     return assemble(_Whichever())
 

@@ -20,6 +20,7 @@ from service.cli import DIFFERENT
 from service.crypto.keyring import Keyring
 from service.database import Database
 from service.schema import shipped
+from tests.commanding import command
 from tests.conftest import Api, Person, Template, enrol, in_role
 from tests.reading import entered
 from tests.test_embedded import place
@@ -37,16 +38,8 @@ class Shell(Struct, frozen=True):
 
     def run(self, *words: str, status: int = 0, stdin: str = "", **changes: str) -> str:
         """Run ``byleave`` with these words; returns what it printed."""
-        done = subprocess.run(
-            [sys.executable, "-m", "service", *words],
-            env=self.environment | changes,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-        assert done.returncode == status, done.stdout + done.stderr
+        done = command(words, self.environment | changes, stdin)
+        assert done.status == status, done.stdout + done.stderr
         assert "Traceback" not in done.stderr, done.stderr
         return (done.stderr if status in (1, 2) else done.stdout).strip()
 
@@ -114,6 +107,22 @@ def test_a_new_database_is_set_up_with_four_commands(server: str, tmp_path: Path
     (tmp_path / "home/root.key").rename(tmp_path / "copy.key")
     assert "put a copy of it back" in shell.run("keys", "init", status=1)
     assert not (tmp_path / "home/root.key").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "spared"),
+    [
+        ("keys", {"alembic", "granian", "httpx", "litestar", "sqlalchemy"}),
+        ("serve", {"alembic", "sqlalchemy"}),
+        ("migrate", {"granian", "httpx", "litestar"}),
+    ],
+)
+def test_a_command_does_not_wait_for_what_others_need(command: str, spared: set[str]) -> None:
+    words = [sys.executable, "-X", "importtime", "-m", "service", command, "--help"]
+    done = subprocess.run(words, env=shell_with().environment, capture_output=True, text=True, check=True)
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert imported & spared == set()
+    assert "service.cli" in imported
 
 
 def test_a_migration_that_lacks_a_right_is_one_line(tmp_path: Path, empty_database: str) -> None:

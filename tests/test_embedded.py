@@ -27,7 +27,7 @@ import pytest
 from service import embedded
 from service.embedded import reset
 from service.errors import EmbeddedServerError
-from service.schema import migrate
+from service.migrating import migrate
 from tests.passing import superuser_url_of
 
 ROOT = os.geteuid() == 0

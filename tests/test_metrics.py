@@ -200,7 +200,8 @@ def workers_of(process: int) -> list[int]:
 def test_counts_are_summed_and_of_who_is_gone_only_what_it_had_counted(tmp_path: Path) -> None:
     one, other = Meters(waiting=3, keys_open=2), Meters(waiting=4, keys_open=1)
     for meters in (one, other):
-        meters.released(("release", "shop", PURPOSE, "permit"), 0.004)
+        meters.released(("release", "shop", PURPOSE, "permit"), Meters.now())
+        meters.withdrawal_seconds.observe(0.004)
         meters.refused("not-found")
         meters.read_batch.observe(5)
     here, dead = os.getpid(), subprocess.Popen(["/bin/true"])
@@ -209,7 +210,8 @@ def test_counts_are_summed_and_of_who_is_gone_only_what_it_had_counted(tmp_path:
     (tmp_path / f"{dead.pid}.meters").write_bytes(msgspec.msgpack.encode(other))
     both = together(tmp_path)
     assert (list(both.releases.values()), both.refusals) == ([2], {"not-found": 2})
-    assert (both.release_seconds.counts[3], both.release_seconds.total, both.read_batch.counts[3]) == (2, 0.008, 2)
+    assert (sum(both.release_seconds.counts), both.read_batch.counts[3]) == (2, 2)
+    assert (both.withdrawal_seconds.counts[3], both.withdrawal_seconds.total) == (2, 0.008)
     assert (both.waiting, both.keys_open) == (3, 2)
 
 

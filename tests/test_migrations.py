@@ -13,9 +13,9 @@ import pytest
 import rfc8785
 
 from service.crypto.keyring import Keyring
+from service.migrating import migrate
 from service.model.ledger import Body
 from service.model.words import CustomerId
-from service.schema import migrate
 from tests.reading import Entered, entered, unsaid
 
 ANA, BO = CustomerId(UUID(int=0xA11A)), CustomerId(UUID(int=0xB0))

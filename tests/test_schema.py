@@ -11,9 +11,10 @@ from typing import Any
 import asyncpg
 import pytest
 
-from service import schema
+from service import migrating, schema
 from service.errors import OperatorError
-from service.schema import migrate, shipped
+from service.migrating import migrate
+from service.schema import shipped
 from tests.conftest import administer, url_of
 from tests.passing import passing_server
 
@@ -97,6 +98,7 @@ def test_who_may_make_roles_needs_no_administrator_and_can_go_on_with_one_url(ba
     url = of(bare, "of_maker", "maker")
     migrate(url)
     migrate(url)
+    assert ask(url, "SELECT version_num FROM alembic_version") == schema.head()
     assert owners(url_of(bare, "of_maker")) == {"byleave_owner"}
     run(url, "INSERT INTO customer (id, version) VALUES (gen_random_uuid(), 1)", "DELETE FROM customer")
     run(bare, "GRANT byleave_owner TO plain")
@@ -153,7 +155,7 @@ def test_what_a_later_migration_makes_belongs_to_the_owner_too(
     later = tmp_path / "migrations"
     shutil.copytree(shipped("migrations"), later)
     (later / "versions" / "9999_later.py").write_text(LATER.format(head=head))
-    monkeypatch.setattr(schema, "shipped", lambda _: later)
+    monkeypatch.setattr(migrating, "shipped", lambda _: later)
     migrate(url)
     assert ask(url, "SELECT version_num FROM alembic_version") == "9999"
     assert owners(url) == {"byleave_owner"}

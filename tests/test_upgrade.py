@@ -9,10 +9,11 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from service import schema
+from service import migrating
 from service.database import Database
-from service.schema import migrate, refuse_other_schema, shipped
-from tests.conftest import Api, Owner, Person, allow, in_role
+from service.migrating import migrate
+from service.schema import refuse_other_schema, shipped
+from tests.conftest import Api, Owner, Person, allow, enrol, in_role
 
 NEXT = '''
 """What the rules of migrations/script.py.mako allow, on the tables that every request reads or writes."""
@@ -45,15 +46,15 @@ async def next_release(owner: Owner, tmp_path: Path, monkeypatch: pytest.MonkeyP
     head = await owner.fetchval("SELECT version_num FROM alembic_version")
     folder = shutil.copytree(shipped("migrations"), tmp_path / "migrations")
     (folder / "versions/9999_next.py").write_text(NEXT.replace("{head}", head))
-    monkeypatch.setattr(schema, "shipped", lambda _: folder)
+    monkeypatch.setattr(migrating, "shipped", lambda _: folder)
 
 
 class Traffic:
     """Requests, one after the other and several at a time, until the block ends: what was answered."""
 
-    def __init__(self, api: Api, person: Person) -> None:
+    def __init__(self, api: Api, person: Person, other: Person) -> None:
         self.statuses: list[int] = []
-        self._api, self._person, self._on = api, person, True
+        self._api, self._person, self._other, self._on = api, person, other, True
 
     @asynccontextmanager
     async def flowing(self) -> AsyncIterator[None]:
@@ -70,29 +71,28 @@ class Traffic:
             self.statuses.append((await self._api.call("POST", "/v1/releases", "recommender", body)).status_code)
 
     async def _say(self) -> None:
-        path, no = f"/v1/customers/{self._person.at_shop}/consents", {"purpose": PURPOSE, "answer": "withdrawn"}
+        path, no = f"/v1/customers/{self._other.at_shop}/consents", {"purpose": PURPOSE, "answer": "withdrawn"}
         while self._on:
             self.statuses.append((await self._api.call("POST", path, "shop", no)).status_code)
-            await allow(self._api, self._person)
+            await allow(self._api, self._other)
 
 
 async def test_this_release_goes_on_beside_a_migration_of_the_next_and_starts_after_it(
-    next_release: None, api: Api, abbie: Person, database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+    next_release: None, api: Api, abbie: Person, database: Database, database_url: str
 ) -> None:
-    traffic = Traffic(api, abbie)
+    traffic = Traffic(api, abbie, await enrol(api, "bo@example.com"))
     async with traffic.flowing():
         await asyncio.to_thread(migrate, in_role(database_url, "byleave_migrator"))
     assert set(traffic.statuses) == {200}
     async with database.connection() as connection:
         assert await connection.fetchval("SELECT version_num FROM alembic_version") == "9999"
-    monkeypatch.undo()
     await refuse_other_schema(database)
 
 
 async def test_a_migration_that_has_to_wait_lets_others_pass_and_comes_again(
     next_release: None, api: Api, abbie: Person, owner: Owner, superuser_url: str, database_url: str
 ) -> None:
-    traffic = Traffic(api, abbie)
+    traffic = Traffic(api, abbie, await enrol(api, "bo@example.com"))
     dump = await asyncpg.connect(superuser_url)
     async with traffic.flowing():
         async with dump.transaction():

@@ -9,10 +9,10 @@ from msgspec import Struct
 
 from service.crypto.merkle import Tile
 from service.crypto.signing import PublicKey
+from service.errors import ServiceError
 from service.model.attempts import Attempt
 from service.model.callers import Caller, CustomerCaller, ServiceCaller
 from service.model.catalogue import Catalogue, Notice
-from service.model.limits import Allowance
 from service.model.prompts import Prompt
 from service.model.words import Channel, EntryId, PairwiseId
 from service.usecases import choices
@@ -39,9 +39,9 @@ class Actions(Struct, frozen=True):
 
     service_caller: Callable[[str], Awaitable[ServiceCaller]]
     customer_caller: Callable[[str], Awaitable[CustomerCaller]]
-    release: Callable[[ServiceCaller, Wanted], Awaitable[Answer]]
-    take: Callable[[ServiceCaller, int], Awaitable[Allowance | None]]
-    """Count so many releases towards what a service may have in a minute; None where nothing is said of that."""
+    release: Callable[[str, Wanted], Awaitable[Answer]]
+    """For whoever presents this API key."""
+    release_many: Callable[[str, Sequence[Wanted]], Awaitable[list[Answer | ServiceError]]]
     enrol: Callable[[ServiceCaller, Newcomer, Attempt | None], Awaitable[Changed]]
     contribute: Callable[[ServiceCaller, PairwiseId, Sequence[Claim], Attempt | None], Awaitable[Changed]]
     record_consent: Callable[[Caller, Said, Attempt | None], Awaitable[Acknowledged]]

@@ -34,8 +34,6 @@ class Described(Struct, frozen=True, kw_only=True):
     """Whether it takes ``Prefer: wait``."""
     alone: bool = False
     """Whether it answers without the database, the keys and the policies, so that none of them can fail it."""
-    limited: bool = False
-    """Whether it counts towards what a service may have in a minute."""
     keyless: bool = False
     """Whether it answers with the database alone, without keys and policies."""
     query: type[Struct] | None = None

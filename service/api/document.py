@@ -12,8 +12,7 @@ from litestar.handlers import HTTPRouteHandler
 from service.api.attempts import STRING
 from service.api.described import Described
 from service.api.door import ROUTES
-from service.api.limits import fields
-from service.api.problems import HEADERS, VARYING, Problem, status_of
+from service.api.problems import HEADERS, Problem, headers_of, status_of
 from service.api.wire import CustomerWord, EntryWord, LineWord, NoticeNumber, PurposeWord, TilePath
 from service.errors import (
     BadIdempotencyKeyError,
@@ -34,7 +33,6 @@ from service.errors import (
     UnsupportedMediaError,
     WrongKindError,
 )
-from service.model.limits import Allowance
 
 Json = dict[str, Any]
 
@@ -83,8 +81,8 @@ PREFER = {
     "examples": ["wait=2"],
 }
 PREFERRED = {"description": "`wait`, where that was preferred.", "schema": {"type": "string"}, "example": "wait"}
-LEFT = fields(Allowance(600, 599, 1))
-"""Where there is a limit."""
+VARYING = {status_of(TooManyRequestsError): headers_of(TooManyRequestsError(quota=600, reset=60, retry=1))}
+"""Headers of a status that are not always the same: an example."""
 SCHEMES = {"service": "apiKey", "customer": "customerToken"}
 ALWAYS = (ServiceError,)
 KEYLESS = (IntegrityError, DatabaseUnavailableError)
@@ -269,8 +267,7 @@ def _responses(described: Described, names: dict[type, Json]) -> Json:
     good = _content(described, names, described.example)
     tag = {"ETag": {"required": True, **ETAG}} if described.tagged else {}
     waited = {"Preference-Applied": PREFERRED} if described.waits else {}
-    left = {name: _sent(name, value, required=False) for name, value in LEFT.items()} if described.limited else {}
-    headers = {"headers": tag | waited | left} if tag or waited or left else {}
+    headers = {"headers": tag | waited} if tag or waited else {}
     responses: Json = {"200": {"description": "Done", **headers, "content": good}}
     for status, refusals in _by_status(_refusals(described)).items():
         examples = {kind.code: {"$ref": EXAMPLE.format(code=kind.code)} for kind in refusals}
@@ -294,7 +291,7 @@ def _content(described: Described, names: dict[type, Json], example: object) -> 
 
 def _headers(status: int) -> Json:
     """Return the headers that come with every refusal of this status."""
-    every = {**HEADERS.get(status, {}), **VARYING.get(status, {})}
+    every = VARYING.get(status) or HEADERS.get(status, {})
     sent = {name: _sent(name, value, required=True) for name, value in every.items()}
     return {"headers": sent} if sent else {}
 
@@ -310,8 +307,7 @@ def _refusals(described: Described) -> Iterable[type[ServiceError]]:
     known = (UnauthenticatedError,) if described.caller in SCHEMES else ()
     repeated = (BadIdempotencyKeyError, KeyReusedError, StillRunningError) if described.writes else ()
     others = () if described.alone else KEYLESS if described.keyless else NOT_ALONE
-    limited = (TooManyRequestsError,) if described.limited else ()
-    return (*described.refusals, *limited, *body, *query, *repeated, *known, *others, *ALWAYS)
+    return (*described.refusals, *body, *query, *repeated, *known, *others, *ALWAYS)
 
 
 def _by_status(refusals: Iterable[type[ServiceError]]) -> dict[int, list[type[ServiceError]]]:

@@ -35,13 +35,13 @@ from service.api import (
 )
 from service.api.actions import Actions
 from service.api.bodies import LIMIT
-from service.api.limits import FIELDS
 from service.errors import ServiceError
 
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 ROUTES = [
     releases.release,
     releases.decision,
+    releases.release_to_many,
     customers.enrol,
     customers.contribute,
     consents.record,
@@ -111,7 +111,7 @@ def door(actions: Actions, pages: Sequence[HTTPRouteHandler], lifespan: Sequence
             HTTPException: problems.refuse_framework,
             Exception: problems.refuse_bug,
         },
-        before_send=[_add_headers, _add_what_is_left, _correct_options, _leave_out_content],
+        before_send=[_add_headers, _correct_options, _leave_out_content],
         request_max_body_size=LIMIT,
         lifespan=list(lifespan),
         logging_config=None,
@@ -125,11 +125,6 @@ async def _add_headers(message: Message, _: Scope) -> None:
         headers = MutableScopeHeaders.from_message(message)
         for name, value in EVERYWHERE.items():
             headers.setdefault(name, value)
-
-
-async def _add_what_is_left(message: Message, scope: Scope) -> None:
-    if message["type"] == "http.response.start" and FIELDS in scope.get("state", ()):
-        MutableScopeHeaders.from_message(message).update(scope["state"][FIELDS])
 
 
 async def _correct_options(message: Message, scope: Scope) -> None:

@@ -9,7 +9,6 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 from msgspec import Meta, Struct
 
-from service.api.limits import fields
 from service.errors import (
     AlreadyLinkedError,
     BadCursorError,
@@ -57,7 +56,7 @@ from service.errors import (
     WrongKindError,
 )
 from service.meters import METERS
-from service.model.limits import Allowance
+from service.model.limits import WINDOW
 
 STATUS: dict[type[ServiceError], int] = {
     BadCursorError: 400,
@@ -109,8 +108,6 @@ HEADERS: dict[int, dict[str, str]] = {
     STATUS[UnavailableError]: {"Retry-After": "1"},
 }
 """What comes with every refusal of a status."""
-VARYING: dict[int, dict[str, str]] = {STATUS[TooManyRequestsError]: fields(Allowance(600, 0, 60, 1))}
-"""What comes with it too, but not always the same: an example."""
 FRAMEWORK: dict[int, type[ServiceError]] = {
     404: NotFoundError,
     405: MethodNotAllowedError,
@@ -118,6 +115,7 @@ FRAMEWORK: dict[int, type[ServiceError]] = {
 }
 SERVER_FAULT = 500
 TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+MEDIA = "application/problem+json"
 log = structlog.get_logger()
 
 
@@ -137,16 +135,17 @@ def status_of(kind: type[ServiceError]) -> int:
     return next((STATUS[each] for each in kind.__mro__ if each in STATUS), SERVER_FAULT)
 
 
-def refuse(request: Request[Any, Any, Any], error: ServiceError) -> Response[Problem]:
-    """Answer a refusal."""
-    METERS.refused(error.code)
+class Refused(Struct, frozen=True):
+    """A refusal as it is answered."""
+
+    problem: Problem
+    headers: dict[str, str]
+
+
+def problem_of(error: ServiceError) -> Problem:
+    """Return the problem document of a refusal."""
     status = status_of(type(error))
-    route = {"route": request.scope.get("path_template", ""), **_trace(request)}
-    if status >= SERVER_FAULT:
-        log.error("refused", code=error.code, detail=error.detail, **route)
-    else:
-        log.info("refused", code=error.code, **route)
-    problem = Problem(
+    return Problem(
         type=f"urn:byleave:problem:{error.code}",
         title=error.title,
         status=status,
@@ -155,13 +154,57 @@ def refuse(request: Request[Any, Any, Any], error: ServiceError) -> Response[Pro
         detail=error.detail if status < SERVER_FAULT else "",
         pointer=error.pointer,
     )
-    return Response(problem, status_code=status, media_type="application/problem+json", headers=HEADERS.get(status))
 
 
-def _trace(request: Request[Any, Any, Any]) -> dict[str, str]:
-    """Return the id by which the caller finds this request again, if it sent one (W3C Trace Context, 3.2)."""
-    found = TRACEPARENT.fullmatch(request.headers.get("traceparent", ""))
+def refused(error: ServiceError, route: str, traceparent: str = "") -> Refused:
+    """Say no, to whoever asked and in the log. ``route``: the address, without anything that a request wrote.
+
+    ``traceparent``: by which the caller finds this request again (W3C Trace Context, 3.2), if it sent that.
+    """
+    trace = _trace(traceparent)
+    METERS.refused(error.code)
+    problem = problem_of(error)
+    if problem.status >= SERVER_FAULT:
+        log.error("refused", code=error.code, detail=error.detail, route=route, **trace)
+    else:
+        log.info("refused", code=error.code, route=route, **trace)
+    return Refused(problem, headers_of(error))
+
+
+def _trace(traceparent: str) -> dict[str, str]:
+    found = TRACEPARENT.fullmatch(traceparent)
     return {} if found is None else {"trace": found[1]}
+
+
+def headers_of(error: ServiceError) -> dict[str, str]:
+    """Return what comes with a refusal (of volume: draft-ietf-httpapi-ratelimit-headers-11)."""
+    if isinstance(error, TooManyRequestsError):
+        return {
+            "RateLimit-Policy": f'"releases";q={error.quota};w={WINDOW}',
+            "RateLimit": f'"releases";r=0;t={error.reset}',
+            "Retry-After": str(error.retry),
+        }
+    return HEADERS.get(status_of(type(error)), {})
+
+
+def bug(error: Exception, route: str, traceparent: str = "") -> Refused:
+    """Say that a fault is ours. The log gets its type and place; a message could hold somebody's data."""
+    where = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-6:]]
+    log.error("bug", error=type(error).__name__, where=where)
+    return refused(ServiceError(), route, traceparent)
+
+
+def refuse(request: Request[Any, Any, Any], error: ServiceError) -> Response[Problem]:
+    """Answer a refusal."""
+    return _response(refused(error, *_asked(request)))
+
+
+def _asked(request: Request[Any, Any, Any]) -> tuple[str, str]:
+    return request.scope.get("path_template", ""), request.headers.get("traceparent", "")
+
+
+def _response(no: Refused) -> Response[Problem]:
+    return Response(no.problem, status_code=no.problem.status, media_type=MEDIA, headers=no.headers)
 
 
 def refuse_framework(request: Request[Any, Any, Any], error: HTTPException) -> Response[Problem]:
@@ -174,7 +217,5 @@ def refuse_framework(request: Request[Any, Any, Any], error: HTTPException) -> R
 
 
 def refuse_bug(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
-    """Answer a fault of ours. The log gets its type and place; a message could hold somebody's data."""
-    where = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-6:]]
-    log.error("bug", error=type(error).__name__, where=where, **_trace(request))
-    return refuse(request, ServiceError())
+    """Answer a fault of ours."""
+    return _response(bug(error, *_asked(request)))

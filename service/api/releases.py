@@ -1,31 +1,46 @@
 """``/v1/releases`` and ``/v1/decisions``: may this service use these attributes, and what are they."""
 
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from functools import partial
+from typing import Annotated, Any, TypeVar
 
 from litestar import Request, post
 from litestar.di import NamedDependency
 from msgspec import Meta, Struct
 
 from service.api.actions import Actions
-from service.api.bodies import read_body
+from service.api.bodies import Body, body_of
+from service.api.callers import presented
 from service.api.described import described
-from service.api.limits import keep_within
+from service.api.problems import Problem, problem_of, refused
 from service.api.wire import HER, AttributeWord, CustomerWord, Instant, OneCustomer, PurposeWord, Who
 from service.errors import (
     FactsChangedError,
     NotGrantedError,
+    ServiceError,
     TooLateError,
+    TooManyRequestsError,
     UnknownAttributeError,
     UnknownPurposeError,
     WrongKindError,
 )
-from service.model.callers import ServiceCaller
 from service.model.decision import Obligation, Outcome, Withheld
 from service.model.words import AttributeId, Channel, Provenance, PurposeId, Status
 from service.usecases.releases import Answer, Handed, Wanted
 
-REFUSALS = (UnknownPurposeError, UnknownAttributeError, NotGrantedError, FactsChangedError, TooLateError)
+Meant = TypeVar("Meant")
+REFUSALS = (
+    UnknownPurposeError,
+    UnknownAttributeError,
+    NotGrantedError,
+    TooManyRequestsError,
+    FactsChangedError,
+    TooLateError,
+)
+
+
+Attributes = Annotated[list[AttributeWord], Meta(min_length=1, max_length=100, extra_json_schema={"uniqueItems": True})]
 
 
 class Signals(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -35,16 +50,23 @@ class Signals(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Global Privacy Control: nothing is sold or shared, now and, if she is known, from now on."""
 
 
-class Question(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Question(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """Which attributes of which customer, for what, on which channel."""
 
     customer: OneCustomer
     purpose: PurposeWord
     channel: Channel
-    attributes: Annotated[
-        list[AttributeWord], Meta(min_length=1, max_length=100, extra_json_schema={"uniqueItems": True})
-    ]
+    attributes: Attributes
     signals: Signals = Signals()
+
+
+class Questions(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which attributes of which customers, for what, on which channel."""
+
+    customers: Annotated[list[OneCustomer], Meta(min_length=1, max_length=500)]
+    purpose: PurposeWord
+    channel: Channel
+    attributes: Attributes
 
 
 class Value(Struct, frozen=True, kw_only=True):
@@ -98,6 +120,19 @@ class Released(Decided, frozen=True, kw_only=True, omit_defaults=True):
     released: dict[str, Value]
 
 
+class Each(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What came of one customer: an answer, or why there is none for her now."""
+
+    answer: Released | None = None
+    problem: Problem | None = None
+
+
+class ReleasedToMany(Struct, frozen=True):
+    """For each customer what a release of hers alone would answer, in the order in which they were asked for."""
+
+    answers: list[Each]
+
+
 EXAMPLE_QUESTION = Question(
     customer=Who(id=HER),
     purpose="personalise.recommendations",
@@ -131,6 +166,39 @@ EXAMPLE_VALUES = {
 }
 
 
+EXAMPLE_RELEASED = Released(**EXAMPLE, released=EXAMPLE_VALUES)
+
+
+class Heard(Struct, frozen=True):
+    """What a request says: two of its headers, and its body."""
+
+    authorization: str
+    content_type: str
+    body: bytes
+
+    def __repr__(self) -> str:  # a credential, and perhaps somebody's address
+        return "Heard()"
+
+
+async def released(actions: Actions, heard: Heard) -> Released:
+    """Release what one customer allows."""
+    key, wanted = await _read(actions, heard, Question, partial(_wanted, hand_over=True))
+    return _released(wanted, await actions.release(key, wanted))
+
+
+async def decided(actions: Actions, heard: Heard) -> Decided:
+    """Decide on one customer."""
+    key, wanted = await _read(actions, heard, Question, partial(_wanted, hand_over=False))
+    return Decided(**_decided(wanted, await actions.release(key, wanted)))
+
+
+async def released_to_many(actions: Actions, heard: Heard) -> ReleasedToMany:
+    """Release what each of many customers allows."""
+    key, wanted = await _read(actions, heard, Questions, _wanted_of_many)
+    answers = await actions.release_many(key, wanted)
+    return ReleasedToMany([_each(*each) for each in zip(wanted, answers, strict=True)])
+
+
 @post(
     "/v1/releases",
     status_code=200,
@@ -139,20 +207,13 @@ EXAMPLE_VALUES = {
         body=Question,
         body_example=EXAMPLE_QUESTION,
         answer=Released,
-        limited=True,
-        example=Released(**EXAMPLE, released=EXAMPLE_VALUES),
+        example=EXAMPLE_RELEASED,
         refusals=REFUSALS,
     ),
 )
-async def release(
-    request: Request[Any, Any, Any], actions: NamedDependency[Actions], caller: NamedDependency[ServiceCaller]
-) -> Released:
+async def release(request: Request[Any, Any, Any], actions: NamedDependency[Actions]) -> Released:
     """Release the attributes that the customer allows for this purpose, and say why others are withheld."""
-    await keep_within(request, actions, caller, 1)
-    wanted = _wanted(await read_body(request, Question), hand_over=True)
-    answer = await actions.release(caller, wanted)
-    values: dict[str, Value] = {attribute: _value(handed) for attribute, handed in answer.released.items()}
-    return Released(**_decided(wanted, answer), released=values)
+    return await released(actions, await _hear(request))
 
 
 @post(
@@ -163,18 +224,62 @@ async def release(
         body=Question,
         body_example=EXAMPLE_QUESTION,
         answer=Decided,
-        limited=True,
         example=Decided(**EXAMPLE),
         refusals=REFUSALS,
     ),
 )
-async def decision(
-    request: Request[Any, Any, Any], actions: NamedDependency[Actions], caller: NamedDependency[ServiceCaller]
-) -> Decided:
+async def decision(request: Request[Any, Any, Any], actions: NamedDependency[Actions]) -> Decided:
     """Decide as a release would, without values; recorded as a check."""
-    await keep_within(request, actions, caller, 1)
-    wanted = _wanted(await read_body(request, Question), hand_over=False)
-    return Decided(**_decided(wanted, await actions.release(caller, wanted)))
+    return await decided(actions, await _hear(request))
+
+
+@post(
+    "/v1/releases/batch",
+    status_code=200,
+    opt=described(
+        caller="service",
+        body=Questions,
+        body_example=Questions(
+            customers=[Who(id=HER), Who(email="bo@example.com")],
+            purpose=EXAMPLE_QUESTION.purpose,
+            channel=EXAMPLE_QUESTION.channel,
+            attributes=EXAMPLE_QUESTION.attributes,
+        ),
+        answer=ReleasedToMany,
+        example=ReleasedToMany([Each(answer=EXAMPLE_RELEASED), Each(problem=problem_of(FactsChangedError()))]),
+        refusals=REFUSALS,
+    ),
+)
+async def release_to_many(request: Request[Any, Any, Any], actions: NamedDependency[Actions]) -> ReleasedToMany:
+    """Release for up to 500 customers; each is decided, and entered, on her own."""
+    return await released_to_many(actions, await _hear(request))
+
+
+async def _hear(request: Request[Any, Any, Any]) -> Heard:
+    said = request.headers
+    return Heard(said.get("authorization", ""), said.get("content-type", ""), await request.body())
+
+
+async def _read(actions: Actions, heard: Heard, kind: type[Body], meant: Callable[[Body], Meant]) -> tuple[str, Meant]:
+    """Return the API key that is presented, and what is wanted."""
+    key = presented(heard.authorization)
+    try:
+        return key, meant(body_of(heard.content_type, heard.body, kind))
+    except ServiceError:
+        # Who may not come in is not told what is wrong with what he brings.
+        await actions.service_caller(key)
+        raise
+
+
+def _each(wanted: Wanted, answer: Answer | ServiceError) -> Each:
+    if isinstance(answer, ServiceError):
+        return Each(problem=refused(answer, "/v1/releases/batch").problem)
+    return Each(answer=_released(wanted, answer))
+
+
+def _released(wanted: Wanted, answer: Answer) -> Released:
+    values: dict[str, Value] = {attribute: _value(handed) for attribute, handed in answer.released.items()}
+    return Released(**_decided(wanted, answer), released=values)
 
 
 def _value(handed: Handed) -> Value:
@@ -189,17 +294,35 @@ def _value(handed: Handed) -> Value:
 
 
 def _wanted(question: Question, *, hand_over: bool) -> Wanted:
-    for index, attribute in enumerate(question.attributes):
-        if attribute in question.attributes[:index]:
-            raise WrongKindError("an attribute stands twice", pointer=f"/attributes/{index}")
     return Wanted(
         customer=question.customer.reference("/customer"),
         purpose=PurposeId(question.purpose),
         channel=question.channel,
-        attributes=tuple(map(AttributeId, question.attributes)),
+        attributes=_attributes(question.attributes),
         hand_over=hand_over,
         gpc=question.signals.gpc,
     )
+
+
+def _wanted_of_many(questions: Questions) -> list[Wanted]:
+    attributes = _attributes(questions.attributes)
+    return [
+        Wanted(
+            customer=customer.reference(f"/customers/{index}"),
+            purpose=PurposeId(questions.purpose),
+            channel=questions.channel,
+            attributes=attributes,
+            hand_over=True,
+        )
+        for index, customer in enumerate(questions.customers)
+    ]
+
+
+def _attributes(asked: Sequence[str]) -> tuple[AttributeId, ...]:
+    if len(set(asked)) != len(asked):
+        twice = next(index for index, attribute in enumerate(asked) if attribute in asked[:index])
+        raise WrongKindError("an attribute stands twice", pointer=f"/attributes/{twice}")
+    return tuple(map(AttributeId, asked))
 
 
 def _decided(wanted: Wanted, answer: Answer) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from service.crypto.framing import Part
 from service.crypto.random import random_word
+from service.errors import UnauthenticatedError
 from service.model.words import CustomerId, ServiceId
 
 API_KEY = re.compile(r"^(byl_([a-z2-7]{16})_([a-z2-7]{52}))_([0-9a-f]{8})$")
@@ -57,6 +58,14 @@ def read_credential(text: str) -> Credential | None:
         if found and text == _with_crc(found[1]):
             return Credential(found[2] if form is API_KEY else "", text)
     return None
+
+
+def read_api_key(text: str) -> Credential:
+    """Return the API key that is presented, or raise UnauthenticatedError for what cannot be one."""
+    credential = read_credential(text)
+    if credential is None or not credential.id:
+        raise UnauthenticatedError
+    return credential
 
 
 def credential_parts(service: ServiceId, key: str, digest: bytes) -> list[Part]:

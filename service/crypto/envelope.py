@@ -5,6 +5,8 @@ a wrong wrapping key could be offered (root over the rest) HKDF-SHA-512 (RFC 586
 commitment, which is compared before anything is decrypted.
 """
 
+from collections.abc import Iterable
+
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.constant_time import bytes_eq
@@ -22,6 +24,8 @@ SALT = COMMITMENT = 32
 BUCKET = 32
 LIGHT = b"\x01"
 COMMITTING = b"\x02"
+BODY = len(LIGHT) + NONCE
+"""Where the ciphertext begins."""
 ZERO_NONCE = bytes(NONCE)
 
 
@@ -33,11 +37,21 @@ def seal(key: bytes, plaintext: bytes, labels: list[Part]) -> Sealed:
 
 def unseal(key: bytes, sealed: Sealed, labels: list[Part]) -> bytes:
     """Return the plaintext, or raise IntegrityError."""
-    version, nonce, ciphertext = sealed.data[:1], sealed.data[1 : 1 + NONCE], sealed.data[1 + NONCE :]
-    if version != LIGHT:
+    [plaintext] = unseal_all(key, [(sealed, labels)])
+    return plaintext
+
+
+def unseal_all(key: bytes, sealed: Iterable[tuple[Sealed, list[Part]]]) -> list[bytes]:
+    """Return what several values say that one key sealed, or raise IntegrityError."""
+    cipher = AESGCM(key)
+    return [_unsealed(cipher, each.data, framed(labels)) for each, labels in sealed]
+
+
+def _unsealed(cipher: AESGCM, data: bytes, labels: bytes) -> bytes:
+    if data[:1] != LIGHT:
         raise IntegrityError("unknown envelope")
     try:
-        return unpad(AESGCM(key).decrypt(nonce, ciphertext, framed(labels)))
+        return unpad(cipher.decrypt(data[1:BODY], data[BODY:], labels))
     except (InvalidTag, ValueError):
         raise IntegrityError("a sealed value does not open") from None
 

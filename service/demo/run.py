@@ -22,13 +22,14 @@ from service.database import Database, opened, reachable
 from service.demo import people, scenes
 from service.errors import OperatorError
 from service.importing import Delivery, import_file
+from service.migrating import migrate
 from service.model.callers import OperatorCaller
 from service.model.identifiers import identifier
 from service.model.words import IdentifierKind, PurposeId
 from service.policy.engine import Policies
 from service.process import ending_with
 from service.rootkey import make_root_key, read_root_key
-from service.schema import migrate, shipped
+from service.schema import shipped
 from service.settings import Settings, Urls, leave_to_children
 from service.usecases import access, keys, policies
 from service.usecases.imports import Means

@@ -110,7 +110,7 @@ class Attribute(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     def fresh(self, as_of: datetime, now: datetime) -> bool:
         """Whether a fact of this date is still used at an instant."""
-        return now - as_of < timedelta(days=self.used_days)
+        return (now - as_of).days < self.used_days
 
     @property
     def value_type(self) -> Any:  # noqa: ANN401  a type expression for msgspec has no type of its own

@@ -1,4 +1,7 @@
-"""What is stored about one customer and bears on a decision. Values stay sealed here."""
+"""What is stored about one customer and bears on a decision. Values stay sealed here.
+
+What is ``array_like`` is listed by the statements that read it, in this order.
+"""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -23,7 +26,7 @@ CERTAIN = 100
 PREFERENCE = {provenance: rank for rank, provenance in enumerate(Provenance)}
 
 
-class Sealed(Struct, frozen=True):
+class Sealed(Struct, frozen=True, array_like=True):
     """Ciphertext; its repr shows none of it."""
 
     data: bytes
@@ -32,7 +35,7 @@ class Sealed(Struct, frozen=True):
         return f"Sealed({len(self.data)} bytes)"
 
 
-class SealedFact(Struct, frozen=True):
+class SealedFact(Struct, frozen=True, array_like=True):
     """One value of an attribute, unreadable, with the labels that its ciphertext is bound to.
 
     ``source``: the service that said it and, behind a slash, its own word for where it comes from.
@@ -62,7 +65,7 @@ def fact_name(attribute: str, provenance: str, source: str) -> str:
     return f"{attribute}#{provenance}@{source}"
 
 
-class Standing(Struct, frozen=True):
+class Standing(Struct, frozen=True, array_like=True):
     """What a customer answered last for one purpose on one channel."""
 
     purpose: PurposeId
@@ -79,7 +82,7 @@ class Standing(Struct, frozen=True):
         return Status.EXPIRED if self.status.valid and ended else self.status
 
 
-class Restrictions(Struct, frozen=True):
+class Restrictions(Struct, frozen=True, array_like=True):
     """What the customer has forbidden or opened beyond single purposes, phrased so that what is missing refuses."""
 
     age_band: AgeBand = AgeBand.UNKNOWN
@@ -191,4 +194,7 @@ class Facts(Struct, frozen=True):
 
 def in_preference(facts: Iterable[SealedFact]) -> list[SealedFact]:
     """Order facts: volunteered, observed, acquired, inferred; newest first; then by source."""
-    return sorted(facts, key=lambda f: (PREFERENCE[f.provenance], -f.as_of.timestamp(), f.source))
+    known = list(facts)
+    if len(known) > 1:
+        known.sort(key=lambda f: (PREFERENCE[f.provenance], -f.as_of.timestamp(), f.source))
+    return known

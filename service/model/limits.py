@@ -1,51 +1,11 @@
-"""How much a service may ask for in a minute: a bucket that fills evenly, from which each release is drawn."""
+"""How much a service may ask for in a minute: a bucket that fills evenly, from which each release is taken."""
 
 from math import ceil
 
-from msgspec import Struct
+from service.errors import TooManyRequestsError
 
 WINDOW = 60
 """Seconds in which an empty bucket is full again."""
-
-
-class Allowance(Struct, frozen=True):
-    """What a bucket said. ``retry``: in how many seconds it makes sense to ask again, 0 if it was drawn from."""
-
-    quota: int
-    remaining: int
-    reset: int
-    """In how many seconds the bucket is full."""
-    retry: int = 0
-
-
-class Bucket(Struct, frozen=True):
-    """How much was in it at an instant; less than nothing after a batch that was larger than the bucket."""
-
-    level: float
-    at: float
-
-    def at_instant(self, now: float, quota: int) -> "Bucket":
-        """Return the bucket as it is later; a clock that does not go on fills nothing."""
-        later = max(now, self.at)
-        return Bucket(min(quota, self.level + (later - self.at) * quota / WINDOW), later)
-
-    def seconds_to(self, level: float, quota: int) -> int:
-        """Return in how many whole seconds there is as much in it."""
-        return max(0, ceil((level - self.level) * WINDOW / quota))
-
-
-def drawn(bucket: Bucket, quota: int, count: int, now: float) -> tuple[Bucket, Allowance]:
-    """Draw so many at once, or nothing. Of a full bucket more may be drawn than it holds, which is filled up first."""
-    before = bucket.at_instant(now, quota)
-    enough = min(count, quota)
-    if before.level < enough:
-        return before, _allowance(before, quota, max(1, before.seconds_to(enough, quota)))
-    after = Bucket(before.level - count, before.at)
-    return after, _allowance(after, quota, 0)
-
-
-def _allowance(bucket: Bucket, quota: int, retry: int) -> Allowance:
-    return Allowance(quota, max(0, int(bucket.level)), bucket.seconds_to(quota, quota), retry)
 
 
 class Limits:
@@ -53,11 +13,26 @@ class Limits:
 
     def __init__(self, workers: int = 1) -> None:
         self._workers = workers
-        self._buckets: dict[str, Bucket] = {}
+        self._buckets: dict[str, tuple[float, float]] = {}
+        """Of each service how much was in its bucket, and when."""
 
-    def take(self, service: str, per_minute: int, count: int, now: float) -> Allowance:
-        """Draw this process's share of what a service may have in a minute; a new service finds a full bucket."""
+    def take(self, service: str, per_minute: int, now: float) -> None:
+        """Take one release of this process's share of what a service may have in a minute.
+
+        A service that comes for the first time finds a full bucket, and a clock that does not go on fills nothing.
+        Raises TooManyRequestsError, and takes nothing, when it is empty.
+        """
         quota = max(1, per_minute // self._workers)
-        bucket = self._buckets.get(service, Bucket(quota, now))
-        self._buckets[service], allowance = drawn(bucket, quota, count, now)
-        return allowance
+        level, since = self._buckets.get(service, (quota, now))
+        now = max(now, since)
+        level = min(quota, level + (now - since) * quota / WINDOW)
+        if level < 1:
+            self._buckets[service] = level, now
+            raise TooManyRequestsError(
+                quota=quota, reset=_seconds(quota - level, quota), retry=_seconds(1 - level, quota)
+            )
+        self._buckets[service] = level - 1, now
+
+
+def _seconds(missing: float, quota: int) -> int:
+    return max(1, ceil(missing * WINDOW / quota))

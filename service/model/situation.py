@@ -162,20 +162,46 @@ def situate(
 
     Without a fact nothing is fresh. A merged person has several sides, and is allowed what each of them allows.
     """
-    return darkest(_situated(catalogue, asked, attribute, side, facts.now, fact) for side in facts.sides)
+    ground = background(catalogue, asked, facts)
+    situation = brought_to(ground, catalogue, asked, attribute, notices(asked, facts))
+    fresh = fact is not None and catalogue.attributes[attribute].fresh(fact.as_of, facts.now)
+    return structs.replace(situation, fresh=fresh)
 
 
-def _situated(
-    catalogue: Catalogue, asked: Asked, attribute: AttributeId, side: Side, now: datetime, fact: SealedFact | None
+def background(catalogue: Catalogue, asked: Asked, facts: Facts) -> Situation:
+    """Return what is alike in the situations of all attributes; what is not is dark."""
+    return darkest([_background(catalogue, asked, side, facts.now) for side in facts.sides])
+
+
+def notices(asked: Asked, facts: Facts) -> tuple[int | None, ...]:
+    """Return to which notice each side of the person answered; None where she did not answer."""
+    answers = [_standing(asked, side) for side in facts.sides]
+    return tuple(None if each is None else each.notice for each in answers)
+
+
+def brought_to(
+    ground: Situation,
+    catalogue: Catalogue,
+    asked: Asked,
+    attribute: AttributeId,
+    answered: tuple[int | None, ...],
 ) -> Situation:
-    use = catalogue.services[asked.service].uses.get(asked.purpose)
+    """Return the situation of one attribute before its background, given what notices were answered."""
+    return structs.replace(
+        ground,
+        granted=_granted(catalogue.services[asked.service].uses.get(asked.purpose), asked.channel, attribute),
+        notice_current=all(
+            notice is not None and catalogue.covers(asked.purpose, notice, asked.service, attribute)
+            for notice in answered
+        ),
+    )
+
+
+def _background(catalogue: Catalogue, asked: Asked, side: Side, now: datetime) -> Situation:
     standing, limits = _standing(asked, side), side.restrictions or Restrictions()
     return Situation(
-        granted=_granted(use, asked.channel, attribute),
         channel_allowed=asked.channel in catalogue.purposes[asked.purpose].channels,
         consent=Status.UNKNOWN if standing is None else standing.status_at(now),
-        notice_current=standing is not None
-        and catalogue.covers(asked.purpose, standing.notice, asked.service, attribute),
         verified=side.restrictions is not None,
         may_process=limits.may_process,
         not_paused=side.restrictions is not None and not_paused(limits, now),
@@ -189,7 +215,6 @@ def _situated(
         acquired_allowed=limits.more_than_told and limits.acquired_allowed,
         inferred_allowed=limits.more_than_told and limits.inferred_allowed,
         demographic_allowed=limits.demographic_allowed,
-        fresh=fact is not None and catalogue.attributes[attribute].fresh(fact.as_of, now),
         awake=side.restrictions is not None and awake(limits.quiet_hours, asked.channel, now),
     )
 

@@ -1,18 +1,19 @@
 """Decisions: which facts of one customer may leave. The only place where a ``Permit`` is made."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 
 from msgspec import structs
 
 from service.model.catalogue import Catalogue
 from service.model.decision import Decision, Obligation, Permit, Withheld, nothing_but
-from service.model.facts import Facts, restrictions_at_enrolment
-from service.model.situation import Asked, Situation, situate
-from service.model.words import AgeBand, AttributeId, Basis, Provenance
-from service.policy.engine import ENGINE_ERROR, Answer, Policies, in_order
-from service.policy.question import Question
+from service.model.facts import Facts, SealedFact, restrictions_at_enrolment
+from service.model.situation import Asked, background, notices
+from service.model.words import AgeBand, AttributeId, Basis
+from service.policy.engine import ENGINE_ERROR, Policies, in_order
+from service.policy.rulings import Case, Ruling, rule
 
-NOT_KNOWN = "not-known"
+REMEMBERED = 4096  # rulings; some 10 MiB
 
 
 def decide(policies: Policies, asked: Asked, attributes: Sequence[AttributeId], facts: Facts) -> Decision:
@@ -22,19 +23,59 @@ def decide(policies: Policies, asked: Asked, attributes: Sequence[AttributeId], 
     if asked.service not in catalogue.services or asked.purpose not in catalogue.purposes:
         return nothing_but(ENGINE_ERROR, wanted, policies.version)
     known = facts if facts.customer is not None else _nobody(facts)
+    candidates = {attribute: _candidates(known, attribute) for attribute in wanted}
+    ruling = _ruling(policies, _case(catalogue, asked, known, candidates))
     permits: list[Permit] = []
     withheld: list[Withheld] = []
-    obligations: set[Obligation] = set()
-    for attribute in wanted:
-        match _rule(policies, asked, attribute, known):
-            case Withheld() as no:
-                withheld.append(no)
-            case permit, due:
-                permits.append(permit)
-                obligations.update(due)
-    if permits:
-        obligations.update(_agreed(catalogue, asked, known))
-    return Decision(tuple(permits), tuple(withheld), in_order(obligations), policies.version)
+    for its, ruled in zip(candidates.values(), ruling.attributes, strict=True):
+        if isinstance(ruled, Withheld) or facts.customer is None:
+            assert isinstance(ruled, Withheld)  # noqa: S101  nothing is known of nobody
+            withheld.append(ruled)
+        else:
+            fact = its[ruled[0]]
+            permits.append(Permit(fact.owner or facts.customer, fact, ruled[1]))
+    return Decision(tuple(permits), tuple(withheld), _obligations(catalogue, asked, known, ruling), policies.version)
+
+
+def _ruling(policies: Policies, case: Case) -> Ruling:
+    try:
+        return _remembered(policies, case)
+    except Exception:  # noqa: BLE001  once more question by question: what fails is a no, and the rest stands
+        return rule(policies.answer, policies.catalogue, case)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _remembered(policies: Policies, case: Case) -> Ruling:
+    # Failures are not remembered: only what was ruled is.
+    return rule(policies.evaluate, policies.catalogue, case)
+
+
+def _candidates(facts: Facts, attribute: AttributeId) -> list[SealedFact]:
+    # A fact under a wrong heading would leave under a wrong name.
+    return [fact for fact in facts.candidates(attribute) if fact.attribute == attribute]
+
+
+def _case(
+    catalogue: Catalogue, asked: Asked, facts: Facts, candidates: Mapping[AttributeId, Sequence[SealedFact]]
+) -> Case:
+    """Reduce what is known to what bears on a ruling."""
+    kinds, now = catalogue.attributes, facts.now
+    known = [
+        # What the catalogue does not know is withheld, however fresh.
+        (
+            attribute,
+            tuple([(fact.provenance, attribute in kinds and kinds[attribute].fresh(fact.as_of, now)) for fact in its]),
+        )
+        for attribute, its in candidates.items()
+    ]
+    return Case(asked, background(catalogue, asked, facts), notices(asked, facts), tuple(known))
+
+
+def _obligations(catalogue: Catalogue, asked: Asked, facts: Facts, ruling: Ruling) -> tuple[Obligation, ...]:
+    if all(isinstance(each, Withheld) for each in ruling.attributes):
+        return ()
+    sooner = [*_agreed(catalogue, asked, facts)]
+    return in_order({*ruling.obligations, *sooner}) if sooner else ruling.obligations
 
 
 def _agreed(catalogue: Catalogue, asked: Asked, facts: Facts) -> Iterator[Obligation]:
@@ -49,46 +90,3 @@ def _agreed(catalogue: Catalogue, asked: Asked, facts: Facts) -> Iterator[Obliga
 def _nobody(facts: Facts) -> Facts:
     """Return the facts of somebody who has said nothing, so that an unknown identifier looks like her."""
     return structs.replace(facts, standing=None, restrictions=restrictions_at_enrolment(AgeBand.UNKNOWN), facts={})
-
-
-def _rule(
-    policies: Policies, asked: Asked, attribute: AttributeId, facts: Facts
-) -> tuple[Permit, tuple[Obligation, ...]] | Withheld:
-    if attribute not in policies.catalogue.attributes:
-        return Withheld(attribute, ENGINE_ERROR)
-    # A fact under a wrong heading would leave under a wrong name.
-    candidates = [fact for fact in facts.candidates(attribute) if fact.attribute == attribute]
-    if facts.customer is None or not candidates:
-        return _without_a_fact(policies, asked, attribute, facts)
-    answers: list[Answer] = []
-    for fact in candidates:
-        situation = situate(policies.catalogue, asked, attribute, facts, fact)
-        answer = policies.answer(_question(asked, attribute, fact.provenance, situation))
-        if answer.permit:
-            return Permit(fact.owner or facts.customer, fact, answer.policies), answer.obligations
-        answers.append(answer)
-    return _no(attribute, answers[0])
-
-
-def _without_a_fact(policies: Policies, asked: Asked, attribute: AttributeId, facts: Facts) -> Withheld:
-    """Say that nothing is known only to whom a fresh fact would have been told; a refusal does not tell."""
-    situation = structs.replace(situate(policies.catalogue, asked, attribute, facts), fresh=True)
-    provenances = policies.catalogue.attributes[attribute].provenances
-    answers = [policies.answer(_question(asked, attribute, p, situation)) for p in provenances]
-    if any(answer.permit for answer in answers):
-        return Withheld(attribute, NOT_KNOWN)
-    return _no(attribute, answers[0])
-
-
-def _question(asked: Asked, attribute: AttributeId, provenance: Provenance, situation: Situation) -> Question:
-    return Question(
-        service=asked.service,
-        purpose=asked.purpose,
-        attribute=attribute,
-        provenance=provenance,
-        situation=situation,
-    )
-
-
-def _no(attribute: AttributeId, answer: Answer) -> Withheld:
-    return Withheld(attribute, answer.reason or ENGINE_ERROR, answer.policies[0] if answer.policies else None)

@@ -6,9 +6,10 @@ from service.errors import UnknownAttributeError, UnknownPurposeError, UnknownSe
 from service.model.facts import Facts
 from service.model.situation import Asked
 from service.model.words import AttributeId
-from service.policy.decide import NOT_KNOWN, decide
+from service.policy.decide import decide
 from service.policy.engine import ENGINE_ERROR, Policies
 from service.policy.reasons import NOT_FOR_THIS_PURPOSE, UNMET
+from service.policy.rulings import NOT_KNOWN
 
 IN_WORDS: Mapping[str, str] = {
     NOT_KNOWN: "it might, but nothing is known",

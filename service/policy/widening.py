@@ -51,12 +51,14 @@ def conceivable(code: Code) -> dict[Question, frozenset[str]]:
 
     Each is in the brightest situation.
     """
-    found: dict[Question, frozenset[str]] = {}
-    for question, placed in _placed(code):
-        reached = [policy for policy in code.policies.values() if policy.reaches(placed)]
-        if any(_permits(policy) for policy in reached):
-            found[question] = frozenset(field for policy in reached for field in policy.reads)
-    return found
+    permits = [policy for policy in code.policies.values() if _permits(policy)]
+    return {
+        question: frozenset(
+            field for policy in code.policies.values() if policy.reaches(placed) for field in policy.reads
+        )
+        for question, placed in _placed(code)
+        if any(policy.reaches(placed) for policy in permits)
+    }
 
 
 def _placed(code: Code) -> Iterator[tuple[Question, Groups]]:

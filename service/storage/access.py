@@ -1,7 +1,9 @@
 """Who may come in: API keys of services and tokens of customers, kept as digests."""
 
 from datetime import datetime
+from typing import TypeAlias
 
+import structlog
 from msgspec import Struct
 
 from service.crypto.credentials import Credential, credential_parts, token_parts
@@ -13,6 +15,7 @@ from service.model.words import CustomerId, ServiceId
 from service.storage.statements import statements
 
 SQL = statements(__file__)
+log = structlog.get_logger()
 CORNER = 0x0B1F  # our corner of the advisory locks
 
 
@@ -23,6 +26,21 @@ class StoredCredential(Struct, frozen=True):
     id: str
     created_at: datetime
     revoked_at: datetime | None
+
+
+StoredKey: TypeAlias = tuple[ServiceId, bytes, int, bytes]
+"""Of a working API key: whose it is, its digest, the version and the bytes of its MAC."""
+
+
+def admitted(keyring: Keyring, presented: Credential, stored: StoredKey | None) -> ServiceCaller:
+    """Return the service that presents its API key; raises UnauthenticatedError."""
+    if stored is None or not presented.matches(stored[1]):
+        raise UnauthenticatedError
+    service, digest, version, mac = stored
+    if not keyring.authentic_again(Mac(version, mac), tuple(credential_parts(service, presented.id, digest))):
+        log.error("alarm: a credential does not carry our MAC", caller=f"service:{service}")
+        raise UnauthenticatedError
+    return ServiceCaller(service, presented.id, proven=True)
 
 
 async def service_of(connection: Connection, presented: Credential) -> tuple[ServiceId, Mac] | None:

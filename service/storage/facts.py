@@ -1,11 +1,10 @@
 """Facts about customers: read together with all that a decision rests on, and written sealed."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
+import msgspec
 import structlog
 from msgspec import Struct
 
@@ -15,14 +14,16 @@ from service.crypto.keyring import (
     Keyring,
     Mac,
     OpenKey,
+    claim_parts,
     fact_labels,
     link_parts,
     linked_standing_parts,
+    pairwise_parts,
     restriction_parts,
     standing_parts,
 )
-from service.database import Connection, Record
-from service.errors import UnknownCustomerError
+from service.database import Connection
+from service.errors import IntegrityError, UnknownCustomerError
 from service.model.choices import less
 from service.model.consent import latest
 from service.model.facts import (
@@ -36,7 +37,6 @@ from service.model.facts import (
     Side,
     Standing,
     fact_name,
-    restrictions_from,
     sides_of,
 )
 from service.model.links import Link
@@ -45,17 +45,39 @@ from service.model.words import (
     AttributeId,
     Channel,
     CustomerId,
+    IdentifierKind,
     PairwiseId,
+    PolicyVersion,
     Provenance,
     PurposeId,
-    Status,
+    ServiceId,
 )
+from service.storage.access import StoredKey
 from service.storage.customers import own_id
 from service.storage.publications import authentic_publication
 from service.storage.statements import statements
 
 SQL = statements(__file__)
 log = structlog.get_logger()
+
+
+class Inquiry(Struct, frozen=True, kw_only=True):
+    """A question as it is put to the database: who asks, about whom, and what a decision on it needs.
+
+    ``key``: the id of the API key that asks, or else ``service``. ``found_by``: kind and blind index.
+    """
+
+    key: str | None = None
+    service: ServiceId | None = None
+    customer: CustomerId | None = None
+    pairwise: PairwiseId | None = None
+    found_by: tuple[IdentifierKind | None, bytes | None] = (None, None)
+    purpose: PurposeId
+    channel: Channel
+    attributes: tuple[AttributeId, ...]
+
+    def __repr__(self) -> str:
+        return f"Inquiry({self.purpose!r})"
 
 
 class Snapshot(Struct, frozen=True):
@@ -68,6 +90,48 @@ class Snapshot(Struct, frozen=True):
     """Hers, and those of the other sides of a merged person, whose facts they open."""
     evidence: CustomerKey | None
     """The key that seals what her ledger says; None where there is none yet."""
+
+
+class Told(Struct, frozen=True, array_like=True):
+    """The answer to an inquiry as the statement lists it: nothing in it is proven yet."""
+
+    now: datetime
+    credential: StoredKey | None
+    customer: CustomerId | None
+    version: int
+    claim: tuple[datetime | None, int | None, bytes | None] | None
+    """When the identifier that finds her was verified, and the MAC of that."""
+    pairwise: tuple[PairwiseId, int, bytes] | None
+    publication: tuple[int, PolicyVersion, int, bytes] | None
+    keys: list[tuple[CustomerId, str, int, bytes]] | None
+    evidence: tuple[CustomerId, str, int, bytes] | None
+    limits: list[tuple[CustomerId, int | None, bytes | None, list[str], Restrictions]] | None
+    standing: list[tuple[CustomerId, int | None, bytes | None, Standing]] | None
+    linked: list["_Linked"] | None
+    facts: list[SealedFact] | None
+
+    def __repr__(self) -> str:  # it is about somebody
+        return "Told()"
+
+
+class _Linked(Struct, frozen=True, array_like=True):
+    """A yes that came by a link, and that link."""
+
+    customer: CustomerId
+    link: UUID
+    origin: CustomerId
+    version: int | None
+    digest: bytes | None
+    standing: Standing
+    one: CustomerId
+    other: CustomerId
+    said: bool
+    made_at: datetime
+    link_version: int | None
+    link_digest: bytes | None
+
+
+TOLD = msgspec.json.Decoder(Told)
 
 
 class Profile(Struct, frozen=True):
@@ -118,6 +182,68 @@ class NewFact(Struct, frozen=True):
         return f"NewFact({self.attribute!r}, {self.provenance!r})"
 
 
+async def ask(connection: Connection, inquiries: Sequence[Inquiry]) -> list[str]:
+    """Put several questions to the database at once; returns what it says to each, in their order."""
+    rows = [
+        (each.key, each.service, each.customer, each.pairwise, *each.found_by, each.purpose, each.channel, attributes)
+        for each in inquiries
+        for attributes in (",".join(each.attributes),)
+    ]
+    return [row["told"] for row in await connection.fetch(SQL["snapshots"], *zip(*rows, strict=True))]
+
+
+def told_by(text: str) -> Told:
+    """Return what the database told; raises IntegrityError where a row says what none of ours says."""
+    try:
+        return TOLD.decode(text)
+    except msgspec.ValidationError:
+        raise IntegrityError("a row says what no row of ours says") from None
+
+
+def snapshot_of(keyring: Keyring, inquiry: Inquiry, told: Told) -> Snapshot:
+    """Return what was told, as far as it is proven: what carries no MAC of ours is left out, and so refuses."""
+    if told.customer is not None and not _found(keyring, inquiry, told, told.customer):
+        told = Told(told.now, told.credential, None, 0, None, None, told.publication, *(None,) * 6)
+    found, spot = told.customer, (inquiry.purpose, inquiry.channel)
+    mine, *others = _sides(keyring, found, told)
+    facts = Facts(
+        customer=found,
+        version=told.version,
+        now=told.now,
+        standing=mine.standing.get(spot),
+        restrictions=mine.restrictions,
+        facts=_by_attribute(told.facts or ()),
+        others=tuple(Side(each.standing.get(spot), each.restrictions) for each in others),
+    )
+    return Snapshot(
+        facts=facts,
+        publication=authentic_publication(keyring, told.publication),
+        pairwise=inquiry.pairwise if found is not None and inquiry.pairwise else _pairwise(keyring, inquiry, told),
+        keys=_keys(told.keys or ()),
+        evidence=None if told.evidence is None else _keys([told.evidence])[told.evidence[0]],
+    )
+
+
+def _found(keyring: Keyring, inquiry: Inquiry, told: Told, customer: CustomerId) -> bool:
+    """Whether whom an id or an identifier leads to is not the database's word alone."""
+    (kind, index), proof = inquiry.found_by, told.claim
+    if kind is not None and index is not None:
+        return proof is not None and proven(keyring, proof[1], proof[2], claim_parts(customer, kind, index, proof[0]))
+    if inquiry.pairwise is None or told.credential is None:
+        return True
+    id_, version, digest = told.pairwise or (None, None, None)
+    parts = pairwise_parts(customer, told.credential[0], inquiry.pairwise)
+    return id_ == inquiry.pairwise and proven(keyring, version, digest, parts)
+
+
+def _pairwise(keyring: Keyring, inquiry: Inquiry, told: Told) -> PairwiseId | None:
+    """Return how the service that asks knows her; asked by that very id, this is proven already."""
+    service = inquiry.service if told.credential is None else told.credential[0]
+    if told.customer is None or service is None:
+        return None
+    return own_id(keyring, told.customer, service, told.pairwise)
+
+
 async def read(
     connection: Connection,
     keyring: Keyring,
@@ -125,49 +251,32 @@ async def read(
     asked: Asked,
     attributes: Iterable[AttributeId],
 ) -> Snapshot:
-    """Read a customer's facts. What carries no MAC of ours is left out, and so refuses."""
-    row = await connection.fetchrow(
-        SQL["snapshot"], customer, asked.service, asked.purpose, asked.channel, list(attributes)
+    """Read the facts of a customer who is known already, for a service that has not asked itself."""
+    inquiry = Inquiry(
+        service=asked.service,
+        customer=customer,
+        purpose=asked.purpose,
+        channel=asked.channel,
+        attributes=tuple(attributes),
     )
-    assert row is not None  # noqa: S101  one row stands in the statement itself
-    found = row["customer"]
-    mine, *others = _sides(keyring, found, row)
-    spot = asked.purpose, asked.channel
-    facts = Facts(
-        customer=found,
-        version=row["version"],
-        now=row["now"],
-        standing=mine.standing.get(spot),
-        restrictions=mine.restrictions,
-        facts=_by_attribute(row["facts"]),
-        others=tuple(Side(each.standing.get(spot), each.restrictions) for each in others),
-    )
-    return Snapshot(
-        facts=facts,
-        publication=authentic_publication(keyring, row["publication"]),
-        pairwise=None if found is None else own_id(keyring, found, asked.service, row["pairwise"]),
-        keys=_keys(row["keys"]),
-        evidence=_evidence_key(row["evidence"]),
-    )
-
-
-def _evidence_key(stored: tuple[str, int, bytes] | None) -> CustomerKey | None:
-    return None if stored is None else CustomerKey(stored[0], stored[1], Sealed(stored[2]))
+    [text] = await ask(connection, [inquiry])
+    return snapshot_of(keyring, inquiry, told_by(text))
 
 
 async def read_profile(connection: Connection, keyring: Keyring, customer: CustomerId) -> Profile:
     """Read all that is stored about a customer; raises UnknownCustomerError."""
-    row = await connection.fetchrow(SQL["profile"], customer)
-    if row is None:
+    text = await connection.fetchval(SQL["profile"], customer)
+    if text is None:
         raise UnknownCustomerError
+    told = told_by(text)
     return Profile(
         customer=customer,
-        version=row["version"],
-        now=row["now"],
-        publication=authentic_publication(keyring, row["publication"]),
-        key=_keys(row["keys"]).get(customer),
-        sides=_sides(keyring, customer, row),
-        facts=_by_attribute(row["facts"]),
+        version=told.version,
+        now=told.now,
+        publication=authentic_publication(keyring, told.publication),
+        key=_keys(told.keys or ()).get(customer),
+        sides=_sides(keyring, customer, told),
+        facts=_by_attribute(told.facts or ()),
     )
 
 
@@ -244,11 +353,11 @@ def _row(customer: CustomerId, key: OpenKey, fact: NewFact, revision: int) -> li
     ]
 
 
-def _keys(rows: Iterable[Sequence[Any]]) -> dict[CustomerId, CustomerKey]:
+def _keys(rows: Iterable[tuple[CustomerId, str, int, bytes]]) -> dict[CustomerId, CustomerKey]:
     return {customer: CustomerKey(id_, epoch, Sealed(wrapped)) for customer, id_, epoch, wrapped in rows}
 
 
-def _sides(keyring: Keyring, customer: CustomerId | None, row: Record) -> tuple[ProfileSide, ...]:
+def _sides(keyring: Keyring, customer: CustomerId | None, told: Told) -> tuple[ProfileSide, ...]:
     """Return what she answered and forbade, then each other side of the same person.
 
     Who that is, her own restrictions say. If the row of any of them is missing, is not ours or does not say the same,
@@ -256,66 +365,58 @@ def _sides(keyring: Keyring, customer: CustomerId | None, row: Record) -> tuple[
     """
     if customer is None:
         return (ProfileSide({}, None),)
-    limits = _restrictions(keyring, row["restrictions"])
+    limits = _restrictions(keyring, told)
     person = sides_of(customer, limits)
     if not person:
         if customer in limits:
             log.error("alarm: two customers are not both said to be one person", customer=str(customer))
-        return (ProfileSide(_standing(keyring, {customer}, row)[customer], None),)
-    stands = _standing(keyring, set(person), row)
+        return (ProfileSide(_standing(keyring, {customer}, told)[customer], None),)
+    stands = _standing(keyring, set(person), told)
     return tuple(ProfileSide(stands[each], limits[each]) for each in person)
 
 
 def _standing(
-    keyring: Keyring, person: set[CustomerId], row: Record
+    keyring: Keyring, person: set[CustomerId], told: Told
 ) -> dict[CustomerId, dict[tuple[PurposeId, Channel], Standing]]:
     """Return what stands on each side of a person, as far as it is proven."""
     stands: dict[CustomerId, dict[tuple[PurposeId, Channel], Standing]] = {each: {} for each in person}
-    for customer, version, digest, *values in row["standing"]:
-        own = _standing_of(values)
+    for customer, version, digest, own in told.standing or ():
         # Only a yes needs proof: whoever writes a no into the database takes nothing from her.
         if customer in person and _holds(keyring, version, digest, own, standing_parts(customer, own)):
             stands[customer][own.purpose, own.channel] = own
-    for customer, link, origin, version, digest, *values in row["linked"] or ():
-        yes = _standing_of(values[:7])
-        parts = linked_standing_parts(customer, link, origin, yes)
+    for each in told.linked or ():
+        yes, ends = each.standing, {each.customer, each.origin}
+        parts = linked_standing_parts(each.customer, each.link, each.origin, yes)
         # Every yes that came by a link needs proof, and the very link by which it came.
-        proven = yes.status.valid and _holds(keyring, version, digest, yes, parts)
-        if proven and {customer, origin} <= person and _live(keyring, link, {customer, origin}, values[7:]):
+        holds = yes.status.valid and _holds(keyring, each.version, each.digest, yes, parts)
+        if holds and ends <= person and _live(keyring, each, ends):
             spot = yes.purpose, yes.channel
-            stands[customer][spot] = latest(stands[customer].get(spot), [yes]) or yes
+            stands[each.customer][spot] = latest(stands[each.customer].get(spot), [yes]) or yes
     return stands
 
 
-def _live(keyring: Keyring, id_: UUID, ends: set[CustomerId], values: Sequence[Any]) -> bool:
+def _live(keyring: Keyring, linked: _Linked, ends: set[CustomerId]) -> bool:
     """Whether a link that the database says has not ended is ours, and between these two."""
-    one, other, said, made_at, version, digest = values
-    live = Link(id=id_, one=one, other=other, said=said, made_at=made_at)
-    if live.pair != ends or not _proven(keyring, version, digest, link_parts(live)):
-        log.error("alarm: a link by which a yes came does not carry our MAC", link=str(id_))
+    live = Link(id=linked.link, one=linked.one, other=linked.other, said=linked.said, made_at=linked.made_at)
+    if live.pair != ends or not proven(keyring, linked.link_version, linked.link_digest, link_parts(live)):
+        log.error("alarm: a link by which a yes came does not carry our MAC", link=str(linked.link))
         return False
     return True
 
 
-def _standing_of(values: Sequence[Any]) -> Standing:
-    purpose, channel, status, notice, explicit, decided_at, expires_at = values
-    return Standing(PurposeId(purpose), Channel(channel), Status(status), notice, explicit, decided_at, expires_at)
-
-
 def _holds(keyring: Keyring, version: int | None, digest: bytes | None, standing: Standing, parts: list[Part]) -> bool:
     """Whether what stands is to be believed: any no, and a yes under our MAC."""
-    if standing.status.valid and not _proven(keyring, version, digest, parts):
+    if standing.status.valid and not proven(keyring, version, digest, parts):
         log.error("alarm: a standing yes does not carry our MAC", purpose=standing.purpose, channel=standing.channel)
         return False
     return True
 
 
-def _restrictions(keyring: Keyring, rows: Iterable[Sequence[Any]]) -> dict[CustomerId, Restrictions]:
+def _restrictions(keyring: Keyring, told: Told) -> dict[CustomerId, Restrictions]:
     """Return what customers forbid, as far as it carries our MAC."""
     found: dict[CustomerId, Restrictions] = {}
-    for customer, version, digest, said_no, age_band, *flags in rows:
-        limits = restrictions_from(age_band, *flags)
-        if not _proven(keyring, version, digest, restriction_parts(customer, limits)):
+    for customer, version, digest, said_no, limits in told.limits or ():
+        if not proven(keyring, version, digest, restriction_parts(customer, limits)):
             log.error("alarm: a restrictions row does not carry our MAC")
             continue
         left = less(limits, said_no)
@@ -326,26 +427,14 @@ def _restrictions(keyring: Keyring, rows: Iterable[Sequence[Any]]) -> dict[Custo
     return found
 
 
-def _proven(keyring: Keyring, version: int | None, digest: bytes | None, parts: list[Any]) -> bool:
+def proven(keyring: Keyring, version: int | None, digest: bytes | None, parts: list[Part]) -> bool:
+    """Whether a row carries our MAC for what it says."""
     mac = None if version is None or digest is None else Mac(version, digest)
     return keyring.authentic(mac, parts)
 
 
-def _by_attribute(rows: Iterable[Sequence[Any]]) -> dict[AttributeId, tuple[SealedFact, ...]]:
-    found: defaultdict[AttributeId, list[SealedFact]] = defaultdict(list)
-    for owner, attribute, provenance, source, as_of, revision, key, sealed, confidence, derived_from in rows:
-        found[AttributeId(attribute)].append(
-            SealedFact(
-                AttributeId(attribute),
-                Provenance(provenance),
-                source,
-                as_of,
-                revision,
-                key,
-                Sealed(sealed),
-                confidence,
-                tuple(derived_from),
-                owner,
-            )
-        )
-    return {attribute: tuple(facts) for attribute, facts in found.items()}
+def _by_attribute(facts: Iterable[SealedFact]) -> dict[AttributeId, tuple[SealedFact, ...]]:
+    found: dict[AttributeId, tuple[SealedFact, ...]] = {}
+    for fact in facts:
+        found[fact.attribute] = (*found.get(fact.attribute, ()), fact)
+    return found

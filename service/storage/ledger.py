@@ -3,7 +3,7 @@
 ``storage/log`` takes entries from here into the log. Nothing here waits for that, and nothing here signs.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from msgspec import Struct
@@ -12,7 +12,6 @@ from service.crypto.entries import new_content, seal_content
 from service.crypto.keyring import Keyring, OpenKey
 from service.crypto.random import sortable_id
 from service.database import Connection
-from service.errors import FactsChangedError
 from service.model.ledger import Entry
 from service.model.words import CustomerId, EntryId
 from service.storage import evidence
@@ -27,6 +26,17 @@ class Ground(Struct, frozen=True):
     version: int
     publication: int
     credential: str
+
+
+class Ready(Struct, frozen=True):
+    """An entry as its row, sealed, and what must still hold when it is entered."""
+
+    customer: CustomerId | None
+    row: tuple[object, ...]
+    ground: Ground
+
+    def __repr__(self) -> str:
+        return "Ready()"
 
 
 def new_entry_id(at: datetime) -> EntryId:
@@ -47,14 +57,28 @@ async def append_all(connection: Connection, keyring: Keyring | None, entries: I
     await connection.executemany(SQL["append"], [_row(each, keys) for each in made])
 
 
-async def append_if_unchanged(connection: Connection, key: OpenKey, entry: Entry, ground: Ground) -> None:
-    """Append an entry, sealed, if what it was decided on still holds, or raise FactsChangedError."""
+def ready(entry: Entry, key: OpenKey | None, ground: Ground) -> Ready:
+    """Make an entry ready to be appended; ``key`` seals it."""
     row = _row(entry, {} if entry.customer is None else {entry.customer: key})
-    status = await connection.execute(
-        SQL["append_if_unchanged"], *row, ground.version, ground.publication, ground.credential
-    )
-    if status != "INSERT 0 1":
-        raise FactsChangedError
+    words = (",".join(each) if isinstance(each, list) else each for each in row)
+    return Ready(entry.customer, (*words, ground.version, ground.publication, ground.credential), ground)
+
+
+async def append_unchanged(connection: Connection, entries: Sequence[Ready]) -> list[bool]:
+    """Append those entries of which all still holds that they were decided on; returns which they are.
+
+    It waits for nobody: whose customer somebody is changing at this moment is not among them.
+    """
+    rows = await connection.fetch(SQL["append_unchanged"], *zip(*(each.row for each in entries), strict=True))
+    appended = {row["id"] for row in rows}
+    return [each.row[0] in appended for each in entries]
+
+
+async def append_after_changes(connection: Connection, entry: Ready) -> bool:
+    """Append an entry as ``append_unchanged`` does, once whoever is changing its customer is done."""
+    await connection.execute(SQL["hold"], entry.customer)
+    [appended] = await append_unchanged(connection, [entry])
+    return appended
 
 
 def _row(entry: Entry, keys: Mapping[CustomerId, OpenKey | None]) -> list[object]:

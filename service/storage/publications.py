@@ -59,7 +59,7 @@ def authentic_publication(keyring: Keyring, row: Sequence[Any] | None) -> Public
         raise PoliciesUnavailableError("nothing was published; run: byleave policies publish")
     sequence, version, mac_version, mac = row
     publication = Publication(sequence, PolicyVersion(version))
-    if not keyring.authentic(Mac(mac_version, mac), _parts(publication)):
+    if not keyring.authentic_again(Mac(mac_version, mac), tuple(_parts(publication))):
         raise IntegrityError("the publication in force does not carry our MAC")
     return publication
 

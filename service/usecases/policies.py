@@ -37,11 +37,12 @@ class Library:
         self._shelf: dict[PolicyVersion, Policies] = {}
         self._catalogues: dict[PolicyVersion, Catalogue] = {}
         self._one_at_a_time = asyncio.Lock()
-        self.newest: Policies | None = None
-        """What was in force when it was last asked for."""
 
     async def at(self, version: PolicyVersion) -> Policies:
         """Return the policies of a version, or raise PoliciesUnavailableError."""
+        # Who has what he needs does not wait for a version that is being compiled.
+        if version in self._shelf:
+            return self._shelf[version]
         async with self._one_at_a_time:
             if version not in self._shelf:
                 compiled = await self._load(version, _compiled)
@@ -62,12 +63,7 @@ class Library:
         """Return the policies that the database says are in force."""
         async with self._database.connection() as connection:
             version = await publications.current_version(connection)
-        return await self.in_force(version)
-
-    async def in_force(self, version: PolicyVersion) -> Policies:
-        """Return the policies of the version that is in force."""
-        self.newest = await self.at(version)
-        return self.newest
+        return await self.at(version)
 
     async def _load(self, version: PolicyVersion, read: Callable[[bytes, PolicyVersion], Read]) -> Read:
         async with self._database.connection() as connection:

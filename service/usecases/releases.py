@@ -4,16 +4,19 @@ The order is the point: read the facts, decide, enter the decision in the ledger
 only then open what was permitted.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 import msgspec
 import structlog
-from msgspec import Struct
+from msgspec import Struct, structs
 
+from service.batches import Batches
+from service.crypto.credentials import Credential
 from service.crypto.keyring import Keyring, OpenKey, open_sealed
-from service.crypto.random import sortable_id
-from service.database import Connection, Database
+from service.database import Database
 from service.errors import (
     FactsChangedError,
     IntegrityError,
@@ -24,11 +27,13 @@ from service.errors import (
     UnknownAttributeError,
     UnknownPurposeError,
 )
+from service.meters import METERS
 from service.model.callers import ServiceCaller
-from service.model.decision import Decision, Permit, nothing_but
-from service.model.facts import CustomerKey, Facts, SealedFact
+from service.model.decision import Decision, nothing_but
+from service.model.facts import Facts, SealedFact
 from service.model.identifiers import Identifier
 from service.model.ledger import Aborted, Checked, Entry, Released, entry
+from service.model.limits import Limits
 from service.model.situation import Asked, told
 from service.model.words import (
     AttributeId,
@@ -47,21 +52,53 @@ from service.storage import access, customers, evidence, facts, ledger
 
 ATTEMPTS = 3
 """How often a request is decided when its facts change meanwhile."""
-log = structlog.get_logger()
-
 FRESH = 2.0
 """Seconds after reading the facts within which data must leave (promise P2)."""
+TOGETHER = 64
+"""Requests that are read, or entered, in one go. More would hold the process too long at once for anything else."""
+ROOM = 2_000
+"""Requests that may wait to be read: those of some tenths of a second."""
+log = structlog.get_logger()
+
+
+class Rails:
+    """What concurrent releases have in common: one read for all that wait, and one commit."""
+
+    def __init__(self, database: Database) -> None:
+        self.reading = Batches(partial(_asking, database), TOGETHER, ROOM)
+        self.entering = Batches(partial(_entering, database), TOGETHER, ROOM)
+
+    @property
+    def waiting(self) -> int:
+        """How many releases wait to be read or entered."""
+        return self.reading.waiting + self.entering.waiting
+
+
+async def _asking(database: Database, inquiries: Sequence[facts.Inquiry]) -> list[str]:
+    METERS.read_batch.observe(len(inquiries))
+    async with database.connection() as connection:
+        return await facts.ask(connection, inquiries)
+
+
+async def _entering(database: Database, entries: Sequence[ledger.Ready]) -> list[bool]:
+    METERS.commit_batch.observe(len(entries))
+    async with database.connection() as connection:
+        return await ledger.append_unchanged(connection, entries)
 
 
 class Gate(Struct, frozen=True):
     """What a release may touch. ``monotonic`` is this worker's own clock, which nobody sets."""
 
+    rails: Rails
     database: Database
     keyring: Keyring
     policies_at: Callable[[PolicyVersion], Awaitable[Policies]]
     monotonic: Callable[[], float]
     heed: Callable[[ServiceCaller, CustomerId], Awaitable[object]]
     """Records, in a transaction of its own, that she wants nothing shared."""
+    limits: Limits = msgspec.field(default_factory=Limits)
+    lane: str = ""
+    """Beside what else of the same service it waits in turn: many at once hold up only themselves."""
 
 
 class Wanted(Struct, frozen=True):
@@ -106,58 +143,104 @@ class Answer(Struct, frozen=True):
 class Decided(Struct, frozen=True):
     """A decision, with the facts it was made on."""
 
+    caller: ServiceCaller
     snapshot: facts.Snapshot
     policies: Policies
     decision: Decision
     since: float
 
 
-async def release(gate: Gate, caller: ServiceCaller, wanted: Wanted) -> Answer:
-    """Decide, enter and hand over.
+async def release(gate: Gate, presented: Credential, wanted: Wanted) -> Answer:
+    """Decide, enter and hand over to the service that presents its API key.
 
-    Raises UnknownPurposeError, UnknownAttributeError, NotGrantedError (nothing is entered), or an UnavailableError
-    or IntegrityError, in which case no data leaves.
+    Raises UnauthenticatedError, UnknownPurposeError, UnknownAttributeError, NotGrantedError, TooManyRequestsError
+    (nothing is entered), or an UnavailableError or IntegrityError, in which case no data leaves.
     """
-    for _ in range(ATTEMPTS):
-        decided = await _heeding(gate, caller, wanted, await _decide(gate, caller, wanted))
-        try:
-            line, pairwise = await _enter(gate, caller, wanted, decided)
-        except FactsChangedError:
+    began = METERS.now()
+    for attempt in range(ATTEMPTS):
+        first = await _decide(gate, presented, wanted)
+        if not attempt:
+            _take(gate, first)
+        decided = await _heeding(gate, presented, wanted, first)
+        key, pairwise = await _ready(gate, decided)
+        line = _line(wanted, decided)
+        if not await _enter(gate, decided, ledger.ready(line, key, _ground(decided))):
             continue
-        released = await _open(gate, caller, decided, line) if wanted.hand_over else {}
-        return _answer(caller, wanted, decided, line, pairwise, released)
+        released = await _open(gate, decided, line) if wanted.hand_over else {}
+        METERS.released(_label(wanted, decided), began)
+        return _answer(wanted, decided, line, pairwise, released)
     raise FactsChangedError
 
 
-async def _heeding(gate: Gate, caller: ServiceCaller, wanted: Wanted, decided: Decided) -> Decided:
+def _take(gate: Gate, decided: Decided) -> None:
+    """Count a release towards what the service may have in a minute."""
+    caller, catalogue = decided.caller, decided.policies.catalogue
+    per_minute = catalogue.services[caller.service].per_minute
+    if per_minute is not None:
+        gate.limits.take(caller.service, per_minute, gate.monotonic())
+
+
+def _label(wanted: Wanted, decided: Decided) -> tuple[str, str, str, str]:
+    kind = "release" if wanted.hand_over else "check"
+    return kind, decided.caller.service, wanted.purpose, decided.decision.outcome
+
+
+async def release_many(gate: Gate, presented: Credential, wanted: Sequence[Wanted]) -> list[Answer | ServiceError]:
+    """Release for each of many customers as if she alone had been asked about; in their order, answers or refusals.
+
+    Raises what all of them are refused for, where that is one and the same.
+    """
+    many = structs.replace(gate, lane="many")
+    done = await asyncio.gather(*(_answered(many, presented, each) for each in wanted))
+    refusals = [each for each in done if isinstance(each, ServiceError)]
+    if len(refusals) == len(done) and len({(each.code, each.pointer) for each in refusals}) == 1:
+        raise refusals[0]
+    return done
+
+
+async def _answered(gate: Gate, presented: Credential, wanted: Wanted) -> Answer | ServiceError:
+    try:
+        return await release(gate, presented, wanted)
+    except ServiceError as error:
+        return error
+
+
+async def _heeding(gate: Gate, presented: Credential, wanted: Wanted, decided: Decided) -> Decided:
     """Record a signal that says something new, now that nothing of the request is refused, and decide on that."""
     about = decided.snapshot.facts
     if not wanted.gpc or about.customer is None or about.restrictions is None or not about.restrictions.may_share:
         return decided
-    await gate.heed(caller, about.customer)
-    return await _decide(gate, caller, wanted)
+    await gate.heed(decided.caller, about.customer)
+    return await _decide(gate, presented, wanted)
 
 
-async def _decide(gate: Gate, caller: ServiceCaller, wanted: Wanted) -> Decided:
-    since, asked = gate.monotonic(), Asked(caller.service, wanted.purpose, wanted.channel, wanted.gpc)
-    async with gate.database.connection() as connection:
-        customer = await _find(connection, gate.keyring, caller, wanted.customer)
-        await access.refuse_ended(connection, caller)
-        snapshot = await facts.read(connection, gate.keyring, customer, asked, wanted.attributes)
-    policies = await gate.policies_at(snapshot.publication.version)
+async def _decide(gate: Gate, presented: Credential, wanted: Wanted) -> Decided:
+    since, inquiry = gate.monotonic(), _inquiry(gate.keyring, presented, wanted)
+    told = facts.told_by(await gate.rails.reading.ask(presented.id + gate.lane, inquiry))
+    caller = access.admitted(gate.keyring, presented, told.credential)
+    snapshot = facts.snapshot_of(gate.keyring, inquiry, told)
+    policies, asked = await gate.policies_at(snapshot.publication.version), _asked(caller, wanted)
     _refuse_what_no_policy_judges(policies, asked, wanted.attributes)
     decision = decide(policies, asked, wanted.attributes, snapshot.facts)
     if any(each.reason == ENGINE_ERROR for each in decision.withheld):
         log.error("alarm: the policy engine failed, which is a no", purpose=wanted.purpose, version=policies.version)
-    return Decided(snapshot, policies, decision, since)
+    return Decided(caller, snapshot, policies, decision, since)
 
 
-async def _find(
-    connection: Connection, keyring: Keyring, caller: ServiceCaller, who: PairwiseId | Identifier
-) -> CustomerId | None:
-    if isinstance(who, Identifier):
-        return await customers.by_identifier(connection, keyring, who.kind, keyring.index_of(who))
-    return await customers.by_pairwise(connection, keyring, caller.service, who)
+def _asked(caller: ServiceCaller, wanted: Wanted) -> Asked:
+    return Asked(caller.service, wanted.purpose, wanted.channel, wanted.gpc)
+
+
+def _inquiry(keyring: Keyring, presented: Credential, wanted: Wanted) -> facts.Inquiry:
+    who = wanted.customer
+    return facts.Inquiry(
+        key=presented.id,
+        pairwise=None if isinstance(who, Identifier) else who,
+        found_by=(who.kind, keyring.index_of(who)) if isinstance(who, Identifier) else (None, None),
+        purpose=wanted.purpose,
+        channel=wanted.channel,
+        attributes=wanted.attributes,
+    )
 
 
 def _refuse_what_no_policy_judges(policies: Policies, asked: Asked, attributes: tuple[AttributeId, ...]) -> None:
@@ -173,52 +256,53 @@ def _refuse_what_no_policy_judges(policies: Policies, asked: Asked, attributes: 
             raise UnknownAttributeError(pointer=f"/attributes/{index}")
 
 
-async def _enter(
-    gate: Gate, caller: ServiceCaller, wanted: Wanted, decided: Decided
-) -> tuple[Entry, PairwiseId | None]:
-    """Commit the entry, durably and only if the facts still hold."""
-    about = decided.snapshot.facts
-    line = entry(ledger.new_entry_id(about.now), about.customer, caller, about.now, _act(wanted, decided))
+async def _ready(gate: Gate, decided: Decided) -> tuple[OpenKey | None, PairwiseId | None]:
+    """Return what seals her entries, and how this service knows her, making either the first time."""
+    snapshot, customer = decided.snapshot, decided.snapshot.facts.customer
+    key, pairwise = None, snapshot.pairwise
+    if customer is None:
+        return None, None
+    if snapshot.evidence is not None:
+        key = gate.keyring.open_evidence_key(customer, snapshot.evidence)
+    if key is not None and (pairwise is not None or not decided.decision.permits):
+        return key, pairwise
     async with gate.database.transaction() as connection:
-        if about.customer is None:
-            await ledger.append(connection, None, line)
-            return line, None
-        ground = ledger.Ground(about.version, decided.snapshot.publication.sequence, caller.key)
-        key = await _evidence_key(connection, gate.keyring, about.customer, decided.snapshot.evidence)
-        await ledger.append_if_unchanged(connection, key, line, ground)
-        # She may have disowned the identifier between being found by it and being read; from here on she cannot.
-        if isinstance(wanted.customer, Identifier):
-            await _refuse_moved(connection, gate.keyring, caller, wanted.customer, about.customer)
-        if decided.snapshot.pairwise is None and decided.decision.permits:
-            return line, await customers.pairwise_id(connection, gate.keyring, about.customer, caller.service)
-    return line, decided.snapshot.pairwise
-
-
-async def _evidence_key(
-    connection: Connection, keyring: Keyring, customer: CustomerId, stored: CustomerKey | None
-) -> OpenKey:
-    """Return what seals the entry: without it nothing leaves."""
-    if stored is not None:
-        return keyring.open_evidence_key(customer, stored)
-    key = (await evidence.keys_for(connection, keyring, [customer]))[customer]
+        if key is None:
+            key = (await evidence.keys_for(connection, gate.keyring, [customer]))[customer]
+        if pairwise is None and decided.decision.permits:
+            pairwise = await customers.pairwise_id(connection, gate.keyring, customer, decided.caller.service)
     if key is None:
         raise IntegrityError("an evidence key does not open")
-    return key
+    return key, pairwise
 
 
-async def _refuse_moved(
-    connection: Connection, keyring: Keyring, caller: ServiceCaller, who: Identifier, customer: CustomerId
-) -> None:
-    """Raise FactsChangedError if an identifier no longer finds the customer who was decided on."""
-    if await _find(connection, keyring, caller, who) != customer:
-        raise FactsChangedError
+def _ground(decided: Decided) -> ledger.Ground:
+    snapshot = decided.snapshot
+    return ledger.Ground(snapshot.facts.version, snapshot.publication.sequence, decided.caller.key)
 
 
-def _act(wanted: Wanted, decided: Decided) -> Released:
+async def _enter(gate: Gate, decided: Decided, line: ledger.Ready) -> bool:
+    """Commit the entry, durably and only if the facts still hold; returns whether they did."""
+    if await gate.rails.entering.ask(decided.caller.key + gate.lane, line):
+        return True
+    if line.customer is None:
+        return False
+    # Something changed, or she is being changed at this very moment: only the end of that tells.
+    async with gate.database.transaction() as connection:
+        return await ledger.append_after_changes(connection, line)
+
+
+def _line(wanted: Wanted, decided: Decided) -> Entry:
+    about = decided.snapshot.facts
+    id_ = ledger.new_entry_id(about.now)
+    return entry(id_, about.customer, decided.caller, about.now, _act(id_, wanted, decided))
+
+
+def _act(id_: EntryId, wanted: Wanted, decided: Decided) -> Released:
     decision, about = decided.decision, decided.snapshot.facts
     kind = Released if wanted.hand_over else Checked
     return kind(
-        decision=sortable_id("dec", about.now),
+        decision=f"dec_{id_.partition('_')[2]}",  # one decision, one entry
         purpose=wanted.purpose,
         channel=wanted.channel,
         outcome=decision.outcome,
@@ -229,7 +313,7 @@ def _act(wanted: Wanted, decided: Decided) -> Released:
     )
 
 
-async def _open(gate: Gate, caller: ServiceCaller, decided: Decided, line: Entry) -> dict[AttributeId, Handed]:
+async def _open(gate: Gate, decided: Decided, line: Entry) -> dict[AttributeId, Handed]:
     """Open what was permitted. If that fails the ledger says that nothing left after all."""
     try:
         opened = _opened(gate.keyring, decided)
@@ -238,7 +322,7 @@ async def _open(gate: Gate, caller: ServiceCaller, decided: Decided, line: Entry
         act = Aborted(entry=line.id, reason=error.code if isinstance(error, ServiceError) else ServiceError.code)
         async with gate.database.transaction() as connection:
             now = await customers.clock(connection)
-            aborted = entry(ledger.new_entry_id(now), line.customer, caller, now, act)
+            aborted = entry(ledger.new_entry_id(now), line.customer, decided.caller, now, act)
             await ledger.append(connection, gate.keyring, aborted)
         raise
     return opened
@@ -250,20 +334,18 @@ def _refuse_stale(gate: Gate, decided: Decided) -> None:
 
 
 def _opened(keyring: Keyring, decided: Decided) -> dict[AttributeId, Handed]:
-    permits, wrapped = decided.decision.permits, decided.snapshot.keys
-    owners = {permit.customer for permit in permits}
-    if not owners <= wrapped.keys():
-        raise KeysUnavailableError("the customer's key is gone")
-    keys = {owner: keyring.open_customer_key(owner, wrapped[owner]) for owner in owners}
-    return {permit.fact.attribute: _handed(keys[permit.customer], permit) for permit in permits}
-
-
-def _handed(key: OpenKey, permit: Permit) -> Handed:
-    return Handed(permit.fact, msgspec.Raw(open_sealed(key, permit)))
+    released: dict[AttributeId, Handed] = {}
+    for owner in {permit.customer for permit in decided.decision.permits}:
+        if owner not in decided.snapshot.keys:
+            raise KeysUnavailableError("the customer's key is gone")
+        key = keyring.open_customer_key(owner, decided.snapshot.keys[owner])
+        hers = [permit for permit in decided.decision.permits if permit.customer == owner]
+        for permit, value in zip(hers, open_sealed(key, hers), strict=True):
+            released[permit.fact.attribute] = Handed(permit.fact, msgspec.Raw(value))
+    return released
 
 
 def _answer(
-    caller: ServiceCaller,
     wanted: Wanted,
     decided: Decided,
     line: Entry,
@@ -286,17 +368,17 @@ def _answer(
         version=about.version,
         consent=standing[0],
         notice=standing[1],
-        overruled=_overruled(decided, caller, wanted),
+        overruled=_overruled(decided, wanted),
     )
 
 
-def _overruled(decided: Decided, caller: ServiceCaller, wanted: Wanted) -> datetime | None:
+def _overruled(decided: Decided, wanted: Wanted) -> datetime | None:
     """Return since when her yes to this stands, where she also wants nothing shared and this service is outside."""
     about, catalogue = decided.snapshot.facts, decided.policies.catalogue
     shares = about.restrictions is not None and about.restrictions.may_share and not wanted.gpc
     if shares or about.standing is None or not about.standing.status_at(about.now).valid:
         return None
-    return about.standing.decided_at if catalogue.services[caller.service].third_party else None
+    return about.standing.decided_at if catalogue.services[decided.caller.service].third_party else None
 
 
 def _tells_nothing(wanted: Wanted, about: Facts, decision: Decision) -> bool:

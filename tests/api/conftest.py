@@ -68,6 +68,7 @@ QUIET = "22:00-07:00 Europe/Berlin"
 SAMPLES: dict[str, list[Json]] = {
     "release": [{"customer": who, **ASKED, "signals": {"gpc": False}} for who in WHOS],
     "decision": [{"customer": who, **ASKED, "signals": {"gpc": False}} for who in WHOS],
+    "release_to_many": [{"customers": [who], **ASKED} for who in WHOS],
     "enrol": [
         {
             "identifiers": {"email": EMAIL, "phone": PHONE, "loyalty": LOYALTY},

@@ -22,6 +22,7 @@ from tests.api.conftest import (
 KINDS = {
     "release": "release",
     "decision": "check",
+    "release_to_many": "release",
     "enrol": "enrol",
     "contribute": "contribute",
     "record": "consent",
@@ -38,6 +39,7 @@ KINDS = {
 TOUCHED: dict[str, set[str]] = {
     "release": set(),
     "decision": set(),
+    "release_to_many": set(),
     "enrol": {"customer"},
     "contribute": {"customer", "fact"},
     "record": {"customer", "consent_event"},
@@ -88,12 +90,14 @@ async def test_a_write_leaves_exactly_one_entry_and_no_value_in_it(walker: Walke
         response = await walker.send(route, json.dumps(body).encode())
         assert response.status_code == 200, response.text
         (left,) = (await walker.entries())[len(before) :]
-        nobody = body.get("customer") == {"id": NOBODY} or route.name == "serve"
+        [asked] = body.get("customers", [body.get("customer")])
+        nobody = asked == {"id": NOBODY} or route.name == "serve"
         wide = "-wide" if "all" in body else ""
         assert (left.kind, left.actor) == (KINDS[route.name] + wide, who)
-        named: Any = body.get("customer") or body.get("identifiers") or {}
+        named: Any = asked or body.get("identifiers") or {}
         assert left.customer == (None if nobody else device if "device" in named else abbie)
-        assert left.id == response.json()["entry"]
+        [said] = response.json().get("answers", [{"answer": response.json()}])
+        assert left.id == said["answer"]["entry"]
         assert changed(tables, await walker.contents()) == TOUCHED[route.name] | {"queue"}
         assert left.sealed is not nobody
         words, chosen = [*PERSONAL, walker.person.at_shop], str([each.value for each in left.chosen])
@@ -148,6 +152,11 @@ async def test_a_read_changes_nothing(walker: Walker, route: Route) -> None:
 REFUSED: dict[str, list[tuple[dict[str, Any], int]]] = {
     "release": [({"purpose": "comply.tax"}, 403), ({"purpose": "no.such"}, 404), ({"attributes": ["no_such"]}, 404)],
     "decision": [({"purpose": "comply.tax"}, 403), ({"purpose": "no.such"}, 404), ({"attributes": ["no_such"]}, 404)],
+    "release_to_many": [
+        ({"purpose": "comply.tax"}, 403),
+        ({"purpose": "no.such"}, 404),
+        ({"attributes": ["no_such"]}, 404),
+    ],
     "enrol": [
         ({"identifiers": {"email": "x"}}, 422),
         ({"age_band": "old"}, 422),

@@ -43,7 +43,7 @@ async def log(server: str, template: Template, tmp_path_factory: pytest.TempPath
     """Seven hundred entries, taken into the log in several batches by the sequencer itself."""
     async with own_database(server, template) as url, opened(url) as database, at_the_log(url) as connection:
         app = assemble(House(database, template.root_key_file))
-        transport = httpx.ASGITransport(app)  # type: ignore[arg-type]  # see tests/conftest.py
+        transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://byleave.test") as client:
             await enter(database, SIZES[-1])
             place, notes = await sequencing.begin(connection, desk_of(template, tmp_path_factory.mktemp("log"))), {}

@@ -1,5 +1,6 @@
 """Volume: how much a service may ask for in a minute, and how it is told what is left."""
 
+import asyncio
 import re
 import shutil
 from pathlib import Path
@@ -15,7 +16,6 @@ from service.usecases.policies import publish
 from tests.conftest import OPERATOR, Api, Person
 
 TRIPS: dict[str, Any] = {"purpose": "book.trips", "channel": "internal", "attributes": ["first_name"]}
-RATES = {"ratelimit", "ratelimit-policy", "retry-after"}
 
 
 @pytest.fixture
@@ -44,28 +44,26 @@ async def entries(database: Database) -> int:
 async def test_beyond_its_volume_a_service_is_refused_told_when_to_come_again_and_nothing_is_entered(
     three_a_minute: None, api: Api, abbie: Person, database: Database
 ) -> None:
-    assert (await api.call("GET", "/v1/purposes", "airline")).status_code == 200  # the policies are at hand
-    paths = ("/v1/releases", "/v1/decisions", "/v1/releases")
-    answers = [await ask(api, abbie, path) for path in paths]
+    answers = [await ask(api, abbie, path) for path in ("/v1/releases", "/v1/decisions", "/v1/releases")]
     assert [each.status_code for each in answers] == [200, 200, 200]
-    assert {each.headers["ratelimit-policy"] for each in answers} == {'"releases";q=3;w=60'}
-    left = [re.fullmatch(r'"releases";r=(\d);t=(\d\d)', each.headers["ratelimit"]) for each in answers]
-    assert [each and each[1] for each in left] == ["2", "1", "0"]
     before = await entries(database)
     refused = await ask(api, abbie)
     assert (refused.status_code, refused.json()["code"]) == (429, "too-many-requests")
     assert 15 <= int(refused.headers["retry-after"]) <= 20
-    assert refused.headers["ratelimit"].startswith('"releases";r=0;t=')
+    assert refused.headers["ratelimit-policy"] == '"releases";q=3;w=60'
+    assert re.fullmatch(r'"releases";r=0;t=(5\d|60)', refused.headers["ratelimit"])
     assert await entries(database) == before
 
 
-async def test_one_that_may_ask_as_it_likes_is_told_nothing_and_no_other_pays_for_a_greedy_one(
-    three_a_minute: None, api: Api, abbie: Person
-) -> None:
+async def test_of_a_batch_each_customer_counts(three_a_minute: None, api: Api, abbie: Person) -> None:
+    many = {"customers": [{"email": f"nobody{number}@example.com"} for number in range(5)]}
+    answers = (await api.post("/v1/releases/batch", "airline", TRIPS | many))["answers"]
+    assert [each["problem"]["code"] for each in answers if "problem" in each] == ["too-many-requests"] * 2
+
+
+async def test_no_other_pays_for_a_greedy_service(three_a_minute: None, api: Api, abbie: Person) -> None:
     assert {(await ask(api, abbie)).status_code for _ in range(5)} == {200, 429}
-    answer = await ask(api, abbie, service="shop")
-    assert answer.status_code == 200
-    assert not RATES & answer.headers.keys()
+    assert (await ask(api, abbie, service="shop")).status_code == 200
 
 
 async def test_a_greedy_service_still_says_a_customers_no(three_a_minute: None, api: Api, abbie: Person) -> None:
@@ -80,5 +78,5 @@ async def test_more_is_allowed_as_soon_as_policies_say_so(
 ) -> None:
     assert {(await ask(api, abbie)).status_code for _ in range(5)} == {200, 429}
     await publish(database, keyring, OPERATOR, changed(tmp_path, 6000))
-    await ask(api, abbie, service="shop")  # whoever asks first after it finds them
-    assert (await ask(api, abbie)).headers["ratelimit-policy"] == '"releases";q=6000;w=60'
+    await asyncio.sleep(0.05)  # the bucket is as empty as it was, and fills faster
+    assert (await ask(api, abbie)).status_code == 200

@@ -1,7 +1,7 @@
 """Arranged races of a merged person: what is said on one side against a release that is entered on the other."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -14,7 +14,7 @@ from service.database import Connection, Database
 from service.model.callers import CustomerCaller
 from service.model.identifiers import identifier
 from service.model.words import CustomerId, IdentifierKind
-from service.storage import customers, ledger
+from service.storage import customers, facts, ledger
 from service.usecases import identifiers, merges
 from tests.conftest import OPERATOR, Api, Person, allow, enrol
 from tests.consistency.test_release_and_withdrawal import customer_of, outcomes, question, until_blocked
@@ -54,11 +54,13 @@ async def held(monkeypatch: pytest.MonkeyPatch, name: str) -> AsyncIterator[asyn
     entered, go_on = asyncio.Event(), asyncio.Event()
     really = getattr(ledger, name)
 
-    async def slowly(connection: Connection, *words: Any) -> None:
-        await really(connection, *words)
-        if not go_on.is_set():
-            entered.set()
-            await go_on.wait()
+    async def slowly(connection: Connection, *words: Any) -> Any:
+        async with connection.transaction():  # releases are entered by a statement alone
+            done = await really(connection, *words)
+            if not go_on.is_set():
+                entered.set()
+                await go_on.wait()
+        return done
 
     monkeypatch.setattr(ledger, name, slowly)
     yield entered
@@ -107,7 +109,7 @@ async def test_a_merge_waits_for_a_release_that_is_being_entered_and_comes_after
     api: Api, house: House, pair: Pair, database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await withdraw(api, pair.other)
-    async with held(monkeypatch, "append_if_unchanged") as entered:
+    async with held(monkeypatch, "append_unchanged") as entered:
         asked = asyncio.create_task(ask(api, pair.one))
         await entered.wait()
         merging = asyncio.create_task(merge(house, pair))
@@ -179,18 +181,18 @@ async def test_a_release_by_an_identifier_waits_for_it_to_be_disowned_and_finds_
     await disowning
 
 
-async def test_an_identifier_disowned_between_finding_her_and_reading_her_releases_nothing(
+async def test_an_identifier_disowned_since_it_found_her_releases_nothing(
     api: Api, house: House, pair: Pair, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing waits here and her version is the new one: only looking again, under the lock, finds it out."""
-    really = customers.by_identifier
+    """Found and read in one instant, she has a new version when the release is to be entered."""
+    really = facts.ask
 
-    async def then_disowned(connection: Connection, *words: Any) -> CustomerId | None:
-        found = await really(connection, *words)
-        monkeypatch.setattr(customers, "by_identifier", really)
+    async def then_disowned(connection: Connection, inquiries: Sequence[facts.Inquiry]) -> list[str]:
+        told = await really(connection, inquiries)
+        monkeypatch.setattr(facts, "ask", really)
         await disown(house, keyring, pair.one_id)
-        return found
+        return told
 
-    monkeypatch.setattr(customers, "by_identifier", then_disowned)
+    monkeypatch.setattr(facts, "ask", then_disowned)
     answer = await api.post("/v1/releases", "recommender", by_email(pair.one))
     assert (answer["decision"], answer["released"]) == ("deny", {})

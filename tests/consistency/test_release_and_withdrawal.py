@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -11,14 +11,15 @@ import httpx
 import pytest
 
 from service.app import House
-from service.crypto.keyring import Keyring, OpenKey
+from service.crypto.credentials import Credential, read_api_key
+from service.crypto.keyring import Keyring
 from service.database import Connection, Database
 from service.errors import FactsChangedError, UnauthenticatedError
 from service.model.callers import ServiceCaller
 from service.model.consent import Answer, standing_after
 from service.model.decision import Outcome
 from service.model.facts import Publication, Standing
-from service.model.ledger import Answered, Entry, entry
+from service.model.ledger import Answered, entry
 from service.model.words import (
     AttributeId,
     Channel,
@@ -33,7 +34,7 @@ from service.model.words import (
 from service.policy.engine import Policies
 from service.storage import consents, customers, ledger, publications
 from service.usecases.access import revoke_api_keys
-from service.usecases.releases import Gate, Wanted, release
+from service.usecases.releases import Gate, Rails, Wanted, release
 from tests.conftest import OPERATOR, Api, Person, Template, as_superuser
 
 RECOMMENDER = ServiceId("recommender")
@@ -126,14 +127,16 @@ async def test_a_withdrawal_waits_for_a_release_that_is_being_entered_and_comes_
 ) -> None:
     customer = await customer_of(database, abbie)
     entered, go_on = asyncio.Event(), asyncio.Event()
-    really = ledger.append_if_unchanged
+    really = ledger.append_unchanged
 
-    async def slowly(connection: Connection, key: OpenKey, line: Entry, ground: ledger.Ground) -> None:
-        await really(connection, key, line, ground)
-        entered.set()
-        await go_on.wait()
+    async def slowly(connection: Connection, entries: Sequence[ledger.Ready]) -> list[bool]:
+        async with connection.transaction():
+            done = await really(connection, entries)
+            entered.set()
+            await go_on.wait()
+        return done
 
-    monkeypatch.setattr(ledger, "append_if_unchanged", slowly)
+    monkeypatch.setattr(ledger, "append_unchanged", slowly)
     asked = asyncio.create_task(api.call("POST", "/v1/releases", "recommender", question(abbie)))
     await entered.wait()
     no = {"purpose": PURPOSE, "answer": "withdrawn"}
@@ -156,7 +159,8 @@ async def test_without_the_lock_a_release_would_follow_a_withdrawal_in_the_ledge
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The arrangement above sees the fault: this is the same race on the same statement with its lock taken out."""
-    monkeypatch.setitem(ledger.SQL, "append_if_unchanged", ledger.SQL["append_if_unchanged"].replace("FOR SHARE", ""))
+    unlocked = ledger.SQL["append_unchanged"].replace("FOR SHARE SKIP LOCKED", "")
+    monkeypatch.setitem(ledger.SQL, "append_unchanged", unlocked)
     customer = await customer_of(database, abbie)
     async with withdrawing(database_url, customer, policies):
         answer = await api.post("/v1/releases", "recommender", question(abbie))
@@ -177,15 +181,9 @@ async def test_a_customer_who_keeps_changing_is_decided_three_times_and_then_not
             await customers.bump(connection, customer)
         return await house.library.at(version)
 
-    gate = Gate(database, keyring, changing, time.monotonic, heedless)
-    caller = ServiceCaller(
-        ServiceId("recommender"), template.api_keys[ServiceId("recommender")].split("_")[1], proven=True
-    )
-    wanted = Wanted(
-        PairwiseId(abbie.at_recommender), PURPOSE, Channel.WEB, (AttributeId("first_name"),), hand_over=True
-    )
+    gate = Gate(Rails(database), database, keyring, changing, time.monotonic, heedless)
     with pytest.raises(FactsChangedError):
-        await release(gate, caller, wanted)
+        await release(gate, asking(template), wanted_of(abbie))
     assert decided == 3
     assert await outcomes(database, customer) == ["consent"]
 
@@ -211,9 +209,9 @@ async def test_after_an_acknowledged_withdrawal_no_release_is_permitted(api: Api
     assert max(permitted) < acknowledged[0]
 
 
-def asking(template: Template) -> ServiceCaller:
-    """Return the recommender as it was let in."""
-    return ServiceCaller(RECOMMENDER, template.api_keys[RECOMMENDER].split("_")[1], proven=True)
+def asking(template: Template) -> Credential:
+    """Return what the recommender presents."""
+    return read_api_key(template.api_keys[RECOMMENDER])
 
 
 def wanted_of(person: Person) -> Wanted:
@@ -225,7 +223,7 @@ async def test_a_key_revoked_since_its_bearer_was_let_in_releases_nothing(
     abbie: Person, database: Database, keyring: Keyring, house: House, template: Template
 ) -> None:
     """A request may take its time to arrive: what counts is the moment at which it is acted on."""
-    gate = Gate(database, keyring, house.library.at, time.monotonic, heedless)
+    gate = Gate(Rails(database), database, keyring, house.library.at, time.monotonic, heedless)
     caller = asking(template)
     assert (await release(gate, caller, wanted_of(abbie))).decision.outcome is Outcome.PERMIT
     await revoke_api_keys(database, OPERATOR, RECOMMENDER)
@@ -240,8 +238,9 @@ async def test_a_key_revoked_while_a_release_is_decided_releases_nothing(
         await revoke_api_keys(database, OPERATOR, RECOMMENDER)
         return await house.library.at(version)
 
+    gate = Gate(Rails(database), database, keyring, revoking, time.monotonic, heedless)
     with pytest.raises(UnauthenticatedError):
-        await release(Gate(database, keyring, revoking, time.monotonic, heedless), asking(template), wanted_of(abbie))
+        await release(gate, asking(template), wanted_of(abbie))
     assert await outcomes(database, await customer_of(database, abbie)) == ["consent"]
 
 
@@ -260,7 +259,9 @@ async def test_policies_published_while_a_release_is_decided_make_it_decide_agai
         return await house.library.at(version)
 
     answer = await release(
-        Gate(database, keyring, publishing, time.monotonic, heedless), asking(template), wanted_of(abbie)
+        Gate(Rails(database), database, keyring, publishing, time.monotonic, heedless),
+        asking(template),
+        wanted_of(abbie),
     )
     assert (answer.decision.outcome, decided) == (Outcome.PERMIT, 2)
 

@@ -74,7 +74,7 @@ def test_a_fact_of_today_opens_under_its_customers_key(keyring: Keyring) -> None
     wrapped = CustomerKey("golden-key", 1, Sealed(of("customer_key")))
     key = keyring.open_customer_key(ANA, wrapped)
     assert key == OpenKey("golden-key", bytes([4]) * 32)
-    assert open_sealed(key, Permit(ANA, fact(), ())) == b'"Abbie"'
+    assert open_sealed(key, [Permit(ANA, fact(), ())]) == [b'"Abbie"']
 
 
 def test_an_identifier_of_today_opens_and_is_found(keyring: Keyring) -> None:

@@ -243,13 +243,13 @@ OTHER_FACT = SealedFact(
 def test_every_label_of_a_fact_is_bound_to_its_ciphertext() -> None:
     key = OpenKey("key", bytes(KEY))
     fact = structs.replace(FACT, sealed=seal(key.key, b"Zephyrine", fact_labels(ANA, FACT)))
-    assert open_sealed(key, Permit(ANA, fact, ())) == b"Zephyrine"
+    assert open_sealed(key, [Permit(ANA, fact, ())]) == [b"Zephyrine"]
     with pytest.raises(IntegrityError):
-        open_sealed(key, Permit(BO, fact, ()))
+        open_sealed(key, [Permit(BO, fact, ())])
     # Whose it is the permit says.
     for name in (each for each in SealedFact.__struct_fields__ if each != "owner"):
         with pytest.raises(IntegrityError):
-            open_sealed(key, Permit(ANA, structs.replace(fact, **{name: getattr(OTHER_FACT, name)}), ()))
+            open_sealed(key, [Permit(ANA, structs.replace(fact, **{name: getattr(OTHER_FACT, name)}), ())])
 
 
 # --- the blind index ---

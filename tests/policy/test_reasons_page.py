@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from service.model.words import Status
-from service.policy.decide import NOT_KNOWN
 from service.policy.engine import ENGINE_ERROR, Policies
 from service.policy.explain import IN_WORDS
 from service.policy.lint import OBLIGATIONS
 from service.policy.reasons import NOT_FOR_THIS_PURPOSE, UNMET
+from service.policy.rulings import NOT_KNOWN
 
 PAGE = (Path(__file__).parents[2] / "docs/reasons.md").read_text(encoding="utf-8")
 ROWS = {found[1]: found[0] for found in re.finditer(r"^\| `([a-z-]+)` \|.*\|$", PAGE, re.MULTILINE)}

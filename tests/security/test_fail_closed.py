@@ -382,4 +382,4 @@ async def test_a_mistake_after_the_entry_is_followed_by_the_word_that_nothing_le
 
 async def test_a_date_that_no_clock_shows_is_a_refusal(api: Api, zephyrine: Person, owner: asyncpg.Connection) -> None:
     await owner.execute("UPDATE fact SET as_of = 'infinity'")
-    assert_problem(await ask(api, zephyrine), 500, "refused")
+    assert_problem(await ask(api, zephyrine), 500, "integrity")

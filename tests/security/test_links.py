@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 from msgspec import Struct
 
+from service.crypto.credentials import Credential, read_api_key
 from service.crypto.keyring import Keyring
 from service.database import Database
 from service.errors import IntegrityError
@@ -17,7 +18,7 @@ from service.policy.decide import decide
 from service.policy.engine import Policies
 from service.storage import facts
 from service.usecases import merges
-from service.usecases.releases import Gate, Wanted, release
+from service.usecases.releases import Gate, Rails, Wanted, release
 from tests.conftest import OPERATOR, Template
 from tests.consistency.test_release_and_withdrawal import heedless
 from tests.merging import ATTRIBUTES, SHOP, SPOTS, Side, World
@@ -33,6 +34,7 @@ class People(Struct, frozen=True):
     one: Side
     other: Side
     third: Side
+    shop_key: Credential
 
     async def refused(self) -> bool:
         """Whether nothing at all may leave of either of the two, for any purpose."""
@@ -41,14 +43,14 @@ class People(Struct, frozen=True):
 
 @pytest.fixture
 async def people(database: Database, keyring: Keyring, policies: Policies, template: Template) -> People:
-    shop = ServiceCaller(SHOP, template.api_keys[SHOP].split("_")[1], proven=True)
-    world = World(database, keyring, policies, shop)
+    shop_key = read_api_key(template.api_keys[SHOP])
+    world = World(database, keyring, policies, ServiceCaller(SHOP, shop_key.id, proven=True))
     one, other, third = [await world.newcomer() for _ in range(3)]
     for side in (one, other, third):
         await side.tell("first_name", b'"Abbie"')
         await side.say(Status.GIVEN)
     await world.merge(one, other)
-    return People(world, one, other, third)
+    return People(world, one, other, third, shop_key)
 
 
 BENT = (
@@ -211,23 +213,23 @@ async def test_a_fact_moved_to_the_other_side_does_not_open(people: People, owne
     """The control first: what only the other side has is released, opened under the other side's own key."""
     one, other = people.one.id, people.other.id
     await owner.execute("DELETE FROM fact WHERE customer = $1", one)
-    world = people.world
     asked = people.one.at_shop
-    assert (await released(world, asked)).startswith("released")
+    assert (await released(people, asked)).startswith("released")
     await owner.execute("UPDATE fact SET customer = $1 WHERE customer = $2", one, other)
     with pytest.raises(IntegrityError):
-        await released(world, asked)
+        await released(people, asked)
     await owner.execute(
         "UPDATE fact SET key = (SELECT id FROM customer_key WHERE customer = $1) WHERE customer = $1", one
     )
     with pytest.raises(IntegrityError):
-        await released(world, asked)
+        await released(people, asked)
 
 
-async def released(world: World, asked: PairwiseId) -> str:
-    gate = Gate(world.database, world.keyring, policies_of(world), time.monotonic, heedless)
+async def released(people: People, asked: PairwiseId) -> str:
+    world = people.world
+    gate = Gate(Rails(world.database), world.database, world.keyring, policies_of(world), time.monotonic, heedless)
     wanted = Wanted(asked, WEB[0], WEB[1], (AttributeId("first_name"),), hand_over=True)
-    answer = await release(gate, world.shop, wanted)
+    answer = await release(gate, people.shop_key, wanted)
     return f"released {bytes(answer.released[AttributeId('first_name')].value).decode()}"
 
 

@@ -254,9 +254,10 @@ async def test_an_import_whose_connection_dies_in_a_transaction_and_is_repeated_
     try:
         async with holder.transaction():
             # Entries are the last that a transaction writes, so everything else of it is there and not committed.
-            await holder.execute("LOCK TABLE entry IN SHARE MODE")
+            await holder.execute("LOCK TABLE queue IN SHARE MODE")
             running = asyncio.create_task(bring(means, sheet(*numbered(250))))
-            blocked = await blocked_by(holder)
+            async with asyncio.timeout(20):
+                blocked = await blocked_by(holder)
             await holder.execute("SELECT pg_terminate_backend($1)", blocked)
             with pytest.raises(DatabaseUnavailableError):
                 await running
