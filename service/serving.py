@@ -24,7 +24,7 @@ from granian.log import LogLevels
 from service.api.lean import Lean
 from service.app import House, assemble
 from service.database import Database, opened
-from service.errors import DatabaseUnavailableError, KeysUnavailableError, OperatorError, SettingsError
+from service.errors import DatabaseUnavailableError, KeysUnavailableError, OperatorError
 from service.meters import left_in
 from service.process import ending_with, harden, log_as_json
 from service.rootkey import read_root_key
@@ -113,8 +113,8 @@ def application() -> Lean:
     ending_with(os.getppid())()
     settings = read_settings()
     database, run = Database(settings.database_url or "", settings.connections), settings.run
-    if run is None:
-        raise SettingsError("BYLEAVE_RUN: byleave serve sets this for its processes")
+    if run is None:  # whoever runs this without `serve` has no use for either
+        return assemble(House(database, settings.root_key_file, workers=settings.workers))
     house = House(database, settings.root_key_file, ending=(run / ENDING).exists, workers=settings.workers)
     return assemble(house, lambda _: left_in(run, lambda: house.rails.waiting))
 
