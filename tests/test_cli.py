@@ -235,7 +235,9 @@ def test_serving_refuses_before_the_port_is_bound(shell: Shell, tmp_path: Path) 
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        assert f"{port} is taken" in shell.run("serve", status=1, BYLEAVE_PORT=port)
+        assert f"BYLEAVE_PORT: 127.0.0.1:{port} is taken" in shell.run("serve", status=1, BYLEAVE_PORT=port)
+        both = {"BYLEAVE_PORT": str(free_port()), "BYLEAVE_METRICS_PORT": port}
+        assert f"BYLEAVE_METRICS_PORT: 127.0.0.1:{port} is taken" in shell.run("serve", status=1, **both)
 
 
 async def test_the_server_answers_survives_its_worker_and_leaves_nothing_behind(
