@@ -13,8 +13,9 @@ from prometheus_client import CollectorRegistry, Metric, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
+from service import errors
 from service.database import opened
-from service.errors import DatabaseUnavailableError
+from service.errors import DatabaseUnavailableError, OperatorError, ServiceError
 from service.meters import Spread, together
 from service.model.progress import Progress
 from service.model.words import PolicyVersion
@@ -22,6 +23,12 @@ from service.usecases.ledger import progress
 from service.usecases.policies import version_in_force
 
 QUANTILES = ("0.5", "0.99")
+NEVER = {
+    kind.code: 0
+    for kind in vars(errors).values()
+    if isinstance(kind, type) and issubclass(kind, ServiceError) and not issubclass(kind, OperatorError)
+}
+"""What was never refused yet is told too: what Prometheus sees for the first time has not increased."""
 RELEASE = ("kind", "service", "purpose", "outcome")
 
 
@@ -53,7 +60,7 @@ class _Counted(Collector):
         """Yield each measure, of all processes together."""
         now = together(self._folder)
         yield _counts("releases", "Releases, and checks, that were answered.", RELEASE, now.releases.items())
-        refusals = [((code,), count) for code, count in now.refusals.items()]
+        refusals = [((code,), count) for code, count in (NEVER | now.refusals).items()]
         yield _counts("refusals", "Requests that were refused; docs/errors.md has each code.", ("code",), refusals)
         yield _spread("release_seconds", "From a request of a release or a check to its answer.", now.release_seconds)
         yield _spread("withdrawal_seconds", "From a no to its commit.", now.withdrawal_seconds)

@@ -197,6 +197,11 @@ def workers_of(process: int) -> list[int]:
     return [int(each) for each in children if "metrics" not in Path(f"/proc/{each}/cmdline").read_text()]
 
 
+async def test_a_refusal_is_told_before_it_ever_happens_so_that_it_increases_when_it_does(tmp_path: Path) -> None:
+    found = await scraped("postgresql://nobody@127.0.0.1:1/nothing", tmp_path)
+    assert found["byleave_refusals_total integrity"] == found["byleave_refusals_total database-unavailable"] == 0
+
+
 def test_counts_are_summed_and_of_who_is_gone_only_what_it_had_counted(tmp_path: Path) -> None:
     one, other = Meters(waiting=3, keys_open=2), Meters(waiting=4, keys_open=1)
     for meters in (one, other):

@@ -106,6 +106,10 @@ def test_the_page_of_operations_has_every_measure_and_no_other(tmp_path: Path) -
     page = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
     told = {name.removesuffix("_total") for name in re.findall(r"`(byleave_[a-z_]*[a-z])[`{]", page)}
     assert told == names | {"byleave_policy_in_force"}
+    rules = (ROOT / "docs/operations/alerts.yaml").read_text(encoding="utf-8")
+    asked = re.findall(r"byleave_[a-z_]+", rules.replace("_bucket", "").replace("_total", ""))
+    assert told.issuperset(asked)
+    assert len(asked) > 5
 
 
 @pytest.mark.parametrize("page", ["promises.md", "threat-model.md"])
