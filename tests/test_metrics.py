@@ -162,6 +162,9 @@ async def test_what_every_worker_counted_is_told_as_one_and_outlives_it(
         found = told(metrics, RELEASES, 31)
         assert set(workers_of(process.pid)).isdisjoint(gone)
         assert (found["byleave_epoch_keys_open"], found["byleave_release_seconds_count"]) == (1, 31)
+        assert found["byleave_read_batch_sum"] == found["byleave_commit_batch_sum"] == 31
+        withdraw(port, template, abbie)
+        assert told(metrics, "byleave_withdrawal_seconds_count", 1)["byleave_releases_waiting"] == 0
         # Who reaches the API reaches none of it.
         assert httpx.get(f"http://127.0.0.1:{port}/metrics").status_code == 404
 
@@ -181,6 +184,12 @@ def release(port: int, template: Template, person: Person) -> None:
             answer = httpx.post(f"http://127.0.0.1:{port}/v1/releases", json=asked, headers=headers)
             assert answer.json()["decision"] == "permit"
             return
+
+
+def withdraw(port: int, template: Template, person: Person) -> None:
+    headers = {"authorization": f"Bearer {template.api_keys[ServiceId('shop')]}"}
+    url, no = f"http://127.0.0.1:{port}/v1/customers/{person.at_shop}/consents", {"purpose": PURPOSE}
+    assert httpx.post(url, json=no | {"answer": "withdrawn"}, headers=headers).status_code == 200
 
 
 def told(port: int, name: str, value: float) -> dict[str, float]:
