@@ -7,14 +7,15 @@ from alembic import context
 from sqlalchemy import Connection, pool
 from sqlalchemy.ext.asyncio import create_async_engine
 
-LOCK_TIMEOUT = "SET lock_timeout = '4s'"
+LOCK_TIMEOUT = "SET lock_timeout = '500ms'"
 STATEMENT_TIMEOUT = "SET statement_timeout = '60s'"
 OWNER = "byleave_owner"
 WHOSE = "SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = to_regclass('alembic_version')"
 
 
 def _migrate(connection: Connection) -> None:
-    # A migration that waits for a lock makes everybody behind it wait too: better it gives up and is run again.
+    # A migration that waits for a lock makes everybody behind it wait too, and a request does so for little more than
+    # a second: better it gives up, and is tried again (service/migrating.py).
     connection.exec_driver_sql(LOCK_TIMEOUT)
     connection.exec_driver_sql(STATEMENT_TIMEOUT)
     if connection.exec_driver_sql(WHOSE).scalar() == OWNER:

@@ -3,7 +3,7 @@
 import gc
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -14,7 +14,7 @@ from msgspec import Struct, structs
 
 from service.api import contract, ledger_page
 from service.api.actions import Actions
-from service.api.door import door
+from service.api.door import Lifespan, door
 from service.api.lean import Lean
 from service.crypto.credentials import read_api_key
 from service.crypto.keyring import Keyring
@@ -22,16 +22,18 @@ from service.crypto.merkle import Tile
 from service.crypto.signing import PublicKey
 from service.database import Database
 from service.errors import (
+    DatabaseUnavailableError,
     KeysUnavailableError,
     PoliciesUnavailableError,
     ServiceError,
     UnauthenticatedError,
 )
+from service.meters import METERS
 from service.model.attempts import Attempt
 from service.model.callers import Caller, CustomerCaller, ServiceCaller, actor
 from service.model.catalogue import Catalogue, Notice
 from service.model.choices import takes_away
-from service.model.progress import Progress
+from service.model.limits import Limits
 from service.model.prompts import Prompt
 from service.model.words import Channel, CustomerId, EntryId, PairwiseId
 from service.policy.engine import Policies
@@ -71,7 +73,12 @@ class House:
     """One process's database, keys and policies, and every action bound to what it may touch."""
 
     def __init__(
-        self, database: Database, root_key_file: Path, monotonic: Callable[[], float] = time.monotonic
+        self,
+        database: Database,
+        root_key_file: Path,
+        monotonic: Callable[[], float] = time.monotonic,
+        ending: Callable[[], bool] = lambda: False,
+        workers: int = 1,
     ) -> None:
         self.database = database
         self.reserved = database.beside(RESERVED)
@@ -79,6 +86,8 @@ class House:
         self.keys = Keys(self.reserved, root_key_file)
         self.library = Library(self.reserved)
         self._monotonic = monotonic
+        self._ending = ending
+        self._limits = Limits(workers)
 
     @property
     def actions(self) -> Actions:
@@ -115,7 +124,6 @@ class House:
             checkpoint=self._checkpoint,
             tile=self._tile,
             published=self._published,
-            progress=self._progress,
             catalogue=self._catalogue,
             faults=self._faults,
         )
@@ -137,7 +145,7 @@ class House:
     async def _gate(self) -> releases.Gate:
         keyring = await self.keys()
         heed = partial(self._heed, keyring)
-        return releases.Gate(self.rails, self.database, keyring, self.library.at, self._monotonic, heed)
+        return releases.Gate(self.rails, self.database, keyring, self.library.at, self._monotonic, heed, self._limits)
 
     async def _heed(self, keyring: Keyring, caller: ServiceCaller, customer: CustomerId) -> object:
         policies = await self.library.current()
@@ -172,9 +180,13 @@ class House:
     async def _record_consent(
         self, caller: Caller, said: consents.Said, attempt: Attempt | None
     ) -> consents.Acknowledged:
+        began = METERS.now()
         write = await self._recording(caller, said)
         database = self.database if said.status.valid else self.reserved
-        return await self._once(caller, attempt, consents.Acknowledged, write, database)
+        done = await self._once(caller, attempt, consents.Acknowledged, write, database)
+        if said.status.no:
+            METERS.withdrawn(began)
+        return done
 
     async def _once(
         self,
@@ -305,6 +317,7 @@ class House:
 
     async def _choose(self, caller: Caller, said: choices.Said, attempt: Attempt | None) -> choices.Taken:
         """Record a choice: what takes away needs no key, and no policies."""
+        began = METERS.now()
         if takes_away(said.choice):
             database = self.reserved
             keyring, policies = await self.keys.or_none(), await self._policies_or_none()
@@ -315,7 +328,10 @@ class House:
         async def write(database: Database) -> choices.Taken:
             return await choices.choose(database, keyring, policies, caller, said)
 
-        return await self._once(caller, attempt, choices.Taken, write, database)
+        done = await self._once(caller, attempt, choices.Taken, write, database)
+        if takes_away(said.choice):
+            METERS.withdrawn(began)
+        return done
 
     async def _read_choices(self, caller: CustomerCaller, after: str | None, most: int) -> choices.Choices:
         keyring, policies = await self._keys_for(caller), await self.library.current()
@@ -359,18 +375,19 @@ class House:
     async def _published(self) -> ledger.Published | None:
         return await ledger.published(self.database)
 
-    async def _progress(self) -> Progress:
-        return await ledger.progress(self.database)
-
     async def _catalogue(self) -> Catalogue:
         return (await self.library.current()).catalogue
 
     async def _faults(self) -> list[str]:
-        """Name what is missing, without touching anything."""
+        """Name what is missing, without touching anything; and that this process is about to end."""
+        if self._ending():
+            return ["ending"]
         faults = []
         for need in (self.keys, self.library.current, self._in_force):
             try:
                 await need()
+            except DatabaseUnavailableError as error:
+                return [error.code]  # it would only be waited for again, and more cannot be known
             except ServiceError as error:
                 faults.append(error.code)
         return sorted(set(faults))
@@ -406,6 +423,8 @@ class House:
     async def lifespan(self, _: Litestar) -> AsyncIterator[None]:
         """Hold the database open while the application runs."""
         await self.database.open()
+        with suppress(ServiceError):  # opened and compiled now, no request has to wait for it; what is missing may come
+            await self._in_force()
         _leave_alone_what_stays()
         try:
             yield
@@ -423,7 +442,8 @@ def _leave_alone_what_stays() -> None:
     gc.set_threshold(ALLOCATIONS, 10, 10)
 
 
-def assemble(house: House) -> Lean:
-    """Return the application; it connects when it starts."""
+def assemble(house: House, *meanwhile: Lifespan) -> Lean:
+    """Return the application; it connects when it starts. ``meanwhile``: what else goes on while it runs."""
     actions = house.actions
-    return Lean(door(actions, [*contract.PAGES, *ledger_page.PAGES], [house.lifespan]), actions)
+    pages = [*contract.PAGES, *ledger_page.PAGES]
+    return Lean(door(actions, pages, [house.lifespan, *meanwhile]), actions)

@@ -32,7 +32,7 @@ from service.model.words import Acting, AttributeId, Channel, IdentifierKind, Me
 from service.policy.diff import changes, in_words
 from service.policy.engine import Policies
 from service.policy.schema import write_schema
-from service.process import harden, log_as_json
+from service.process import harden, log_as_json, until_told
 from service.rootkey import make_root_key, read_root_key
 from service.schema import shipped
 from service.settings import Settings, Urls, read_settings
@@ -61,7 +61,7 @@ DIFFERENT = 3
 """The status of a difference; 1 is a refusal, and click's own for wrong usage is 2."""
 REJECTED = 3
 """The status of an import with --strict of which not every row landed."""
-LATER = {name: f"service.commands.{name}" for name in ("demo", "migrate", "openapi", "serve")}
+LATER = {name: f"service.commands.{name}" for name in ("demo", "metrics", "migrate", "openapi", "serve")}
 """Where the commands are that need much."""
 REASON = click.option("--reason", required=True, help="Why you look at this person; it is kept in her ledger.")
 WHO = click.option(
@@ -153,7 +153,7 @@ def worker(settings: Settings, *, once: bool) -> None:
     log_as_json()
     harden()
     with reachable(settings) as urls:
-        sys.exit(0 if asyncio.run(_work(settings, urls, once=once)) else 1)
+        sys.exit(0 if asyncio.run(until_told(_work(settings, urls, once=once))) else 1)
 
 
 @cli.command("import")
@@ -251,6 +251,7 @@ def keys_() -> None:
 def keys_init(settings: Settings) -> None:
     """Make the root key file, and the keys in the database, as far as they are missing."""
     if not settings.root_key_file.exists():
+        with_database(settings, keys.refuse_another_root)
         make_root_key(settings.root_key_file)
         click.echo(f"made the root key {settings.root_key_file}; keep a copy of it somewhere safe")
     root = read_root_key(settings.root_key_file)

@@ -99,6 +99,20 @@ class NotGrantedError(ServiceError):
     title = "This service has no right to do this"
 
 
+class TooManyRequestsError(ServiceError):
+    """The service has had what its volume allows for now."""
+
+    code = "too-many-requests"
+    title = "This service asks for more than it may in a minute"
+
+    def __init__(self, *, quota: int, reset: int, retry: int) -> None:
+        """``quota``: how many it may have; ``reset``, ``retry``: in how many seconds all of them, or one, is there."""
+        super().__init__()
+        self.quota = quota
+        self.reset = reset
+        self.retry = retry
+
+
 # --- what it is about ------------------------------------------------------------------------------------
 
 

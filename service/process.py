@@ -1,12 +1,14 @@
 """What the operating system does for one process of ours: no core dumps, logs without personal data, an end."""
 
+import asyncio
 import ctypes
 import logging
 import os
 import resource
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import structlog
 
@@ -29,6 +31,17 @@ def ending_with(parent: int) -> Callable[[], None]:
             os.kill(os.getpid(), signal.SIGTERM)
 
     return arrange
+
+
+async def until_told(work: Coroutine[Any, Any, bool]) -> bool:
+    """Do some work until it is done, or until this process is told to end, which is as well."""
+    task = asyncio.ensure_future(work)
+    for word in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(word, task.cancel)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        return True
 
 
 def log_as_json() -> None:

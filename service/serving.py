@@ -1,4 +1,4 @@
-"""Serving over HTTP: what is checked before the port is bound, and the server that runs the application.
+"""Serving over HTTP: what is checked before the port is bound, the server that runs the application, and its end.
 
 Granian, because it beat the other ASGI servers in both throughput and tail latency when measured.
 """
@@ -6,7 +6,15 @@ Granian, because it beat the other ASGI servers in both throughput and tail late
 import asyncio
 import errno
 import os
+import signal
 import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import FrameType
 
 import structlog
 from granian import Granian
@@ -17,6 +25,7 @@ from service.api.lean import Lean
 from service.app import House, assemble
 from service.database import Database, opened
 from service.errors import DatabaseUnavailableError, KeysUnavailableError, OperatorError
+from service.meters import left_in
 from service.process import ending_with, harden, log_as_json
 from service.rootkey import read_root_key
 from service.schema import refuse_other_schema
@@ -24,6 +33,8 @@ from service.settings import Settings, leave_to_children, read_settings
 from service.usecases.keys import open_keys
 from service.usecases.policies import Library
 
+ENDING = "ending"
+"""The file by which the processes of one ``serve`` know that it is about to end."""
 log = structlog.get_logger()
 
 
@@ -32,9 +43,15 @@ def serve(settings: Settings, url: str) -> None:
     log_as_json()
     harden()
     asyncio.run(_check(settings, url))
-    _refuse_taken_port(settings)
-    leave_to_children(url)
-    Granian(
+    _refuse_taken_port("BYLEAVE_PORT", settings.host, settings.port)
+    with TemporaryDirectory(prefix="byleave-serve-") as folder:
+        leave_to_children(url, run=folder)
+        with _measured(settings):
+            _answer(settings, Path(folder))
+
+
+def _answer(settings: Settings, run: Path) -> None:
+    server = Granian(
         "service.serving:application",
         factory=True,
         address=settings.host,
@@ -49,7 +66,44 @@ def serve(settings: Settings, url: str) -> None:
         log_access=False,
         log_level=LogLevels.warning,
         workers_kill_timeout=5,
-    ).serve()
+    )
+    server.on_startup(_draining(run / ENDING, settings.drain))
+    server.serve()
+
+
+def _draining(word: Path, seconds: int) -> Callable[[], None]:
+    """Return what lets the readiness of every process go first when told to end, and its answering some time later."""
+
+    def arrange() -> None:
+        end = signal.getsignal(signal.SIGTERM)
+
+        def begin(_: int, __: FrameType | None) -> None:
+            word.touch()
+            signal.signal(signal.SIGTERM, end)  # who says it twice means now
+            signal.signal(signal.SIGALRM, end)
+            signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))
+
+        signal.signal(signal.SIGTERM, begin)
+
+    return arrange
+
+
+@contextmanager
+def _measured(settings: Settings) -> Iterator[None]:
+    """Answer Prometheus meanwhile, in a process of its own, if there is a port for it."""
+    if settings.metrics_port is None:
+        yield
+        return
+    _refuse_taken_port("BYLEAVE_METRICS_PORT", settings.metrics_host, settings.metrics_port)
+    child = subprocess.Popen(
+        [sys.executable, "-m", "service", "metrics"],
+        preexec_fn=ending_with(os.getpid()),  # noqa: PLW1509  one thread; see process.py
+    )
+    try:
+        yield
+    finally:
+        child.terminate()
+        child.wait()
 
 
 def application() -> Lean:
@@ -58,7 +112,11 @@ def application() -> Lean:
     harden()
     ending_with(os.getppid())()
     settings = read_settings()
-    return assemble(House(Database(settings.database_url or "", settings.connections), settings.root_key_file))
+    database, run = Database(settings.database_url or "", settings.connections), settings.run
+    if run is None:  # whoever runs this without `serve` has no use for either
+        return assemble(House(database, settings.root_key_file, workers=settings.workers))
+    house = House(database, settings.root_key_file, ending=(run / ENDING).exists, workers=settings.workers)
+    return assemble(house, lambda _: left_in(run, lambda: house.rails.waiting))
 
 
 async def _check(settings: Settings, url: str) -> None:
@@ -79,12 +137,12 @@ async def _prove_keys(settings: Settings, database: Database) -> None:
         log.error("alarm: no keys, so only a no is accepted", detail=error.detail)  # noqa: TRY400  no traceback
 
 
-def _refuse_taken_port(settings: Settings) -> None:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+def _refuse_taken_port(setting: str, host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((settings.host, settings.port))
+            probe.bind((host, port))
         except OSError as error:
             what = "is taken" if error.errno == errno.EADDRINUSE else "cannot be bound"
-            raise OperatorError(f"BYLEAVE_PORT: {settings.host}:{settings.port} {what}") from None
+            raise OperatorError(f"{setting}: {host}:{port} {what}") from None

@@ -14,6 +14,7 @@ PREFIX = "BYLEAVE_"
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Count = Annotated[int, Meta(ge=1, le=200)]
+Seconds = Annotated[int, Meta(ge=0, le=300)]
 LedgerName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:/-]+$", max_length=200)]
 Url = Annotated[str, Meta(pattern=r"^postgres(ql)?://")]
 
@@ -45,6 +46,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     connections: Count = 10
     ledger_name: LedgerName | None = None
     ledger_seen: Path | None = None
+    metrics_host: str = "127.0.0.1"
+    metrics_port: Port | None = None
+    drain: Seconds = 2
+    run: Path | None = None
 
     @property
     def ledger_seen_file(self) -> Path:
@@ -83,13 +88,18 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:  # n
     return settings
 
 
-def leave_to_children(url: str, sequencer: str | None = None) -> None:
-    """Let the processes that this one starts find the database, by the roles that they need and no other."""
+def leave_to_children(url: str, sequencer: str | None = None, **others: object) -> None:
+    """Let the processes that this one starts find the database, by the roles that they need and no other.
+
+    ``others``: what they are told besides, by the names of settings.
+    """
     for name in ("SEQUENCER_URL", "MIGRATE_URL"):
         os.environ.pop(PREFIX + name, None)  # noqa: TID251  the one place
     os.environ[PREFIX + "DATABASE_URL"] = url  # noqa: TID251  the one place
     if sequencer is not None:
         os.environ[PREFIX + "SEQUENCER_URL"] = sequencer  # noqa: TID251  the one place
+    for name, value in others.items():
+        os.environ[PREFIX + name.upper()] = str(value)  # noqa: TID251  the one place
 
 
 def _convert(variable: str, text: str, kind: object) -> object:

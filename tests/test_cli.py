@@ -46,7 +46,11 @@ class Shell(Struct, frozen=True):
 
 def shell_with(**settings: str) -> Shell:
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}  # noqa: TID251
-    return Shell(inherited | {"COLUMNS": "200"} | {f"BYLEAVE_{name}": value for name, value in settings.items()})
+    return Shell(
+        inherited
+        | {"COLUMNS": "200", "BYLEAVE_DRAIN": "0"}
+        | {f"BYLEAVE_{name}": value for name, value in settings.items()}
+    )
 
 
 @pytest.fixture
@@ -100,6 +104,9 @@ def test_a_new_database_is_set_up_with_four_commands(server: str, tmp_path: Path
     assert "was in force already" in shell.run("policies", "publish")
     assert re.match(API_KEY, shell.run("services", "add", "shop"))
     assert (tmp_path / "home/root.key").stat().st_mode & 0o777 == 0o600
+    (tmp_path / "home/root.key").rename(tmp_path / "copy.key")
+    assert "put a copy of it back" in shell.run("keys", "init", status=1)
+    assert not (tmp_path / "home/root.key").exists()
 
 
 @pytest.mark.parametrize(
@@ -228,7 +235,9 @@ def test_serving_refuses_before_the_port_is_bound(shell: Shell, tmp_path: Path) 
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        assert f"{port} is taken" in shell.run("serve", status=1, BYLEAVE_PORT=port)
+        assert f"BYLEAVE_PORT: 127.0.0.1:{port} is taken" in shell.run("serve", status=1, BYLEAVE_PORT=port)
+        both = {"BYLEAVE_PORT": str(free_port()), "BYLEAVE_METRICS_PORT": port}
+        assert f"BYLEAVE_METRICS_PORT: 127.0.0.1:{port} is taken" in shell.run("serve", status=1, **both)
 
 
 async def test_the_server_answers_survives_its_worker_and_leaves_nothing_behind(

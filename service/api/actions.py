@@ -13,7 +13,6 @@ from service.errors import ServiceError
 from service.model.attempts import Attempt
 from service.model.callers import Caller, CustomerCaller, ServiceCaller
 from service.model.catalogue import Catalogue, Notice
-from service.model.progress import Progress
 from service.model.prompts import Prompt
 from service.model.words import Channel, EntryId, PairwiseId
 from service.usecases import choices
@@ -73,8 +72,6 @@ class Actions(Struct, frozen=True):
     tile: Callable[[Tile], Awaitable[bytes]]
     published: Callable[[], Awaitable[Published | None]]
     """What is signed of the ledger by now; None before anything was."""
-    progress: Callable[[], Awaitable[Progress]]
-    """How the sequencer does."""
     catalogue: Callable[[], Awaitable[Catalogue]]
     faults: Callable[[], Awaitable[list[str]]]
     """What keeps this process from deciding; empty when it is ready."""

@@ -12,7 +12,7 @@ from litestar.handlers import HTTPRouteHandler
 from service.api.attempts import STRING
 from service.api.described import Described
 from service.api.door import ROUTES
-from service.api.problems import HEADERS, Problem, status_of
+from service.api.problems import HEADERS, Problem, headers_of, status_of
 from service.api.wire import CustomerWord, EntryWord, LineWord, NoticeNumber, PurposeWord, TilePath
 from service.errors import (
     BadIdempotencyKeyError,
@@ -28,6 +28,7 @@ from service.errors import (
     PoliciesUnavailableError,
     ServiceError,
     StillRunningError,
+    TooManyRequestsError,
     UnauthenticatedError,
     UnknownFieldError,
     UnsupportedMediaError,
@@ -57,6 +58,8 @@ DIALECT = (
 HEADER_WORDS = {
     "WWW-Authenticate": "Which scheme is asked for: Bearer.",
     "Retry-After": "In how many seconds another try makes sense.",
+    "RateLimit-Policy": "How many releases (`q`) this service may have in so many seconds (`w`).",
+    "RateLimit": "How many of them are left (`r`), and in how many seconds all are there again (`t`).",
 }
 ETAG = {
     "description": "Which state this is; it tells nothing else.",
@@ -79,6 +82,8 @@ PREFER = {
     "examples": ["wait=2"],
 }
 PREFERRED = {"description": "`wait`, where that was preferred.", "schema": {"type": "string"}, "example": "wait"}
+VARYING = {status_of(TooManyRequestsError): headers_of(TooManyRequestsError(quota=600, reset=60, retry=1))}
+"""Headers of a status that are not always the same: an example."""
 SCHEMES = {"service": "apiKey", "customer": "customerToken"}
 ALWAYS = (ServiceError,)
 KEYLESS = (IntegrityError, DatabaseUnavailableError)
@@ -287,11 +292,14 @@ def _content(described: Described, names: dict[type, Json], example: object) -> 
 
 def _headers(status: int) -> Json:
     """Return the headers that come with every refusal of this status."""
-    sent = {
-        name: {"required": True, "description": HEADER_WORDS[name], "schema": {"type": "string"}, "example": value}
-        for name, value in HEADERS.get(status, {}).items()
-    }
+    every = VARYING.get(status) or HEADERS.get(status, {})
+    sent = {name: _sent(name, value, required=True) for name, value in every.items()}
     return {"headers": sent} if sent else {}
+
+
+def _sent(name: str, value: str, *, required: bool) -> Json:
+    words = {"required": required, "description": HEADER_WORDS[name]}
+    return {**words, "schema": {"type": "string"}, "example": value}
 
 
 def _refusals(described: Described) -> Iterable[type[ServiceError]]:

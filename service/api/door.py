@@ -23,7 +23,6 @@ from service.api import (
     identifiers,
     ledger,
     me,
-    metrics,
     notices,
     permissions,
     preferences,
@@ -83,7 +82,6 @@ ROUTES = [
     catalogue.notice,
     health.live,
     health.ready,
-    metrics.metrics,
 ]
 TYPE = re.compile(r":\w+\}")
 METHODS = {

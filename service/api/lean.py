@@ -70,11 +70,15 @@ class Lean:
             heard = _heard(scope["headers"], receive)
             return 200, ANSWERED, ENCODER.encode(await answer(self._actions, heard))
         except ServiceError as error:
-            return _refusal(refused(error, scope["path"]))
+            return _refusal(refused(error, scope["path"], _traceparent(scope)))
         except GoneError:
             raise
         except Exception as error:  # noqa: BLE001  as everywhere, a fault of ours is a refusal
-            return _refusal(bug(error, scope["path"]))
+            return _refusal(bug(error, scope["path"], _traceparent(scope)))
+
+
+def _traceparent(scope: Scope) -> str:
+    return next((value.decode("latin-1") for name, value in scope["headers"] if name == b"traceparent"), "")
 
 
 def _refusal(no: Refused) -> tuple[int, Iterable[tuple[bytes, bytes]], bytes]:

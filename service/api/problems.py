@@ -1,5 +1,6 @@
 """Refusals on the wire: RFC 9457 problem documents. The only place that knows HTTP statuses."""
 
+import re
 import traceback
 from typing import Annotated, Any
 
@@ -35,6 +36,7 @@ from service.errors import (
     StandsAloneError,
     StillRunningError,
     SuppressedError,
+    TooManyRequestsError,
     UnauthenticatedError,
     UnavailableError,
     UnknownAttributeError,
@@ -53,6 +55,8 @@ from service.errors import (
     UnsupportedMediaError,
     WrongKindError,
 )
+from service.meters import METERS
+from service.model.limits import WINDOW
 
 STATUS: dict[type[ServiceError], int] = {
     BadCursorError: 400,
@@ -95,6 +99,7 @@ STATUS: dict[type[ServiceError], int] = {
     MissingFieldError: 422,
     WrongKindError: 422,
     PreconditionRequiredError: 428,
+    TooManyRequestsError: 429,
     IntegrityError: 500,
     UnavailableError: 503,
 }
@@ -109,6 +114,7 @@ FRAMEWORK: dict[int, type[ServiceError]] = {
     413: BodyTooLargeError,
 }
 SERVER_FAULT = 500
+TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 MEDIA = "application/problem+json"
 log = structlog.get_logger()
 
@@ -150,26 +156,51 @@ def problem_of(error: ServiceError) -> Problem:
     )
 
 
-def refused(error: ServiceError, route: str) -> Refused:
-    """Say no, to whoever asked and in the log. ``route``: the address, without anything that a request wrote."""
+def refused(error: ServiceError, route: str, traceparent: str = "") -> Refused:
+    """Say no, to whoever asked and in the log. ``route``: the address, without anything that a request wrote.
+
+    ``traceparent``: by which the caller finds this request again (W3C Trace Context, 3.2), if it sent that.
+    """
+    trace = _trace(traceparent)
+    METERS.refused(error.code)
     problem = problem_of(error)
     if problem.status >= SERVER_FAULT:
-        log.error("refused", code=error.code, detail=error.detail, route=route)
+        log.error("refused", code=error.code, detail=error.detail, route=route, **trace)
     else:
-        log.info("refused", code=error.code, route=route)
-    return Refused(problem, HEADERS.get(problem.status, {}))
+        log.info("refused", code=error.code, route=route, **trace)
+    return Refused(problem, headers_of(error))
 
 
-def bug(error: Exception, route: str) -> Refused:
+def _trace(traceparent: str) -> dict[str, str]:
+    found = TRACEPARENT.fullmatch(traceparent)
+    return {} if found is None else {"trace": found[1]}
+
+
+def headers_of(error: ServiceError) -> dict[str, str]:
+    """Return what comes with a refusal (of volume: draft-ietf-httpapi-ratelimit-headers-11)."""
+    if isinstance(error, TooManyRequestsError):
+        return {
+            "RateLimit-Policy": f'"releases";q={error.quota};w={WINDOW}',
+            "RateLimit": f'"releases";r=0;t={error.reset}',
+            "Retry-After": str(error.retry),
+        }
+    return HEADERS.get(status_of(type(error)), {})
+
+
+def bug(error: Exception, route: str, traceparent: str = "") -> Refused:
     """Say that a fault is ours. The log gets its type and place; a message could hold somebody's data."""
     where = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-6:]]
     log.error("bug", error=type(error).__name__, where=where)
-    return refused(ServiceError(), route)
+    return refused(ServiceError(), route, traceparent)
 
 
 def refuse(request: Request[Any, Any, Any], error: ServiceError) -> Response[Problem]:
     """Answer a refusal."""
-    return _response(refused(error, request.scope.get("path_template", "")))
+    return _response(refused(error, *_asked(request)))
+
+
+def _asked(request: Request[Any, Any, Any]) -> tuple[str, str]:
+    return request.scope.get("path_template", ""), request.headers.get("traceparent", "")
 
 
 def _response(no: Refused) -> Response[Problem]:
@@ -187,4 +218,4 @@ def refuse_framework(request: Request[Any, Any, Any], error: HTTPException) -> R
 
 def refuse_bug(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
     """Answer a fault of ours."""
-    return _response(bug(error, request.scope.get("path_template", "")))
+    return _response(bug(error, *_asked(request)))

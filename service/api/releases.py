@@ -21,6 +21,7 @@ from service.errors import (
     NotGrantedError,
     ServiceError,
     TooLateError,
+    TooManyRequestsError,
     UnknownAttributeError,
     UnknownPurposeError,
     WrongKindError,
@@ -30,7 +31,14 @@ from service.model.words import AttributeId, Channel, Provenance, PurposeId, Sta
 from service.usecases.releases import Answer, Handed, Wanted
 
 Meant = TypeVar("Meant")
-REFUSALS = (UnknownPurposeError, UnknownAttributeError, NotGrantedError, FactsChangedError, TooLateError)
+REFUSALS = (
+    UnknownPurposeError,
+    UnknownAttributeError,
+    NotGrantedError,
+    TooManyRequestsError,
+    FactsChangedError,
+    TooLateError,
+)
 
 
 Attributes = Annotated[list[AttributeWord], Meta(min_length=1, max_length=100, extra_json_schema={"uniqueItems": True})]

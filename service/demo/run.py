@@ -119,7 +119,7 @@ async def _customers(settings: Settings, database: Database, keyring: Keyring, i
 @contextmanager
 def _serving(settings: Settings, urls: Urls) -> Iterator["subprocess.Popen[bytes]"]:
     """Serve, and seal the ledger beside it, in processes of their own that end with this one."""
-    leave_to_children(urls.app)
+    leave_to_children(urls.app, drain=0)
     with _child(settings, "serve") as server:
         leave_to_children(urls.app, urls.sequencer)
         with _child(settings, "worker"):

@@ -157,6 +157,8 @@ class Service(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     records: tuple[str, ...] = ()
     identifies: tuple[IdentifierKind, ...] = ()
     """Kinds of identifiers of which this service has verified whose they are."""
+    per_minute: Annotated[int, Meta(ge=1, le=10_000_000)] | None = None
+    """How many releases and checks it may have in a minute; None: as many as it asks for."""
 
     def may_contribute(self, attribute: str, provenance: Provenance) -> bool:
         """Whether this service may say such a fact, so that no service can call its guesses volunteered."""

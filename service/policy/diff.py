@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from itertools import combinations
+from math import inf
 from typing import TypeAlias
 
 from msgspec import Struct, structs
@@ -71,7 +72,8 @@ def changes(before: Code, after: Code) -> list[Change]:
     """Return all that the later policies loosen or tighten; raises PolicyError for policies that open by loss."""
     if faults := widening(before) + widening(after):
         raise PolicyError(faults)
-    found = [*_of_rules(before, after), *_of_times(before.catalogue, after.catalogue)]
+    old, new = before.catalogue, after.catalogue
+    found = [*_of_rules(before, after), *_of_times(old, new), *_of_volumes(old, new)]
     return sorted(set(found))
 
 
@@ -208,6 +210,19 @@ def _of_times(old: Catalogue, new: Catalogue) -> Iterator[Change]:
             yield from _longer(f"every service, for {purpose}", "a yes holds for {} days, not {}", *ends)
             yield from _of_notices(purpose, old, new)
             yield from _of_retention(purpose, old, new)
+
+
+def _of_volumes(old: Catalogue, new: Catalogue) -> Iterator[Change]:
+    """Yield how much more or less a service may ask for in a minute."""
+    for id_ in old.services.keys() & new.services.keys():
+        before, after = old.services[id_].per_minute, new.services[id_].per_minute
+        if before != after:
+            effect = Effect.LOOSENS if (after or inf) > (before or inf) else Effect.TIGHTENS
+            yield Change(effect, id_, f"may ask {_volume(after)}, not {_volume(before)}")
+
+
+def _volume(per_minute: int | None) -> str:
+    return "without limit" if per_minute is None else f"{per_minute} times a minute"
 
 
 def _longer(about: str, what: str, old: int, new: int) -> Iterator[Change]:

@@ -19,6 +19,7 @@ from service.crypto.keyring import (
 )
 from service.database import Connection, Database
 from service.errors import KeysUnavailableError, WrongKeysError
+from service.meters import METERS
 from service.model.callers import Caller
 from service.model.ledger import KeysMade, entry
 from service.rootkey import read_root_key
@@ -35,6 +36,13 @@ async def open_keys(database: Database, root: RootKey) -> Keyring:
     """Open the database's keys with the root key; their canaries prove that it is the right one."""
     async with database.connection() as connection:
         return open_keyring(root, await keys.wrapped_keys(connection))
+
+
+async def refuse_another_root(database: Database) -> None:
+    """Raise WrongKeysError if there are keys already: no new root key opens them."""
+    async with database.connection() as connection:
+        if await keys.wrapped_keys(connection):
+            raise WrongKeysError("the root key that wraps this database's keys is gone: put a copy of it back")
 
 
 async def make(database: Database, root: RootKey, caller: Caller) -> list[WrappedKey]:
@@ -111,6 +119,7 @@ class Keys:
         except WrongKeysError as error:
             log.error("alarm: the keys do not fit", detail=error.detail)  # noqa: TRY400  no traceback
             raise KeysUnavailableError("the keys do not fit") from None
+        METERS.keys_open = len(self._keyring.versions("epoch"))
         return self._keyring
 
     async def or_none(self) -> Keyring | None:

@@ -11,6 +11,7 @@ import structlog
 from service.crypto.keyring import Keyring
 from service.database import Connection, Database
 from service.errors import PoliciesUnavailableError, PolicyError
+from service.meters import METERS
 from service.model.callers import Caller
 from service.model.catalogue import Catalogue
 from service.model.facts import Publication
@@ -70,8 +71,18 @@ class Library:
         try:
             return await asyncio.to_thread(read, data, version)
         except PolicyError as error:
+            METERS.policy_failures += 1
             log.error("alarm: published policies cannot be used", version=version, faults=error.faults)  # noqa: TRY400  no traceback
             raise PoliciesUnavailableError("the published policies cannot be used") from None
+
+
+async def version_in_force(database: Database) -> PolicyVersion | None:
+    """Return the version of the policies that the database says are in force, None before any were published."""
+    async with database.connection() as connection:
+        try:
+            return await publications.current_version(connection)
+        except PoliciesUnavailableError:
+            return None
 
 
 @lru_cache(maxsize=KEPT)  # of its input alone, so every library of this process has one and the same

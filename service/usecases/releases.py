@@ -28,11 +28,13 @@ from service.errors import (
     UnknownAttributeError,
     UnknownPurposeError,
 )
+from service.meters import METERS
 from service.model.callers import ServiceCaller
 from service.model.decision import Decision, nothing_but
 from service.model.facts import Facts, SealedFact
 from service.model.identifiers import Identifier
 from service.model.ledger import Aborted, Checked, Entry, Released, entry
+from service.model.limits import Limits
 from service.model.situation import Asked, told
 from service.model.words import (
     AttributeId,
@@ -68,13 +70,20 @@ class Rails:
         self.reading = Batches(partial(_asking, database), READING)
         self.entering = Batches(partial(_entering, database), ENTERING)
 
+    @property
+    def waiting(self) -> int:
+        """How many releases wait to be read or entered."""
+        return self.reading.waiting + self.entering.waiting
+
 
 async def _asking(database: Database, inquiries: Sequence[facts.Inquiry]) -> list[str]:
+    METERS.read_batch.observe(len(inquiries))
     async with database.connection() as connection:
         return await facts.ask(connection, inquiries)
 
 
 async def _entering(database: Database, entries: Sequence[ledger.Ready]) -> list[bool]:
+    METERS.commit_batch.observe(len(entries))
     async with database.connection() as connection:
         return await ledger.append_unchanged(connection, entries)
 
@@ -89,6 +98,7 @@ class Gate(Struct, frozen=True):
     monotonic: Callable[[], float]
     heed: Callable[[ServiceCaller, CustomerId], Awaitable[object]]
     """Records, in a transaction of its own, that she wants nothing shared."""
+    limits: Limits = msgspec.field(default_factory=Limits)
     lane: str = ""
     """Beside what else of the same service it waits in turn: many at once hold up only themselves."""
 
@@ -148,15 +158,30 @@ class Settled(Struct, frozen=True):
     decided: Decided
     line: Entry
     pairwise: PairwiseId | None
+    began: float
+    """By the clock of the meters."""
 
 
 async def release(gate: Gate, presented: Credential, wanted: Wanted) -> Answer:
     """Decide, enter and hand over to the service that presents its API key.
 
-    Raises UnauthenticatedError, UnknownPurposeError, UnknownAttributeError, NotGrantedError (nothing is entered), or an
-    UnavailableError or IntegrityError, in which case no data leaves.
+    Raises UnauthenticatedError, UnknownPurposeError, UnknownAttributeError, NotGrantedError, TooManyRequestsError
+    (nothing is entered), or an UnavailableError or IntegrityError, in which case no data leaves.
     """
     return await _hand_over(gate, wanted, await _settle(gate, presented, wanted))
+
+
+def _take(gate: Gate, decided: Decided) -> None:
+    """Count a release towards what the service may have in a minute."""
+    caller, catalogue = decided.caller, decided.policies.catalogue
+    per_minute = catalogue.services[caller.service].per_minute
+    if per_minute is not None:
+        gate.limits.take(caller.service, per_minute, gate.monotonic())
+
+
+def _label(wanted: Wanted, decided: Decided) -> tuple[str, str, str, str]:
+    kind = "release" if wanted.hand_over else "check"
+    return kind, decided.caller.service, wanted.purpose, decided.decision.outcome
 
 
 async def release_many(gate: Gate, presented: Credential, wanted: Sequence[Wanted]) -> list[Answer | ServiceError]:
@@ -185,18 +210,23 @@ async def _or_refusal(act: Awaitable[Result]) -> Result | ServiceError:
 
 
 async def _settle(gate: Gate, presented: Credential, wanted: Wanted) -> Settled:
-    for _ in range(ATTEMPTS):
-        decided = await _heeding(gate, presented, wanted, await _decide(gate, presented, wanted))
+    began = METERS.now()
+    for attempt in range(ATTEMPTS):
+        first = await _decide(gate, presented, wanted)
+        if not attempt:
+            _take(gate, first)
+        decided = await _heeding(gate, presented, wanted, first)
         key, pairwise = await _ready(gate, decided)
         line = _line(wanted, decided)
         if await _enter(gate, decided, ledger.ready(line, key, _ground(decided))):
-            return Settled(decided, line, pairwise)
+            return Settled(decided, line, pairwise, began)
     raise FactsChangedError
 
 
 async def _hand_over(gate: Gate, wanted: Wanted, settled: Settled) -> Answer:
     decided, line = settled.decided, settled.line
     released = await _open(gate, decided, line) if wanted.hand_over else {}
+    METERS.released(_label(wanted, decided), settled.began)
     return _answer(wanted, decided, line, settled.pairwise, released)
 
 

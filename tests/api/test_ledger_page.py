@@ -143,3 +143,14 @@ async def test_its_style_may_be_kept_for_ever(api: Api) -> None:
 @pytest.mark.parametrize("path", ["/ledger/ledger.css", "/ledger/ledger.html", "/ledger/static", "/ledger/tile"])
 async def test_nothing_else_is_there(api: Api, path: str) -> None:
     assert (await api.call("GET", path, None)).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/ledger", "/ledger/checkpoint", "/ledger/tile/0/000"])
+async def test_without_the_database_the_answer_is_a_refusal(
+    path: str, api: Api, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    await database.close()
+    response = await api.call("GET", path, None)
+    assert (response.status_code, response.json()["code"]) == (503, "database-unavailable")
+    assert (response.headers["retry-after"], response.headers["cache-control"]) == ("1", "no-store")
+    assert "Traceback" not in caplog.text + response.text

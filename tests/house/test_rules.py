@@ -13,6 +13,7 @@ from service import errors
 from service.api.document import document
 from service.api.problems import FRAMEWORK, STATUS, status_of
 from service.errors import OperatorError, ServiceError
+from service.metrics import measures
 from service.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parents[2]
@@ -86,6 +87,29 @@ def test_the_readme_explains_every_setting() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     explained = set(re.findall(rf"^\| `({PREFIX}\w+)`", text, re.MULTILINE))
     assert explained == {PREFIX + name.upper() for name in Settings.__struct_fields__}
+
+
+def test_the_page_of_operations_has_every_alarm_and_no_other() -> None:
+    said = {
+        alarm
+        for path in SERVICE.rglob("*.py")
+        for alarm in re.findall(r'"alarm: ([^"]+)"', path.read_text(encoding="utf-8"))
+    }
+    page = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+    rows = page.partition("| Alarm |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"^\| `([^`]+)` \| [^|]{4,} \| [^|]{4,} \|$", rows, re.MULTILINE)) == said
+    assert len(rows.splitlines()) - 2 == len(said)
+
+
+def test_the_page_of_operations_has_every_measure_and_no_other(tmp_path: Path) -> None:
+    names = {family.name for family in measures("postgresql://nobody@127.0.0.1:1/nothing", tmp_path).collect()}
+    page = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+    told = {name.removesuffix("_total") for name in re.findall(r"`(byleave_[a-z_]*[a-z])[`{]", page)}
+    assert told == names | {"byleave_policy_in_force"}
+    rules = (ROOT / "docs/operations/alerts.yaml").read_text(encoding="utf-8")
+    asked = re.findall(r"byleave_[a-z_]+", rules.replace("_bucket", "").replace("_total", ""))
+    assert told.issuperset(asked)
+    assert len(asked) > 5
 
 
 @pytest.mark.parametrize("page", ["promises.md", "threat-model.md", "reliability.md"])

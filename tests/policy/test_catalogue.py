@@ -79,6 +79,7 @@ ATTRIBUTES = [
     ("special = true", "special = true\npreference = true", "accessibility_needs: a special category is no preference"),
 ]
 SERVICES = [
+    ("per_minute = 600", "per_minute = 0", "airline: Expected `int` >= 1"),
     ('id = "recommender"', 'id = "customer"', "customer: has the name of the customer herself"),
     ('uses."comply.tax"', 'uses."comply.taxes"', "finance: uses: no purpose comply.taxes"),
     ('["web", "app", "email"]', '["phone"]', "recommender: uses personalise.recommendations: not on phone"),

@@ -75,6 +75,13 @@ TABLE = [
         "consent_expires_days = 900",
         "loosens every service, for personalise.recommendations: a yes holds for 900 days, not 730",
     ),
+    (
+        SERVICES,
+        "per_minute = 600",
+        "per_minute = 60",
+        "tightens airline: may ask 60 times a minute, not 600 times a minute",
+    ),
+    (SERVICES, "per_minute = 600", "", "loosens airline: may ask without limit, not 600 times a minute"),
 ]
 
 

@@ -218,6 +218,13 @@ async def assert_refused_in_time(api: Api, person: Person) -> None:
     assert response.headers["retry-after"] == "1"
 
 
+async def assert_unready_in_time(api: Api) -> None:
+    """Expect the same of whoever asks only whether it is ready."""
+    since = time.monotonic()
+    assert await faults(api) == (503, ["database-unavailable"])
+    assert time.monotonic() - since < 2.0
+
+
 async def test_without_the_database_nothing_leaves_and_it_comes_back(
     api: Api, zephyrine: Person, server: str, database_url: str, heard: Heard
 ) -> None:
@@ -256,6 +263,7 @@ async def test_a_database_that_goes_silent_is_a_refusal_in_time(
         # Once on a connection that was good, once on a new one.
         await assert_refused_in_time(api, zephyrine)
         await assert_refused_in_time(api, zephyrine)
+        await assert_unready_in_time(api)
         wire.dead = False
         assert (await ask(api, zephyrine)).status_code == 200
 
@@ -267,6 +275,7 @@ async def test_a_database_that_is_silent_from_the_start_is_a_refusal_in_time(
     wire.dead = True
     async with wire.laid() as url, fresh_process(url, template) as api:
         heard.listen(api)
+        await assert_unready_in_time(api)
         await assert_refused_in_time(api, zephyrine)
 
 
