@@ -19,6 +19,7 @@ from service.api.wire import HER, AttributeWord, CustomerWord, Instant, OneCusto
 from service.errors import (
     FactsChangedError,
     NotGrantedError,
+    OverloadedError,
     ServiceError,
     TooLateError,
     TooManyRequestsError,
@@ -38,6 +39,7 @@ REFUSALS = (
     TooManyRequestsError,
     FactsChangedError,
     TooLateError,
+    OverloadedError,
 )
 
 
