@@ -113,6 +113,19 @@ class Problem(Struct, frozen=True):
     pointer: str | None = None
 
 
+class Each(Struct, frozen=True, kw_only=True):
+    """Of many customers one: an answer, or why there is none."""
+
+    answer: Answer | None = None
+    problem: Problem | None = None
+
+
+class Answers(Struct, frozen=True):
+    """An answer for each of many customers, in their order."""
+
+    answers: tuple[Each, ...]
+
+
 class Failure(Struct, frozen=True):
     """Why one attempt came to nothing. ``again``: seconds before another may help, None when none will."""
 

@@ -12,7 +12,7 @@ import httpx
 import msgspec
 from msgspec import Struct
 
-from service.client.answers import Answer, Enrolled, Failure, NotWrittenError, Problem, Recorded, Written
+from service.client.answers import Answer, Answers, Enrolled, Failure, NotWrittenError, Problem, Recorded, Written
 from service.client.questions import AgeBand, Channel, Consent, Customer, Fact, Identifier, Reach
 
 PAUSES = (0.2, 0.4)
@@ -27,6 +27,7 @@ KEY = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 HER_ID = re.compile(r"byc_[a-z0-9]+")
 SECONDS = re.compile(r"[0-9]{1,9}")
 
+MISSING = Problem("answer-missing")
 Kind = TypeVar("Kind", bound=Struct)
 log = logging.getLogger("byleave")
 
@@ -76,6 +77,19 @@ class Byleave:
         """
         return await self._ask("/v1/releases", _question(customer, purpose, channel, attributes, gpc=gpc))
 
+    async def release_many(
+        self, customers: Sequence[Customer], purpose: str, channel: Channel, attributes: Sequence[str]
+    ) -> list[Answer]:
+        """Ask for attributes of up to 500 customers at once; an answer for each, in their order."""
+        asked = {"customers": customers, "purpose": purpose, "channel": channel, "attributes": attributes}
+        outcome = await self._attempt("/v1/releases/batch", asked, Answers)
+        if isinstance(outcome, Failure):
+            return [_nothing(outcome.problem) for _ in customers]
+        if len(outcome.answers) != len(customers):
+            return [_nothing(MISSING) for _ in customers]
+        # A denial is an answer, though it is not true.
+        return [_nothing(e.problem or MISSING) if e.answer is None else e.answer for e in outcome.answers]
+
     async def check(
         self, customer: Customer, purpose: str, channel: Channel, attributes: Sequence[str], *, gpc: bool = False
     ) -> Answer:
@@ -113,8 +127,7 @@ class Byleave:
         outcome = await self._attempt(path, question, Answer)
         if isinstance(outcome, Answer):
             return outcome
-        log.warning("no data: %s", outcome.problem.code)
-        return Answer(decision="unavailable", failure=outcome.problem.code)
+        return _nothing(outcome.problem)
 
     async def _write(self, path: str, body: object, kind: type[Kind]) -> Kind:
         # A structured-field string (RFC 9651). A lost answer may mean that it was written: the same key again makes
@@ -142,6 +155,11 @@ class Byleave:
         except Exception as error:  # noqa: BLE001  whatever it is, the page that asked must still be shown
             # Its message could quote anything.
             return Failure(Problem(type(error).__name__), 0.0)
+
+
+def _nothing(problem: Problem) -> Answer:
+    log.warning("no data: %s", problem.code)
+    return Answer(decision="unavailable", failure=problem.code)
 
 
 def _question(

@@ -135,3 +135,22 @@ async def test_what_a_newer_server_adds_is_passed_over() -> None:
     assert answer.get("first_name") == "Zephyrine"
     assert [each.reason for each in answer.withheld] == ["a-new-reason"]
     assert [each.id for each in answer.obligations] == ["a-new-obligation"]
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        (200, {"answers": [{"answer": {"decision": "deny"}}, {"problem": {"code": "too-late"}}]}, [None, "too-late"]),
+        (200, {"answers": [{"answer": {"decision": "deny"}}, {}]}, [None, "answer-missing"]),
+        (200, {"answers": [{"answer": {"decision": "deny"}}]}, ["answer-missing"] * 2),
+        (503, {"code": "overloaded"}, ["overloaded"] * 2),
+        (200, b"not JSON", ["DecodeError"] * 2),
+    ],
+)
+async def test_of_many_whatever_goes_wrong_is_an_answer_that_holds_nothing(
+    status: int, body: object, said: list[str | None]
+) -> None:
+    async with before(httpx.MockTransport(lambda _: says(status, body))) as byleave:
+        answers = await byleave.release_many([ABBIE, ABBIE], RECOMMENDATIONS, WEB, ["first_name"])
+    assert [each.failure for each in answers] == said
+    assert not any(answers)

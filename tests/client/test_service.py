@@ -50,6 +50,12 @@ async def test_a_customer_is_enrolled_told_about_asked_and_forgotten_again(as_se
     assert (after.decision, after.released, bool(after)) == ("deny", {}, False)
 
 
+async def test_many_are_asked_about_at_once_and_answered_in_their_order(as_service: AsService, abbie: Person) -> None:
+    who = [Customer(email="nobody@example.com"), Customer(id=abbie.at_recommender)]
+    nobody, her = await as_service("recommender").release_many(who, RECOMMENDATIONS, WEB, ["first_name"])
+    assert (nobody.decision, her.decision, her.get("first_name")) == ("deny", "permit", "Abbie")
+
+
 async def test_a_check_says_what_would_be_permitted_and_hands_nothing_over(
     as_service: AsService, abbie: Person
 ) -> None:
