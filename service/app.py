@@ -65,7 +65,7 @@ log = structlog.get_logger()
 ALLOCATIONS = 50_000
 """Objects more than before, after which the garbage collector looks at the young ones."""
 RESERVED = 4
-"""Connections of each process for letting callers in and for recording a no, however much else is asked."""
+"""Connections of each process for letting callers in, and for a no and its receipt, whatever else is asked."""
 Written = TypeVar("Written", bound=Struct)
 
 
@@ -257,7 +257,8 @@ class House:
 
         async def make(keyring: Keyring) -> receipts.Receipt:
             today = (await self._proven_policies(keyring)).catalogue
-            desk = receipts.Desk(self.database, keyring, self.library.catalogue, today)
+            # She waits for it together with the answer to her no.
+            desk = receipts.Desk(self.reserved, keyring, self.library.catalogue, today)
             return await receipts.receipt_of(desk, caller, wanted)
 
         return await self._with_newest_keys(make)
@@ -405,7 +406,7 @@ class House:
 
     async def _proven_policies(self, keyring: Keyring) -> Policies:
         """Return the policies in force, proven to be published by us: whatever widens a release rests on these."""
-        async with self.database.connection() as connection:
+        async with self.reserved.connection() as connection:
             publication = await publications.current(connection, keyring)
         if publication is None:
             raise PoliciesUnavailableError("nothing was published; run: byleave policies publish")

@@ -192,10 +192,11 @@ async def release_many(gate: Gate, presented: Credential, wanted: Sequence[Wante
     many = structs.replace(gate, lane="many")
     settled = await asyncio.gather(*(_or_refusal(_settle(many, presented, each)) for each in wanted))
     # Only now, when none has to be waited for, so that what is opened leaves at once (P2).
-    done = [
-        each if isinstance(each, ServiceError) else await _or_refusal(_hand_over(many, asked, each))
-        for asked, each in zip(wanted, settled, strict=True)
-    ]
+    done: list[Answer | ServiceError] = []
+    for asked, each in zip(wanted, settled, strict=True):
+        done.append(each if isinstance(each, ServiceError) else await _or_refusal(_hand_over(many, asked, each)))
+        if len(done) % READING.most == 0:
+            await asyncio.sleep(0)  # who asks for one customer is answered in between
     refusals = [each for each in done if isinstance(each, ServiceError)]
     if len(refusals) == len(done) and len({(each.code, each.pointer) for each in refusals}) == 1:
         raise refusals[0]
