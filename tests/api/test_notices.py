@@ -244,7 +244,7 @@ async def test_a_snapshot_of_another_screen_proves_no_yes(
         (await bo.answer(snapshot=hers), "/snapshot"),
         (await ana.answer(ana.token, snapshot=hers), "/snapshot"),
         (await ana.answer(snapshot=(await ana.page(ana.token))["snapshot"]), "/snapshot"),
-        (await ana.answer(snapshot=hers[:-1] + ("A" if hers[-1] != "A" else "E")), "/snapshot"),
+        (await ana.answer(snapshot=("A" if hers[0] != "A" else "E") + hers[1:]), "/snapshot"),
         (await ana.answer(snapshot=hers, channel="app"), "/channel"),
         (await ana.answer(snapshot=(await ana.page(channel="app"))["snapshot"]), "/channel"),
         (await ana.answer(snapshot=hers, purpose=LETTER, channel="email"), "/purpose"),

@@ -28,7 +28,7 @@ NO_SCHEMA_CAN_SAY = {
     # Of which kind an identifier was verified can only be one of those that are sent.
     re.compile(r"/verified/\d+"): ("wrong-kind",),
     # What is an e-mail address, a phone or a loyalty number is a matter of UTS 46, numbering plans and NFKC.
-    re.compile(r"/(customer|identifiers)/(email|phone|loyalty)"): ("wrong-kind",),
+    re.compile(r"/(customer|customers/[0-9]+|identifiers)/(email|phone|loyalty)"): ("wrong-kind",),
     # A time lies after 1970 and not in the future of this moment.
     re.compile(r"/given_at|/facts/\d+/as_of|/since|/until|/at"): ("wrong-kind",),
     # What an attribute takes is said in the company's catalogue.
