@@ -62,6 +62,7 @@ smoke-15: install
 	@test -x /usr/lib/postgresql/15/bin/postgres || (apt-get update -qq && apt-get install -qq -y postgresql-15 >/dev/null)
 	$(RUN)python -m tests.on_server /usr/lib/postgresql/15/bin $(RUN)pytest -m smoke
 
+# Every goal of the hot path. Half an hour, on a machine that has nothing else to do; QUICK=1 for a short look.
 bench: install
 	@$(RUN)python -m benchmarks $(if $(QUICK),--quick)
 

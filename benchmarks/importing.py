@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import company
+from benchmarks.found import Found
 from benchmarks.measured import Run, measured
 from service.database import opened
 from service.demo.people import MAP, MAP_OF_JSON, as_csv, as_json, many
@@ -44,15 +45,19 @@ evidence = "form {id}"
 console = Console(highlight=False)
 
 
+def measure(rows: int) -> Found:
+    """Measure one import of so many customers."""
+    run = _alone("csv", rows)
+    rate = rows / run.processor
+    return Found({"import_per_second": rate}, (f"{rows} customers imported in {run.seconds:.0f} s.",))
+
+
 def main(rows: Sequence[int]) -> None:
     """Measure and print."""
     table = Table("", "rows", "rows/s", "rows/s of processor", "peak MiB", box=None, padding=(0, 2))
     for kind in KINDS:
         for count in rows:
-            with TemporaryDirectory() as home, running(Path(home)) as urls:
-                environment = asyncio.run(_furnished(urls, Path(home)))
-                run = imported(environment, Path(home), kind, count)
-            reset(Path(home))
+            run = _alone(kind, count)
             of_processor = f"{count / run.processor:.0f}"
             table.add_row(kind, f"{count}", f"{count / run.seconds:.0f}", of_processor, f"{run.peak:.0f}")
             console.print(run.said, soft_wrap=True)
@@ -84,6 +89,16 @@ def imported(environment: Mapping[str, str], folder: Path, kind: str, count: int
         file.writelines(write(count))
     column_map.write_text(column_words, encoding="utf-8")
     return measured(["import", str(export), "--map", str(column_map)], said, environment, subprocess.DEVNULL)
+
+
+def _alone(kind: str, count: int) -> Run:
+    """Import into a database of its own."""
+    with TemporaryDirectory() as folder:
+        home = Path(folder)
+        with running(home) as urls:
+            run = imported(asyncio.run(_furnished(urls, home)), home, kind, count)
+        reset(home)
+    return run
 
 
 async def _furnished(urls: Urls, home: Path) -> dict[str, str]:

@@ -6,28 +6,24 @@ oldest of each batch had waited. Then a backlog is put into the queue and taken 
 
 import asyncio
 import statistics
-import sys
 import time
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from msgspec import Struct
+from msgspec import Struct, structs
 from rich.console import Console
-from rich.table import Table
 
-from benchmarks.__main__ import SERVICE_PORT, calls_of, furnish, served
+from benchmarks.found import Found
 from benchmarks.load import drive
+from benchmarks.scene import sealed_beside, standing
 from service.crypto.keyring import RootKey
 from service.database import opened
-from service.embedded import reset, running
-from service.migrating import migrate
 from service.rootkey import read_root_key
-from service.settings import Urls, leave_to_children
+from service.settings import Urls
 from service.usecases import sequencing
 from service.usecases.sequencing import Desk
 from service.worker.sequencer import MOST, PATIENCE
 
-BACKLOG, CUSTOMERS, SECONDS = 200_000, 1_000, 20
+BACKLOG, CUSTOMERS, SECONDS = 200_000, 200, 20
 FEW = 16
 """Connections: as many as keep the service busy, and none waiting so long that it is turned away."""
 FILL = """
@@ -58,26 +54,44 @@ class Lag(Struct, frozen=True):
     late: float
 
 
+def measure(backlog: int, seconds: int) -> Found:
+    """Measure releases while a worker seals, releases alone, and a sequencer alone."""
+    with standing(CUSTOMERS) as scene:
+        release = structs.replace(scene.release(scene.company.known), connections=FEW)
+        with sealed_beside(scene.home):
+            drive(release, 2, scene.home)
+            before = _caught_up(scene.urls)
+            beside = drive(release, seconds, scene.home)
+            time.sleep(1)
+            lag = asyncio.run(_lag(scene.urls, before))
+        alone = drive(scene.release(scene.company.known), seconds, scene.home)
+        seen = scene.home / "bench.seen"
+        rates = asyncio.run(_sealed(scene.urls, read_root_key(scene.home / "root.key"), seen, backlog))
+    sealed, under_load = statistics.median(rates), beside.per_second
+    lags = f"{lag.entries} entries in {seconds} s, lag p50 {lag.middle:.2f} s, p99 of batches {lag.late:.2f} s"
+    said = (
+        f"{sealed:.0f} entries/s sealed from a backlog of {backlog}; {alone.per_second:.0f} releases/s alone.",
+        f"{under_load:.0f} releases/s while a worker seals: {lags}.",
+    )
+    return Found({"sequencer_vs_release": sealed / alone.per_second}, said)
+
+
 def main() -> None:
     """Measure and print."""
-    with TemporaryDirectory() as folder, running(Path(folder)) as urls:
-        home = Path(folder)
-        migrate(urls.migrate)
-        key, known = asyncio.run(furnish(urls.app, home, CUSTOMERS))
-        leave_to_children(urls.app, urls.sequencer)
-        with (
-            served(SERVICE_PORT, [sys.executable, "-m", "service", "serve"], home),
-            served(SERVICE_PORT, [sys.executable, "-m", "service", "worker"], home),
-        ):
-            release = calls_of(key, known)[-1]
-            drive(release, 2, home, FEW)
-            before = asyncio.run(_signed(urls))
-            load = drive(release, SECONDS, home, FEW)
-            time.sleep(1)
-            lag = asyncio.run(_lag(urls, before))
-        rates = asyncio.run(_sealed(urls, read_root_key(home / "root.key"), home / "bench.seen"))
-    reset(home)
-    _print(load.per_second, lag, statistics.median(rates))
+    found = measure(BACKLOG, SECONDS)
+    for line in found.said:
+        console.print(line, soft_wrap=True)
+    console.print(f"{found.values['sequencer_vs_release']:.2f} entries sealed for each release.")
+
+
+def _caught_up(urls: Urls) -> int:
+    """Wait until the worker took what had waited for it; returns how many entries are signed."""
+    for _ in range(100):
+        before = asyncio.run(_signed(urls))
+        if before:
+            return before
+        time.sleep(0.1)
+    raise SystemExit("the worker signs nothing")
 
 
 async def _signed(urls: Urls) -> int:
@@ -93,11 +107,11 @@ async def _lag(urls: Urls, before: int) -> Lag:
     return Lag(row["entries"], row["middle"], row["late"])
 
 
-async def _sealed(urls: Urls, root: RootKey, seen: Path) -> list[float]:
+async def _sealed(urls: Urls, root: RootKey, seen: Path, backlog: int) -> list[float]:
     """Take a backlog into the log; returns the entries a second of each full batch."""
     rates: list[float] = []
     async with opened(urls.sequencer, 2, PATIENCE * 10) as database, database.connection() as connection:
-        await connection.execute(FILL, BACKLOG)
+        await connection.execute(FILL, backlog)
         await sequencing.lead(connection)
         desk = Desk(lambda: root, None, seen)
         place = await sequencing.begin(connection, desk)
@@ -110,17 +124,6 @@ async def _sealed(urls: Urls, root: RootKey, seen: Path) -> list[float]:
             sequencing.remember(desk, place)
             if sealed.count == MOST:
                 rates.append(sealed.count / (time.perf_counter() - began))
-
-
-def _print(releases: float, lag: Lag, sealed: float) -> None:
-    table = Table("", "", "x releases", box=None, padding=(0, 2))
-    table.add_row("releases/s while a worker seals", f"{releases:.0f}", "1.00")
-    table.add_row("entries/s sealed from a backlog", f"{sealed:.0f}", f"{sealed / releases:.2f}")
-    table.add_row("lag under that load, p50 and p99 of batches, s", f"{lag.middle:.2f}, {lag.late:.2f}", "")
-    console.print(table)
-    console.print(
-        f"{lag.entries} entries signed under load in {SECONDS} s; a backlog of {BACKLOG} in batches of {MOST}."
-    )
 
 
 if __name__ == "__main__":
