@@ -29,7 +29,7 @@ def measure(scene: Scene, sizes: Sequence[int], rounds: int, seconds: int) -> Fo
             costs.append(least.per_second_against(release))
             said.append(
                 f"{size} customers, {took:.0f} s to fill in: {release.middle.per_second:.0f} releases/s, "
-                f"{costs[-1]:.2f} x hello world."
+                f"hello world {costs[-1]:.2f} times as many."
             )
             stored = size
     return Found({"scale_1m_vs_10k": costs[-1] / costs[0]}, tuple(said))
