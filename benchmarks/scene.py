@@ -75,15 +75,15 @@ class Scene(Struct, frozen=True):
 @contextmanager
 def standing(customers: int) -> Iterator[Scene]:
     """Lend a scene with so many customers; all of it is gone afterwards."""
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder, ExitStack() as leaving:
         home = Path(folder)
+        leaving.callback(embedded.reset, home)
         with embedded.running(home) as urls:
             migrate(urls.migrate)
             made = asyncio.run(_furnished(urls.app, home, customers))
             leave_to_children(urls.app, urls.sequencer)
             with served([sys.executable, "-m", "service", "serve"], home) as server:
                 yield Scene(urls, home, made, server.url, server.process)
-        embedded.reset(home)
 
 
 @contextmanager
