@@ -56,8 +56,8 @@ ATTEMPTS = 3
 Result = TypeVar("Result")
 FRESH = 2.0
 """Seconds after reading the facts within which data must leave (promise P2)."""
-READING = Sizes(most=16, away=2, room=2_000)
-ENTERING = Sizes(most=32, away=2, room=2_000)
+READING = Sizes(most=32, away=2, room=2_000)
+ENTERING = Sizes(most=64, away=1, room=2_000)
 """So that the database works at some batches while this process works at others: in one large batch each would wait for
 the other. What may wait is what is answered within a second or so."""
 log = structlog.get_logger()
