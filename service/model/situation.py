@@ -13,7 +13,7 @@ from msgspec import Struct, structs
 from msgspec.structs import fields
 
 from service.model.catalogue import Catalogue, Use
-from service.model.facts import Facts, Restrictions, SealedFact, Side, Standing
+from service.model.facts import Facts, Restrictions, Side, Standing
 from service.model.quiet_hours import awake
 from service.model.words import AgeBand, AttributeId, Channel, PurposeId, ServiceId, Status
 
@@ -155,21 +155,11 @@ def told(facts: Facts) -> tuple[Status, int | None]:
     return status, notice or None
 
 
-def situate(
-    catalogue: Catalogue, asked: Asked, attribute: AttributeId, facts: Facts, fact: SealedFact | None = None
-) -> Situation:
-    """Reduce stored facts to the situation in which one fact of an attribute is asked for.
-
-    Without a fact nothing is fresh. A merged person has several sides, and is allowed what each of them allows.
-    """
-    ground = background(catalogue, asked, facts)
-    situation = brought_to(ground, catalogue, asked, attribute, notices(asked, facts))
-    fresh = fact is not None and catalogue.attributes[attribute].fresh(fact.as_of, facts.now)
-    return structs.replace(situation, fresh=fresh)
-
-
 def background(catalogue: Catalogue, asked: Asked, facts: Facts) -> Situation:
-    """Return what is alike in the situations of all attributes; what is not is dark."""
+    """Reduce stored facts to what is alike in the situations of all attributes; what is not is dark.
+
+    A merged person has several sides, and is allowed what each of them allows.
+    """
     return darkest([_background(catalogue, asked, side, facts.now) for side in facts.sides])
 
 

@@ -34,7 +34,8 @@ def decide(policies: Policies, asked: Asked, attributes: Sequence[AttributeId], 
         else:
             fact = its[ruled[0]]
             permits.append(Permit(fact.owner or facts.customer, fact, ruled[1]))
-    return Decision(tuple(permits), tuple(withheld), _obligations(catalogue, asked, known, ruling), policies.version)
+    due = _obligations(catalogue, asked, known, ruling) if permits else ()
+    return Decision(tuple(permits), tuple(withheld), due, policies.version)
 
 
 def _ruling(policies: Policies, case: Case) -> Ruling:
@@ -72,8 +73,6 @@ def _case(
 
 
 def _obligations(catalogue: Catalogue, asked: Asked, facts: Facts, ruling: Ruling) -> tuple[Obligation, ...]:
-    if all(isinstance(each, Withheld) for each in ruling.attributes):
-        return ()
     sooner = [*_agreed(catalogue, asked, facts)]
     return in_order({*ruling.obligations, *sooner}) if sooner else ruling.obligations
 

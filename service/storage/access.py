@@ -36,8 +36,8 @@ def admitted(keyring: Keyring, presented: Credential, stored: StoredKey | None) 
     """Return the service that presents its API key; raises UnauthenticatedError."""
     if stored is None or not presented.matches(stored[1]):
         raise UnauthenticatedError
-    service, digest, version, mac = stored
-    if not keyring.authentic_again(Mac(version, mac), tuple(credential_parts(service, presented.id, digest))):
+    service, _, version, mac = stored
+    if not authentic_credential(keyring, service, presented, Mac(version, mac)):
         log.error("alarm: a credential does not carry our MAC", caller=f"service:{service}")
         raise UnauthenticatedError
     return ServiceCaller(service, presented.id, proven=True)
@@ -53,7 +53,7 @@ async def service_of(connection: Connection, presented: Credential) -> tuple[Ser
 
 def authentic_credential(keyring: Keyring, service: ServiceId, presented: Credential, mac: Mac) -> bool:
     """Whether we, and not somebody at the database, gave this key to this service."""
-    return keyring.authentic(mac, credential_parts(service, presented.id, presented.digest))
+    return keyring.authentic_again(mac, tuple(credential_parts(service, presented.id, presented.digest)))
 
 
 async def customer_of(

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 import structlog
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from service.crypto.envelope import seal
 from service.crypto.framing import Part
@@ -132,6 +132,8 @@ class _Linked(Struct, frozen=True, array_like=True):
 
 
 TOLD = msgspec.json.Decoder(Told)
+ABOUT_HER = ("claim", "pairwise", "keys", "evidence", "limits", "standing", "linked", "facts")
+"""What was told of a customer, besides who she is."""
 
 
 class Profile(Struct, frozen=True):
@@ -185,9 +187,12 @@ class NewFact(Struct, frozen=True):
 async def ask(connection: Connection, inquiries: Sequence[Inquiry]) -> list[str]:
     """Put several questions to the database at once; returns what it says to each, in their order."""
     rows = [
-        (each.key, each.service, each.customer, each.pairwise, *each.found_by, each.purpose, each.channel, attributes)
+        (
+            *(each.key, each.service, each.customer, each.pairwise),
+            *each.found_by,
+            *(each.purpose, each.channel, ",".join(each.attributes)),
+        )
         for each in inquiries
-        for attributes in (",".join(each.attributes),)
     ]
     return [row["told"] for row in await connection.fetch(SQL["snapshots"], *zip(*rows, strict=True))]
 
@@ -203,7 +208,7 @@ def told_by(text: str) -> Told:
 def snapshot_of(keyring: Keyring, inquiry: Inquiry, told: Told) -> Snapshot:
     """Return what was told, as far as it is proven: what carries no MAC of ours is left out, and so refuses."""
     if told.customer is not None and not _found(keyring, inquiry, told, told.customer):
-        told = Told(told.now, told.credential, None, 0, None, None, told.publication, *(None,) * 6)
+        told = structs.replace(told, customer=None, version=0, **dict.fromkeys(ABOUT_HER))
     found, spot = told.customer, (inquiry.purpose, inquiry.channel)
     mine, *others = _sides(keyring, found, told)
     facts = Facts(
@@ -218,7 +223,7 @@ def snapshot_of(keyring: Keyring, inquiry: Inquiry, told: Told) -> Snapshot:
     return Snapshot(
         facts=facts,
         publication=authentic_publication(keyring, told.publication),
-        pairwise=inquiry.pairwise if found is not None and inquiry.pairwise else _pairwise(keyring, inquiry, told),
+        pairwise=_pairwise(keyring, inquiry, told),
         keys=_keys(told.keys or ()),
         evidence=None if told.evidence is None else _keys([told.evidence])[told.evidence[0]],
     )
@@ -228,12 +233,12 @@ def _found(keyring: Keyring, inquiry: Inquiry, told: Told, customer: CustomerId)
     """Whether whom an id or an identifier leads to is not the database's word alone."""
     (kind, index), proof = inquiry.found_by, told.claim
     if kind is not None and index is not None:
-        return proof is not None and proven(keyring, proof[1], proof[2], claim_parts(customer, kind, index, proof[0]))
+        return proof is not None and _proven(keyring, proof[1], proof[2], claim_parts(customer, kind, index, proof[0]))
     if inquiry.pairwise is None or told.credential is None:
         return True
     id_, version, digest = told.pairwise or (None, None, None)
     parts = pairwise_parts(customer, told.credential[0], inquiry.pairwise)
-    return id_ == inquiry.pairwise and proven(keyring, version, digest, parts)
+    return id_ == inquiry.pairwise and _proven(keyring, version, digest, parts)
 
 
 def _pairwise(keyring: Keyring, inquiry: Inquiry, told: Told) -> PairwiseId | None:
@@ -241,7 +246,7 @@ def _pairwise(keyring: Keyring, inquiry: Inquiry, told: Told) -> PairwiseId | No
     service = inquiry.service if told.credential is None else told.credential[0]
     if told.customer is None or service is None:
         return None
-    return own_id(keyring, told.customer, service, told.pairwise)
+    return inquiry.pairwise or own_id(keyring, told.customer, service, told.pairwise)
 
 
 async def read(
@@ -398,7 +403,7 @@ def _standing(
 def _live(keyring: Keyring, linked: _Linked, ends: set[CustomerId]) -> bool:
     """Whether a link that the database says has not ended is ours, and between these two."""
     live = Link(id=linked.link, one=linked.one, other=linked.other, said=linked.said, made_at=linked.made_at)
-    if live.pair != ends or not proven(keyring, linked.link_version, linked.link_digest, link_parts(live)):
+    if live.pair != ends or not _proven(keyring, linked.link_version, linked.link_digest, link_parts(live)):
         log.error("alarm: a link by which a yes came does not carry our MAC", link=str(linked.link))
         return False
     return True
@@ -406,7 +411,7 @@ def _live(keyring: Keyring, linked: _Linked, ends: set[CustomerId]) -> bool:
 
 def _holds(keyring: Keyring, version: int | None, digest: bytes | None, standing: Standing, parts: list[Part]) -> bool:
     """Whether what stands is to be believed: any no, and a yes under our MAC."""
-    if standing.status.valid and not proven(keyring, version, digest, parts):
+    if standing.status.valid and not _proven(keyring, version, digest, parts):
         log.error("alarm: a standing yes does not carry our MAC", purpose=standing.purpose, channel=standing.channel)
         return False
     return True
@@ -416,7 +421,7 @@ def _restrictions(keyring: Keyring, told: Told) -> dict[CustomerId, Restrictions
     """Return what customers forbid, as far as it carries our MAC."""
     found: dict[CustomerId, Restrictions] = {}
     for customer, version, digest, said_no, limits in told.limits or ():
-        if not proven(keyring, version, digest, restriction_parts(customer, limits)):
+        if not _proven(keyring, version, digest, restriction_parts(customer, limits)):
             log.error("alarm: a restrictions row does not carry our MAC")
             continue
         left = less(limits, said_no)
@@ -427,7 +432,7 @@ def _restrictions(keyring: Keyring, told: Told) -> dict[CustomerId, Restrictions
     return found
 
 
-def proven(keyring: Keyring, version: int | None, digest: bytes | None, parts: list[Part]) -> bool:
+def _proven(keyring: Keyring, version: int | None, digest: bytes | None, parts: list[Part]) -> bool:
     """Whether a row carries our MAC for what it says."""
     mac = None if version is None or digest is None else Mac(version, digest)
     return keyring.authentic(mac, parts)

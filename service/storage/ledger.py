@@ -33,7 +33,6 @@ class Ready(Struct, frozen=True):
 
     customer: CustomerId | None
     row: tuple[object, ...]
-    ground: Ground
 
     def __repr__(self) -> str:
         return "Ready()"
@@ -61,7 +60,7 @@ def ready(entry: Entry, key: OpenKey | None, ground: Ground) -> Ready:
     """Make an entry ready to be appended; ``key`` seals it."""
     row = _row(entry, {} if entry.customer is None else {entry.customer: key})
     words = (",".join(each) if isinstance(each, list) else each for each in row)
-    return Ready(entry.customer, (*words, ground.version, ground.publication, ground.credential), ground)
+    return Ready(entry.customer, (*words, ground.version, ground.publication, ground.credential))
 
 
 async def append_unchanged(connection: Connection, entries: Sequence[Ready]) -> list[bool]:

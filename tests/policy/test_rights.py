@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from service.model.facts import Facts
-from service.model.situation import Asked, situate
+from service.model.situation import Asked, background, brought_to, notices
 from service.model.words import AttributeId, Channel, Provenance, PurposeId, ServiceId
 from service.policy.engine import Policies
 from service.policy.question import Question
@@ -118,4 +118,6 @@ def test_a_grant_is_for_service_purpose_channel_and_attribute_together(
     policies: Policies, ana: Facts, service: str, channel: Channel, attribute: str, *, granted: bool
 ) -> None:
     asked = Asked(ServiceId(service), PurposeId("personalise.recommendations"), channel)
-    assert situate(policies.catalogue, asked, AttributeId(attribute), ana).granted is granted
+    ground = background(policies.catalogue, asked, ana)
+    situation = brought_to(ground, policies.catalogue, asked, AttributeId(attribute), notices(asked, ana))
+    assert situation.granted is granted
