@@ -74,9 +74,8 @@ async def test_special_data_takes_a_sentence_more_and_stopping_it_one_press(her:
 
     async def explicit() -> bool:
         answers = (await api.call("GET", "/v1/me/consents", token)).json()["standing"]
-        return any(
-            each["explicit"] for each in answers if (each["purpose"], each["channel"]) == (RECOMMENDATIONS, "web")
-        )
+        mine = [each for each in answers if (each["purpose"], each["channel"]) == (RECOMMENDATIONS, "web")]
+        return any(each.get("explicit", False) for each in mine)
 
     assert await explicit()
     await her.press(page, f"b-{RECOMMENDATIONS}-web-special")
