@@ -11,6 +11,7 @@ from msgspec import Meta, Struct, structs
 from service.model.translation import ENGLISH, Language, PurposeWords, ServiceWords, Text, Translation, nearest
 from service.model.words import AttributeId, Basis, Channel, IdentifierKind, Provenance, PurposeId, ServiceId
 
+LANGUAGE = "https://w3id.org/dpv/pd#Language"
 SAID = ("title", "text", "benefit", "consequence", "owner")
 """What a purpose says to people."""
 Slug = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
@@ -18,6 +19,7 @@ Dotted = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)*$", m
 Iri = Annotated[str, Meta(pattern=r"^https://w3id\.org/dpv(/pd|/legal/eu/gdpr)?#[A-Za-z0-9]+$")]
 Days = Annotated[int, Meta(ge=1, le=36_500)]
 Version = Annotated[int, Meta(ge=1, le=100_000)]
+TimeZone = Annotated[str, Meta(pattern=r"^[A-Z][\w+-]*(?:/[A-Z][\w+-]*){0,2}(?!\n)$")]
 Country = Annotated[str, Meta(pattern=r"^[A-Z]{2}(?!\n)$", description="As ISO 3166-1 writes it.", examples=["IE"])]
 
 
@@ -192,6 +194,8 @@ class Company(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How a consent is withdrawn, in every language of the notices."""
     language: Language = ENGLISH
     """In which language the catalogue is written."""
+    time_zone: TimeZone = "UTC"
+    """By which clock it tells the time to whoever has not said by which she lives."""
 
     def withdrawal_in(self, language: str) -> str:
         """Return how to withdraw in a language, or in the first there is."""
@@ -241,6 +245,11 @@ class Catalogue(Struct, frozen=True):
         needed = self.purposes[purpose].attributes.get(attribute)
         use = self.services[service].uses.get(purpose)
         return needed is not None and use is not None and notice >= max(needed.since, use.since)
+
+    @property
+    def spoken(self) -> AttributeId | None:
+        """The preference that says in which language she likes to be spoken to, if there is one."""
+        return next((id_ for id_, each in self.attributes.items() if each.preference and each.dpv == LANGUAGE), None)
 
     @property
     def language(self) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
@@ -10,6 +11,7 @@ from service.database import Database
 from service.errors import IntegrityError
 from service.model.callers import CustomerCaller
 from service.model.facts import Restrictions
+from service.model.quiet_hours import quiet_hours
 from service.model.situation import Asked, not_paused, told
 from service.model.words import Basis, Provenance, PurposeId, ServiceId
 from service.policy.engine import Policies
@@ -64,9 +66,25 @@ async def overview(database: Database, keyring: Keyring, policies: Policies, cal
     )
 
 
-async def paused_until(database: Database, keyring: Keyring, caller: CustomerCaller) -> datetime | None:
-    """Return until when she has asked for peace; None where she has not, or where nothing proves it."""
+class Peace(Struct, frozen=True):
+    """Until when she has asked for peace, if she has; and by which clock she has quiet hours, if she does."""
+
+    paused_until: datetime | None = None
+    zone: ZoneInfo | None = None
+
+
+async def peace(database: Database, keyring: Keyring, caller: CustomerCaller) -> Peace:
+    """Return what she asked for to be left alone; nothing where nothing proves it."""
     async with database.connection() as connection:
         limits = (await customers.restrictions_of(connection, keyring, [caller.customer])).get(caller.customer)
         now = await customers.clock(connection)
-    return None if limits is None or not_paused(limits, now) else limits.paused_until
+    if limits is None:
+        return Peace()
+    return Peace(None if not_paused(limits, now) else limits.paused_until, _zone(limits.quiet_hours))
+
+
+def _zone(hours: str) -> ZoneInfo | None:
+    try:
+        return quiet_hours(hours).zone if hours else None
+    except ValueError:
+        return None
