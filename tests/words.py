@@ -1,4 +1,4 @@
-"""The portal's texts as its pages have them, and the files in which they are translated: ``make words`` writes these."""
+"""The portal's texts, as its pages have them, and the files that translate them. ``make words`` writes these."""
 
 import sys
 from collections.abc import Iterator

@@ -9,12 +9,21 @@ from litestar.types import Message, Scope
 
 from service.actions import Actions
 from service.errors import ServiceError
-from service.portal import choices, language, overview, refusals, static
+from service.portal import choices, language, overview, preferences, refusals, static
 from service.portal.carrying import carry_on
 from service.portal.look import Look
 from service.portal.visit import visit
 
-ROUTES = [overview.page, choices.page, choices.answer, choices.choose, choices.pause, language.choose, static.file]
+ROUTES = [
+    overview.page,
+    choices.page,
+    choices.answer,
+    choices.choose,
+    choices.pause,
+    preferences.keep,
+    language.choose,
+    static.file,
+]
 LIMIT = 64 * 1024
 EVERYWHERE = {
     "Cache-Control": "no-store",

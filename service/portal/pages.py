@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import Response
 from markupsafe import Markup, escape
 
+from service.model.catalogue import Catalogue
 from service.portal import written
 from service.portal.carrying import carried
 from service.portal.static import address, logo, style
@@ -26,8 +27,11 @@ MENU = (("/", said("Overview")), ("/choices", said("What I allow")))
 
 
 def page(visit: Visit, template: str, *, status: int = 200, **context: Any) -> Response[str]:  # noqa: ANN401  what a template needs
-    """Return a page; ``context``: what its template shows."""
-    text = environment(visit.language).get_template(template).render(visit=visit, status=status, **context)
+    """Return a page; ``context``: what its template shows. A catalogue among it speaks the language of the page."""
+    told = {
+        name: each.told_in(visit.language) if isinstance(each, Catalogue) else each for name, each in context.items()
+    }
+    text = environment(visit.language).get_template(template).render(visit=visit, status=status, **told)
     if visit.asked_language:
         text = carried(text, visit.asked_language)
     return Response(text, status_code=status, media_type=HTML, headers={"Content-Language": visit.language})
