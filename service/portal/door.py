@@ -9,7 +9,7 @@ from litestar.types import Message, Scope
 
 from service.actions import Actions
 from service.errors import ServiceError
-from service.portal import choices, language, overview, preferences, refusals, static
+from service.portal import about, choices, language, notices, overview, preferences, receipts, refusals, static, verify
 from service.portal.carrying import carry_on
 from service.portal.look import Look
 from service.portal.visit import visit
@@ -22,6 +22,16 @@ ROUTES = [
     choices.pause,
     preferences.keep,
     language.choose,
+    receipts.page,
+    receipts.one,
+    receipts.as_json,
+    receipts.as_signed,
+    verify.page,
+    verify.check,
+    notices.page,
+    about.help_,
+    about.privacy,
+    about.accessibility,
     static.file,
 ]
 LIMIT = 64 * 1024

@@ -8,11 +8,11 @@ from urllib.parse import urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import Response
-from markupsafe import Markup, escape
 
 from service.model.catalogue import Catalogue
 from service.portal import written
 from service.portal.carrying import carried
+from service.portal.markdown import as_html, differences
 from service.portal.static import address, logo, style
 from service.portal.visit import Visit
 from service.portal.words import direction, name_of, said, translations
@@ -21,8 +21,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 HTML = "text/html"
 OURS = re.compile(r"/(?:[A-Za-z0-9._~-]+(?:/[A-Za-z0-9._~-]+)*)?")
 """An address of a page of ours: no browser takes it for one of another site."""
-BOLD = re.compile(r"\*\*(.+?)\*\*", re.DOTALL)
-MENU = (("/", said("Overview")), ("/choices", said("What I allow")))
+MENU = (("/", said("Overview")), ("/choices", said("What I allow")), ("/receipts", said("Receipts")))
 """The main menu: addresses, and words for gettext."""
 
 
@@ -61,13 +60,9 @@ def environment(language: str) -> Environment:
         extensions=["jinja2.ext.i18n"],
     )
     made.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]  # the extension adds it
-    made.globals.update(static=address, style=style, logo=logo, direction=direction, name_of=name_of, menu=MENU)
-    made.filters["notice"] = _notice
+    made.globals.update(
+        static=address, style=style, logo=logo, direction=direction, name_of=name_of, differences=differences, menu=MENU
+    )
+    made.filters["notice"] = as_html
     written.install(made)
     return made
-
-
-def _notice(text: str) -> Markup:
-    """Return a notice as HTML: paragraphs, and what stands between two pairs of stars; nothing else is markup."""
-    paragraphs = (BOLD.sub(r"<strong>\1</strong>", str(escape(each))) for each in text.strip().split("\n\n"))
-    return Markup("".join(f"<p>{each}</p>" for each in paragraphs))  # noqa: S704  escaped above

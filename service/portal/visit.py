@@ -1,5 +1,6 @@
 """Who looks at a page, and what every page shows of that: the company, the language, a pause."""
 
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -23,6 +24,9 @@ from service.portal.written import locale_of
 from service.usecases.overview import Peace
 
 COOKIE = "__Host-session"
+ENTRY = re.compile(r"ent_[0-9A-HJKMNP-TV-Z]{26}")
+SHOWS = "shows"
+"""What a route says that answers a form with a page, and not by leading to one."""
 NOWHERE = "UTC"
 """Where somebody is of whom nobody knows where."""
 
@@ -45,6 +49,8 @@ class Visit(Struct, frozen=True, kw_only=True):
     peace: Peace = Peace()
     done: str = ""
     """By its code, what has just been done."""
+    entry: str = ""
+    """The entry that it made, of which there is a receipt."""
 
     @property
     def her(self) -> CustomerCaller:
@@ -102,7 +108,8 @@ async def visit(
     with suppress(ServiceError):
         catalogue = await actions.catalogue()
     languages, asked = offered(catalogue), request.query_params.get(NAME, "")
-    wished = asked if asked in languages else await _language(request, actions, caller)
+    shows = request.method == "GET" or SHOWS in request.route_handler.opt
+    wished = asked if asked in languages else await _language(actions, caller if shows else None)
     language = chosen(languages, [wished], request.headers.get("accept-language", ""))
     request.state.language = language
     return Visit(
@@ -115,22 +122,27 @@ async def visit(
         caller=caller,
         session=session if caller else "",
         catalogue=None if catalogue is None else catalogue.told_in(language),
-        peace=await _peace(request, actions, caller),
+        peace=await _peace(actions, caller if shows else None),
         done=request.query_params.get("done", ""),
+        entry=_entry(request.query_params.get("entry", "")),
     )
 
 
-async def _language(request: Request[Any, Any, Any], actions: Actions, caller: CustomerCaller | None) -> str:
+def _entry(text: str) -> str:
+    return text if ENTRY.fullmatch(text) else ""
+
+
+async def _language(actions: Actions, caller: CustomerCaller | None) -> str:
     """Return the language that she likes to be spoken to in, if she said so."""
-    if caller is not None and request.method == "GET":
+    if caller is not None:
         with suppress(ServiceError):
             return await actions.language(caller)
     return ""
 
 
-async def _peace(request: Request[Any, Any, Any], actions: Actions, caller: CustomerCaller | None) -> Peace:
+async def _peace(actions: Actions, caller: CustomerCaller | None) -> Peace:
     """Return until when she has asked for peace, for the header of a page; what cannot be proven is not shown."""
-    if caller is not None and request.method == "GET":
+    if caller is not None:
         with suppress(ServiceError):
             return await actions.peace(caller)
     return Peace()
