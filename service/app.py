@@ -21,6 +21,7 @@ from service.crypto.keyring import Keyring
 from service.crypto.merkle import Tile
 from service.crypto.signing import PublicKey
 from service.database import Database
+from service.entrance import Entrance, Outside
 from service.errors import (
     DatabaseUnavailableError,
     KeysUnavailableError,
@@ -88,6 +89,15 @@ class House:
         self._monotonic = monotonic
         self._ending = ending
         self._limits = Limits(workers)
+        self.entrance = self._entrance(Outside())
+
+    def reaching(self, outside: Outside) -> "House":
+        """Return this house, with ways in that lead through the world around as the operator said it is."""
+        self.entrance = self._entrance(outside)
+        return self
+
+    def _entrance(self, outside: Outside) -> Entrance:
+        return Entrance(self.reserved, self.keys, self._proven_policies, outside, self._monotonic)
 
     @property
     def actions(self) -> Actions:
