@@ -52,13 +52,15 @@ class Published(Struct, frozen=True):
     authorization_endpoint: str
     token_endpoint: str
     jwks_uri: str
+    userinfo_endpoint: str = ""
     token_endpoint_auth_methods_supported: tuple[str, ...] = ("client_secret_basic",)
 
 
 class Tokens(Struct, frozen=True):
-    """What it hands over for a code; of that only the ID token is of use here."""
+    """What it hands over for a code; the access token only asks what the ID token does not say."""
 
     id_token: str
+    access_token: str = ""
 
     def __repr__(self) -> str:
         return "Tokens()"
@@ -85,8 +87,8 @@ class SignInElsewhere:
         }
         return f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(said)}"
 
-    async def redeem(self, code: str, verifier: str) -> str:
-        """Return the ID token for a code; raises ProviderRefusedError, ProviderUnavailableError."""
+    async def redeem(self, code: str, verifier: str) -> Tokens:
+        """Return what it hands over for a code; raises ProviderRefusedError, ProviderUnavailableError."""
         about = await self._about()
         form = {
             "grant_type": "authorization_code",
@@ -102,9 +104,21 @@ class SignInElsewhere:
             form |= {"client_id": self.provider.client_id, "client_secret": self.provider.client_secret}
         answer = await _asked("POST", about.token_endpoint, data=form, auth=basic)
         try:
-            return msgspec.json.decode(answer, type=Tokens).id_token
+            return msgspec.json.decode(answer, type=Tokens)
         except (msgspec.MsgspecError, RecursionError):
             raise ProviderRefusedError("the answer has no ID token") from None
+
+    async def told(self, tokens: Tokens) -> dict[str, str | bool]:
+        """Return what it says of her in words, beside the ID token (Core, 5.3 and 5.4); nothing if it says nothing."""
+        endpoint = (await self._about()).userinfo_endpoint
+        if not endpoint or not tokens.access_token:
+            return {}
+        answer = await _asked("GET", endpoint, headers={"Authorization": f"Bearer {tokens.access_token}"})
+        try:
+            found = msgspec.json.decode(answer, type=dict[str, msgspec.Raw])
+        except (msgspec.MsgspecError, RecursionError):
+            raise ProviderRefusedError("what it says of her is not readable") from None
+        return {name: value for name, value in ((name, _word(raw)) for name, raw in found.items()) if value is not None}
 
     async def keys(self, *, anew: bool = False) -> dict[str, Any]:
         """Return its public keys; ``anew``: as they are now, for a token names one that is not among those known."""
@@ -133,6 +147,14 @@ class SignInElsewhere:
             raise ProviderUnavailableError("it publishes another issuer than the one that is set")
         self._published = now, found
         return found
+
+
+def _word(raw: msgspec.Raw) -> str | bool | None:
+    """Return a text or a yes or no; None for all else, which finds nobody."""
+    try:
+        return msgspec.json.decode(raw, type=str | bool)
+    except (msgspec.MsgspecError, RecursionError):
+        return None
 
 
 class _Keys(Struct, frozen=True):

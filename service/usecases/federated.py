@@ -25,7 +25,7 @@ from service.model.identifiers import Identifier, identifier
 from service.model.ledger import SignedIn, entry
 from service.model.signin import CEREMONY_LASTS, STRONG, Aim, Arrival, Session, Way, digest_of
 from service.model.words import CustomerId, EntryId, IdentifierKind
-from service.provider import SignInElsewhere
+from service.provider import SignInElsewhere, Tokens
 from service.storage import customers, ledger, sessions
 
 VOUCHED = {IdentifierKind.EMAIL: "email_verified", IdentifierKind.PHONE: "phone_number_verified"}
@@ -104,8 +104,10 @@ async def come_back(
         raise SignInOverError
     if handshake.session != digest_of(session):
         raise ProviderRefusedError("she was somebody else when she left")
-    token = await elsewhere.redeem(back.code, handshake.verifier)
-    claims = await _claims(elsewhere, token, handshake, int(now.timestamp()))
+    tokens = await elsewhere.redeem(back.code, handshake.verifier)
+    claims = await _claims(elsewhere, tokens.id_token, handshake, int(now.timestamp()))
+    if _sought(elsewhere)[1] not in claims:
+        claims |= await _told(elsewhere, tokens, claims["sub"])
     found_by = _vouched(elsewhere, claims)
     async with database.transaction() as connection:
         customer = await customers.by_identifier(connection, keyring, found_by.kind, keyring.index_of(found_by))
@@ -144,6 +146,14 @@ async def _claims(elsewhere: SignInElsewhere, token: str, handshake: Handshake, 
         return claims_of(token, await elsewhere.keys(anew=True), expected)
     except UnknownKeyError:
         raise ProviderRefusedError("the ID token is signed with a key that is not published") from None
+
+
+async def _told(elsewhere: SignInElsewhere, tokens: Tokens, sub: str) -> dict[str, str | bool]:
+    """Return what is said of her beside the ID token, if it is of whom that speaks (Core, 5.3.2)."""
+    told = await elsewhere.told(tokens)
+    if told and told.get("sub") != sub:
+        raise ProviderRefusedError("what it says is of somebody else")
+    return told
 
 
 def _sought(elsewhere: SignInElsewhere) -> tuple[IdentifierKind, str]:

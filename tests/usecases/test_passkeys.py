@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -18,6 +19,7 @@ from service.errors import (
 )
 from service.model.signin import Arrival, Session, Way
 from service.model.words import CustomerId
+from service.storage import customers
 from service.usecases import passkeys, sessions
 from service.usecases.passkeys import Answer, Ceremony
 from tests.authenticator import Authenticator
@@ -206,10 +208,6 @@ async def test_somebody_elses_passkey_does_not_prove_who_she_is(pocket: Pocket, 
 
 
 async def _somebody(pocket: Pocket) -> CustomerId:
-    from uuid import UUID
-
-    from service.storage import customers
-
     made = CustomerId(UUID(int=7))
     async with pocket.database.transaction() as connection:
         await customers.create(connection, pocket.keyring, made)
