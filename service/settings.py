@@ -16,6 +16,8 @@ Port = Annotated[int, Meta(ge=1, le=65535)]
 Count = Annotated[int, Meta(ge=1, le=200)]
 Seconds = Annotated[int, Meta(ge=0, le=300)]
 LedgerName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:/-]+$", max_length=200)]
+Colour = Annotated[str, Meta(pattern=r"^#([0-9a-fA-F]{3}|[0-9a-fA-F]{6})(?!\n)$")]
+CompanyName = Annotated[str, Meta(min_length=1, max_length=60)]
 Url = Annotated[str, Meta(pattern=r"^postgres(ql)?://")]
 PublicUrl = Annotated[str, Meta(pattern=r"^(https://[A-Za-z0-9.-]+(:[0-9]+)?|http://localhost(:[0-9]+)?)$")]
 """Without a path: passkeys, cookies and forms are bound to an origin. Without TLS only on one's own machine."""
@@ -66,6 +68,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     oidc_client_secret_file: Path | None = None
     oidc_title: str = "your account"
     oidc_claim: Claim = "email=email"
+    company: CompanyName | None = None
+    accent: Colour | None = None
+    logo: Path | None = None
 
     @property
     def portal_url(self) -> str:
