@@ -18,7 +18,7 @@ from service.errors import NotOfferedError, UnauthenticatedError
 from service.mail import Mail, MailServer, PostOffice
 from service.model.callers import actor
 from service.model.identifiers import Identifier
-from service.model.signin import Aim, Arrival, Session
+from service.model.signin import Aim, Arrival, Session, Ways
 from service.model.words import EntryId
 from service.policy.engine import Policies
 from service.provider import Provider, SignInElsewhere
@@ -34,16 +34,10 @@ class Outside(Struct, frozen=True):
     public_url: str = "http://localhost:8400"
     mail: MailServer | None = None
     provider: Provider | None = None
+    proxies: int = 0
 
     def __repr__(self) -> str:
         return f"Outside({self.public_url!r})"
-
-
-class Ways(Struct, frozen=True):
-    """By which ways one can sign in here. ``elsewhere``: what the company's own sign-in is called, if it has one."""
-
-    mail: bool
-    elsewhere: str | None
 
 
 class Entrance:
@@ -73,18 +67,13 @@ class Entrance:
         provider = self._outside.provider
         return None if provider is None else SignInElsewhere(provider, self._monotonic)
 
-    @property
-    def ways(self) -> Ways:
+    async def ways(self) -> Ways:
         """By which ways one can sign in."""
-        provider = self._outside.provider
-        return Ways(mail=self.post_office is not None, elsewhere=None if provider is None else provider.title)
+        provider, outside = self._outside.provider, self._outside
+        mail, elsewhere = self.post_office is not None, None if provider is None else provider.title
+        return Ways(mail=mail, elsewhere=elsewhere, public_url=outside.public_url, proxies=outside.proxies)
 
-    @property
-    def public_url(self) -> str:
-        """Where the portal is, for links in letters and the origin of its pages."""
-        return self._outside.public_url
-
-    def post(self, mail: Mail) -> None:
+    async def post(self, mail: Mail) -> None:
         """Send a letter, after the answer."""
         if self.post_office is not None:
             self.post_office.post(mail)
@@ -196,10 +185,10 @@ class Entrance:
 
     # --- the company's own sign-in ---
 
-    async def leave(self, aim: Aim, session: Session | None) -> federated.Away:
+    async def leave_to_sign_in(self, aim: Aim, session: Session | None, onward: str) -> federated.Away:
         """Send her to the company's own sign-in."""
         keyring = await self._keys() if session is None else await self._keys_for(session)
-        return await federated.leave(self._database, keyring, self._offered_elsewhere(), aim, session)
+        return await federated.leave(self._database, keyring, self._offered_elsewhere(), aim, session, onward)
 
     async def come_back(self, back: federated.Back, session: Session | None, arrival: Arrival) -> federated.Entered:
         """Sign in whoever comes back from there."""

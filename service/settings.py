@@ -78,6 +78,16 @@ class Settings(Struct, frozen=True, kw_only=True):
         return self.public_url or f"http://localhost:{self.port}"
 
     @property
+    def oidc_secret(self) -> str:
+        """Our secret at the company's own sign-in; raises SettingsError when its file cannot be read."""
+        if self.oidc_client_secret_file is None:
+            return self.oidc_client_secret or ""
+        try:
+            return self.oidc_client_secret_file.read_text(encoding="utf-8").strip()
+        except (OSError, ValueError):
+            raise SettingsError(f"{PREFIX}OIDC_CLIENT_SECRET_FILE: cannot be read") from None
+
+    @property
     def ledger_seen_file(self) -> Path:
         """Where a sequencer remembers what was signed: ``BYLEAVE_LEDGER_SEEN``, else in the home folder."""
         return self.ledger_seen or self.home / "ledger.seen"

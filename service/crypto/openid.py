@@ -33,6 +33,8 @@ class Handshake(Struct, frozen=True, array_like=True):
     aim: Aim
     issued_at: datetime
     session: bytes | None = None
+    onward: str = "/"
+    """Where she goes on to when she is back."""
 
     def __repr__(self) -> str:
         return f"Handshake({self.aim!r})"
@@ -75,9 +77,9 @@ class UnknownKeyError(Exception):
     """The token is signed with a key that the provider had not published when its keys were read."""
 
 
-def new_handshake(aim: Aim, issued_at: datetime, session: bytes | None) -> Handshake:
+def new_handshake(aim: Aim, issued_at: datetime, session: bytes | None, onward: str) -> Handshake:
     """Begin."""
-    return Handshake(random_bytes(32), aim, issued_at, session)
+    return Handshake(random_bytes(32), aim, issued_at, session, onward)
 
 
 def write_handshake(keyring: Keyring, handshake: Handshake) -> str:

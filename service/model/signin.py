@@ -67,6 +67,19 @@ class Session(Struct, frozen=True):
         return f"Session({self.id!r})"
 
 
+class Ways(Struct, frozen=True):
+    """By which ways one can sign in here, and what a page must know of the world around.
+
+    ``elsewhere``: what the company's own sign-in is called, if it has one. ``public_url``: where the portal is.
+    ``proxies``: how many stand before it.
+    """
+
+    mail: bool
+    elsewhere: str | None
+    public_url: str
+    proxies: int = 0
+
+
 def digest_of(session: Session | None) -> bytes | None:
     """Return by what something is bound to a session; nothing is bound to none."""
     return None if session is None else session.digest

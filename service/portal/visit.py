@@ -13,8 +13,9 @@ from service.crypto.forms import form_token
 from service.errors import ServiceError, UnauthenticatedError
 from service.model.callers import CustomerCaller
 from service.model.catalogue import Catalogue
+from service.model.signin import Session
 from service.portal.look import Look
-from service.portal.words import chosen
+from service.portal.words import LANGUAGES, chosen
 
 COOKIE = "__Host-session"
 
@@ -27,6 +28,8 @@ class Visit(Struct, frozen=True, kw_only=True):
     path: str
     caller: CustomerCaller | None = None
     session: str = ""
+    entered: Session | None = None
+    """How and when she came in; None for nobody."""
     catalogue: Catalogue | None = None
     """None where no policies can be used: what only takes away works without."""
     paused_until: datetime | None = None
@@ -39,6 +42,13 @@ class Visit(Struct, frozen=True, kw_only=True):
         if self.caller is None:
             raise UnauthenticatedError
         return self.caller
+
+    @property
+    def sitting(self) -> Session:
+        """Her session; raises UnauthenticatedError where nobody is signed in."""
+        if self.entered is None:
+            raise UnauthenticatedError
+        return self.entered
 
     @property
     def company(self) -> str:
@@ -59,24 +69,42 @@ async def visit(
     request: Request[Any, Any, Any], actions: NamedDependency[Actions], look: NamedDependency[Look]
 ) -> Visit:
     """Return who is there, as far as can be told; a cookie that opens nothing is nobody."""
-    session, caller, catalogue = request.cookies.get(COOKIE, ""), None, None
-    if session:
-        with suppress(UnauthenticatedError):
-            caller = await actions.visitor(session)
-            # Only "1" says it (Global Privacy Control, section 3.3).
-            caller = structs.replace(caller, gpc=request.headers.getall("sec-gpc", []) == ["1"])
+    session, catalogue = request.cookies.get(COOKIE, ""), None
+    entered = await _entered(request, actions, session)
+    caller = None if entered is None else entered.caller
     with suppress(ServiceError):
         catalogue = await actions.catalogue()
     return Visit(
         look=look,
-        language=chosen(request.headers.get("accept-language", "")),
+        language=_language(request, entered),
         path=request.scope["path"],
         caller=caller,
-        session=session if caller else "",
+        session="" if entered is None else session,
+        entered=entered,
         catalogue=catalogue,
         paused_until=await _paused(request, actions, caller),
         done=request.query_params.get("done", ""),
     )
+
+
+async def _entered(request: Request[Any, Any, Any], actions: Actions, session: str) -> Session | None:
+    """Return the session that a cookie opens, None where it opens nothing."""
+    if not session:
+        return None
+    try:
+        entered = await actions.visitor(session)
+    except UnauthenticatedError:
+        return None
+    # Only "1" says it (Global Privacy Control, section 3.3).
+    gpc = request.headers.getall("sec-gpc", []) == ["1"]
+    return structs.replace(entered, caller=structs.replace(entered.caller, gpc=gpc))
+
+
+def _language(request: Request[Any, Any, Any], entered: Session | None) -> str:
+    """Return the language that she chose, else the one that her browser prefers."""
+    if entered is not None and entered.language in LANGUAGES:
+        return entered.language
+    return chosen(request.headers.get("accept-language", ""))
 
 
 async def _paused(request: Request[Any, Any, Any], actions: Actions, caller: CustomerCaller | None) -> datetime | None:

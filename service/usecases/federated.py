@@ -6,7 +6,7 @@ it finds nobody.
 
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from service.crypto.keyring import Keyring
 from service.crypto.openid import (
@@ -56,22 +56,31 @@ class Back(Struct, frozen=True):
 
 
 class Entered(Struct, frozen=True):
-    """That she is in. ``cookie``: of her session; empty where she was in already, and proved afresh that it is she."""
+    """That she is in. ``cookie``: of her session; empty where she was in already, and proved afresh that it is she.
+
+    ``onward``: where she wanted to go when she left.
+    """
 
     cookie: str
     entry: EntryId
+    onward: str
 
     def __repr__(self) -> str:
         return "Entered()"
 
 
 async def leave(
-    database: Database, keyring: Keyring, elsewhere: SignInElsewhere, aim: Aim, session: Session | None
+    database: Database,
+    keyring: Keyring,
+    elsewhere: SignInElsewhere,
+    aim: Aim,
+    session: Session | None,
+    onward: str = "/",
 ) -> Away:
     """Send her to the company's own sign-in; nothing is kept here meanwhile."""
     async with database.connection() as connection:
         now = await customers.clock(connection)
-    handshake = new_handshake(aim, now, digest_of(session))
+    handshake = new_handshake(aim, now, digest_of(session), onward)
     more = {
         "scope": SCOPES.get(_sought(elsewhere)[0], "openid profile"),
         "state": handshake.state,
@@ -114,11 +123,12 @@ async def come_back(
         if customer is None:
             raise NobodyKnownError
         if handshake.aim is Aim.STEP_UP:
-            return await _strengthen(connection, keyring, session, customer)
+            entered = await _strengthen(connection, keyring, session, customer)
+            return structs.replace(entered, onward=handshake.onward)
         begun = await sessions.begin(connection, keyring, customer, Way.OIDC, arrival, strong=False)
         caller, id_ = CustomerCaller(customer, proven=True), ledger.new_entry_id(begun.now)
         await ledger.append(connection, keyring, entry(id_, customer, caller, begun.now, SignedIn(Way.OIDC)))
-    return Entered(begun.cookie, id_)
+    return Entered(begun.cookie, id_, handshake.onward)
 
 
 async def _strengthen(
@@ -131,7 +141,7 @@ async def _strengthen(
     id_ = ledger.new_entry_id(now)
     line = entry(id_, customer, session.caller, now, SignedIn(Way.OIDC, again=True))
     await ledger.append(connection, keyring, line)
-    return Entered("", id_)
+    return Entered("", id_, "/")
 
 
 async def _claims(elsewhere: SignInElsewhere, token: str, handshake: Handshake, now: int) -> dict[str, Any]:
