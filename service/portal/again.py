@@ -96,3 +96,12 @@ def _waiting(visit: Visit, waiting: str, onward: str, *, wrong: bool = False) ->
     status = status_of(WrongCodeError) if wrong else 200
     context = {"waiting": waiting, "onward": doorstep.onward(onward), "wrong": wrong, "again": True}
     return shown(visit, "code.html", status=status, action=f"{PAGE}/code", more={}, **context)
+
+
+ROUTES = [
+    page,
+    ask,
+    enter,
+    ask_passkey,
+    enter_passkey,
+]

@@ -9,7 +9,7 @@ from litestar.types import Message, Scope
 
 from service.actions import Actions
 from service.errors import ServiceError
-from service.portal import again, choices, overview, refusals, signin, static, ways
+from service.portal import again, choices, overview, preferences, refusals, signin, static, ways
 from service.portal.look import Look
 from service.portal.visit import visit
 
@@ -19,35 +19,10 @@ ROUTES = [
     choices.answer,
     choices.choose,
     choices.pause,
-    signin.page,
-    signin.ask,
-    signin.enter,
-    signin.look_at_link,
-    signin.press_link,
-    signin.ask_passkey,
-    signin.enter_passkey,
-    signin.leave,
-    signin.leave_again,
-    signin.look_back,
-    signin.come_back,
-    signin.sign_out,
-    again.page,
-    again.ask,
-    again.enter,
-    again.ask_passkey,
-    again.enter_passkey,
-    ways.page,
-    ways.disown,
-    ways.ask_to_add,
-    ways.add_address,
-    ways.ask_passkey,
-    ways.add_passkey,
-    ways.relabel_passkey,
-    ways.remove_passkey,
-    ways.end_session,
-    ways.end_other_sessions,
-    ways.speak,
-    ways.leave_quickly,
+    preferences.keep,
+    *signin.ROUTES,
+    *again.ROUTES,
+    *ways.ROUTES,
     static.file,
 ]
 LIMIT = 64 * 1024

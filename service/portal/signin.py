@@ -235,3 +235,19 @@ def _waiting(visit: Visit, waiting: str, onward: str, *, wrong: bool = False) ->
 def _away(away: federated.Away) -> Response[None]:
     cookie = f"{OIDC}={away.cookie}{AWAY}"
     return Response(None, status_code=303, headers={"Location": away.address, "Set-Cookie": cookie})
+
+
+ROUTES = [
+    page,
+    ask,
+    enter,
+    look_at_link,
+    press_link,
+    ask_passkey,
+    enter_passkey,
+    leave,
+    leave_again,
+    look_back,
+    come_back,
+    sign_out,
+]

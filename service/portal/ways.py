@@ -215,3 +215,19 @@ def _waiting(visit: Visit, waiting: str, email: str, *, wrong: bool = False) -> 
     status = status_of(WrongCodeError) if wrong else 200
     context = {"waiting": waiting, "onward": "", "wrong": wrong, "again": True}
     return shown(visit, "code.html", status=status, action=f"{PAGE}/addresses/code", more={"email": email}, **context)
+
+
+ROUTES = [
+    page,
+    disown,
+    ask_to_add,
+    add_address,
+    ask_passkey,
+    add_passkey,
+    relabel_passkey,
+    remove_passkey,
+    end_session,
+    end_other_sessions,
+    speak,
+    leave_quickly,
+]
