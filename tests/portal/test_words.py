@@ -126,7 +126,15 @@ def test_whatever_is_asked_for_a_language_that_is_there_is_spoken(header: str, w
 
 
 @pytest.mark.parametrize(
-    ("language", "way", "name"), [("de", "ltr", "Deutsch"), ("ar", "rtl", "العربية"), ("he", "rtl", "עברית")]
+    ("language", "way", "name"),
+    [
+        ("de", "ltr", "Deutsch"),
+        ("de-AT", "ltr", "Deutsch (Österreich)"),
+        ("de-XX", "ltr", "Deutsch"),
+        ("ar", "rtl", "العربية"),
+        ("he", "rtl", "עברית"),
+        ("xx", "ltr", "xx"),
+    ],
 )
 def test_a_language_calls_itself_by_its_own_name_and_runs_its_own_way(language: str, way: str, name: str) -> None:
     assert (direction(language), name_of(language)) == (way, name)
