@@ -734,7 +734,6 @@ CREATE TABLE public.session (
     strong_at timestamp with time zone,
     seen_at timestamp with time zone NOT NULL,
     device text DEFAULT ''::text NOT NULL,
-    language text DEFAULT ''::text NOT NULL,
     mac_version integer NOT NULL,
     mac bytea NOT NULL,
     CONSTRAINT session_digest_check CHECK ((length(digest) = 32))

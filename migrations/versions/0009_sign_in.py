@@ -22,7 +22,6 @@ STATEMENTS = (
         strong_at   timestamptz,
         seen_at     timestamptz NOT NULL,
         device      text        NOT NULL DEFAULT '',
-        language    text        NOT NULL DEFAULT '',
         mac_version integer     NOT NULL,
         mac         bytea       NOT NULL
     )
@@ -83,7 +82,7 @@ STATEMENTS = (
 
 ADD = "SELECT, INSERT"
 GRANTS = {
-    "session": f"{ADD}, UPDATE (strong_at, seen_at, language, mac_version, mac), DELETE",
+    "session": f"{ADD}, UPDATE (strong_at, seen_at, mac_version, mac), DELETE",
     "sign_in": f"{ADD}, UPDATE (tries), DELETE",
     "passkey": f"{ADD}, UPDATE (uses, used_at, key, label, mac_version, mac), DELETE",
     "rate": f"{ADD}, UPDATE (times), DELETE",

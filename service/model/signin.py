@@ -43,13 +43,6 @@ class Aim(StrEnum):
     """To add one."""
 
 
-class Arrival(Struct, frozen=True):
-    """From where somebody signs in, as far as it is kept: ``device``, as ``device_of`` says, and her language."""
-
-    device: str = ""
-    language: str = ""
-
-
 class Session(Struct, frozen=True):
     """Who is on the page, and since when. ``strong``: she proved afresh that it is she."""
 
@@ -60,7 +53,6 @@ class Session(Struct, frozen=True):
     made_at: datetime
     ends_at: datetime
     idle_ends_at: datetime
-    language: str
     strong: bool = False
 
     def __repr__(self) -> str:  # a digest that leaked would show which cookie is whose

@@ -15,8 +15,7 @@ from service.portal.forms import read_form
 from service.portal.pages import page as shown
 from service.portal.pages import see
 from service.portal.signin import Nothing, noted
-from service.portal.visit import Visit
-from service.portal.words import LANGUAGES, NAMES
+from service.portal.visit import SHOWS, Visit
 from service.refusals import status_of
 from service.usecases import codes, passkeys
 
@@ -55,12 +54,6 @@ class Adding(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return "Adding()"
 
 
-class Speaking(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A language."""
-
-    language: str
-
-
 @get(PAGE)
 async def page(actions: NamedDependency[Actions], visit: NamedDependency[Visit]) -> Response[str]:
     """Return the page."""
@@ -77,7 +70,7 @@ async def disown(
     return see(PAGE, "disowned", at="identifiers", entry=done.entry)
 
 
-@post(f"{PAGE}/addresses", status_code=200)
+@post(f"{PAGE}/addresses", status_code=200, opt={SHOWS: True})
 async def ask_to_add(
     request: Request[Any, Any, Any], actions: NamedDependency[Actions], visit: NamedDependency[Visit]
 ) -> Response[str]:
@@ -94,7 +87,7 @@ async def ask_to_add(
     return _waiting(visit, asked.waiting, address.value)
 
 
-@post(f"{PAGE}/addresses/code", status_code=200)
+@post(f"{PAGE}/addresses/code", status_code=200, opt={SHOWS: True})
 async def add_address(
     request: Request[Any, Any, Any], actions: NamedDependency[Actions], visit: NamedDependency[Visit]
 ) -> Response[Any]:
@@ -172,19 +165,7 @@ async def end_other_sessions(
     return see(PAGE, "sessions-ended", at="sessions", entry=done.entry or "")
 
 
-@post(f"{PAGE}/language")
-async def speak(
-    request: Request[Any, Any, Any], actions: NamedDependency[Actions], visit: NamedDependency[Visit]
-) -> Response[None]:
-    """Keep in which language our pages are for her."""
-    form = await read_form(request, visit, Speaking)
-    if form.language not in LANGUAGES:
-        raise WrongKindError("not a language of these pages", pointer="/language")
-    await actions.speak(visit.sitting, form.language)
-    return see(PAGE, "language", at="language")
-
-
-@post("/away", status_code=200)
+@post("/away", status_code=200, opt={SHOWS: True})
 async def leave_quickly(
     request: Request[Any, Any, Any], actions: NamedDependency[Actions], visit: NamedDependency[Visit]
 ) -> Response[str]:
@@ -207,7 +188,6 @@ async def _page(actions: Actions, visit: Visit, *, wrong: bool = False) -> Respo
         passkeys=await actions.her_passkeys(visit.sitting),
         sessions=await actions.her_sessions(visit.sitting),
         ways=await actions.ways(),
-        languages=NAMES,
     )
 
 
@@ -228,6 +208,5 @@ ROUTES = [
     remove_passkey,
     end_session,
     end_other_sessions,
-    speak,
     leave_quickly,
 ]

@@ -13,7 +13,7 @@ from service.crypto.keyring import Keyring, Mac
 from service.crypto.random import random_word
 from service.database import Connection, Record
 from service.model.callers import CustomerCaller
-from service.model.signin import IDLE, LASTS, STRONG, TOUCHED, Arrival, Session, Way
+from service.model.signin import IDLE, LASTS, STRONG, TOUCHED, Session, Way
 from service.model.words import CustomerId
 from service.storage import customers
 from service.storage.statements import statements
@@ -46,7 +46,7 @@ class Begun(Struct, frozen=True):
 
 
 async def begin(
-    connection: Connection, keyring: Keyring, customer: CustomerId, way: Way, arrival: Arrival, *, strong: bool
+    connection: Connection, keyring: Keyring, customer: CustomerId, way: Way, device: str, *, strong: bool
 ) -> Begun:
     """Begin a session of a customer; ``strong``: she has just proved by herself that it is she."""
     now = await customers.clock(connection)
@@ -61,8 +61,7 @@ async def begin(
         parts.customer,
         parts.way,
         *times,
-        arrival.device,
-        arrival.language,
+        device,
         mac.version,
         mac.digest,
     )
@@ -86,7 +85,6 @@ async def session_of(connection: Connection, keyring: Keyring | None, presented:
         made_at=row["made_at"],
         ends_at=row["ends_at"],
         idle_ends_at=row["idle_ends_at"],
-        language=row["language"],
         strong=strong,
     )
 
@@ -106,11 +104,6 @@ async def strengthen(connection: Connection, keyring: Keyring, session: Session,
     parts = SessionParts(session.id, session.caller.customer, session.way, session.made_at, session.ends_at, now)
     mac = keyring.mac(session_parts(session.digest, parts))
     await connection.execute(SQL["strengthen"], session.digest, now, mac.version, mac.digest)
-
-
-async def speak(connection: Connection, session: Session, language: str) -> None:
-    """Keep in which language the pages of a session are."""
-    await connection.execute(SQL["speak"], session.digest, language)
 
 
 async def end_one(connection: Connection, customer: CustomerId, session: str) -> bool:

@@ -1,10 +1,10 @@
 -- name: put
-INSERT INTO session (digest, id, customer, way, made_at, ends_at, strong_at, seen_at, device, language, mac_version, mac)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $5, $8, $9, $10, $11);
+INSERT INTO session (digest, id, customer, way, made_at, ends_at, strong_at, seen_at, device, mac_version, mac)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $5, $8, $9, $10);
 
 -- name: session
 -- Whose cookie this is, unless it has ended, and how the time stands.
-SELECT id, customer, way, made_at, ends_at, strong_at, language, mac_version, mac,
+SELECT id, customer, way, made_at, ends_at, strong_at, mac_version, mac,
        least(ends_at, seen_at + $2::interval) AS idle_ends_at,
        strong_at > clock_timestamp() - $3::interval AND strong_at <= clock_timestamp() AS strong,
        seen_at < clock_timestamp() - $4::interval AS unseen
@@ -23,9 +23,6 @@ SELECT digest, id, customer, way, made_at, ends_at, strong_at, seen_at, device, 
 
 -- name: strengthen
 UPDATE session SET strong_at = $2, mac_version = $3, mac = $4 WHERE digest = $1;
-
--- name: speak
-UPDATE session SET language = $2 WHERE digest = $1;
 
 -- name: end_one
 DELETE FROM session WHERE customer = $1 AND id = $2 RETURNING id;

@@ -108,7 +108,7 @@ async def test_she_goes_on_to_where_she_wanted_and_never_to_another_site(visitor
 @pytest.mark.parametrize("onward", ["https://evil.example", "//evil.example", "/\\evil.example", "/a?b", "x", "/a//b"])
 async def test_an_address_that_leads_elsewhere_leads_to_the_first_page(visitor: Visitor, onward: str) -> None:
     page = await visitor.browser.get(f"/signin?{httpx.QueryParams({'next': onward})}")
-    assert "evil" not in page.response.text
+    assert dict(page.form_of("b-ask").fields).get("next", "/") == "/"
     page = await visitor.send("/signin", [*ASK, ("next", onward)])
     response = await visitor.press(page, "b-code", code=(await visitor.mail()).code, next=onward)
     assert response.headers["location"] == "/?done=signed-in"
@@ -308,11 +308,3 @@ async def test_leaving_quickly_signs_out_and_shows_nothing_of_us(visitor: Visito
     assert "Harbour" not in response.text
     assert "/static" not in response.text
     assert (await visitor.browser.client.get("/me", headers=visitor.browser.headers)).status_code == 303
-
-
-async def test_a_language_is_kept_with_the_session_and_only_one_of_ours(visitor: Visitor) -> None:
-    await visitor.sign_in()
-    page = await visitor.browser.press(await visitor.browser.get("/me"), "b-language-en")
-    assert "Our pages speak your language" in page.text
-    token = page.form_of("b-language-en").fields[0]
-    assert (await visitor.browser.post("/me/language", [token, ("language", "xx")])).status_code == 422

@@ -52,7 +52,7 @@ MAY = {
     "queue": (ADDS, f"{ADDS} UPDATE(key content) DELETE", READS),
     "rate": (f"{ADDS} UPDATE(times) DELETE", NOTHING, NOTHING),
     "restrictions": (f"{ADDS} UPDATE({SWITCHES})", READS, READS),
-    "session": (f"{ADDS} UPDATE(strong_at seen_at language mac_version mac) DELETE", NOTHING, NOTHING),
+    "session": (f"{ADDS} UPDATE(strong_at seen_at mac_version mac) DELETE", NOTHING, NOTHING),
     "sign_in": (f"{ADDS} UPDATE(tries) DELETE", NOTHING, NOTHING),
     "source_record": (f"{ADDS} UPDATE(fingerprint)", NOTHING, NOTHING),
     "suppression": (f"{ADDS} UPDATE(since)", NOTHING, NOTHING),
