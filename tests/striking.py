@@ -14,7 +14,7 @@ from service.usecases.access import make_customer_token
 from tests.conftest import OPERATOR, Api, Person
 
 Json = dict[str, Any]
-YESTERDAY = datetime.now(UTC).replace(microsecond=0) - timedelta(days=1)
+YESTERDAY = datetime.now(UTC).replace(microsecond=0) - timedelta(days=1)  # noqa: TID251  as fresh as a fact must be
 AS_OF = YESTERDAY.isoformat()
 SEEN = "browsed_genres"
 GUESS = "guessed_genres"
@@ -141,7 +141,7 @@ class Her(Struct, frozen=True):
 
     async def undo(self, entry: str) -> Json:
         """Let her take something back."""
-        return await self.api.post(f"/v1/me/disputes/{entry}/undo", self.token)
+        return await self.api.post("/v1/me/disputes/undo", self.token, {"entry": entry})
 
     async def choose(self, choice: str, value: str, **more: str) -> Json:
         """Let her choose something beyond single purposes."""

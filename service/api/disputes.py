@@ -6,14 +6,13 @@ from typing import Annotated, Any
 import msgspec
 from litestar import Request, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath
 from msgspec import Meta, Struct
 
-from service.api.actions import Actions
+from service.actions import Actions
 from service.api.attempts import attempt_of
 from service.api.bodies import instant, read_body, read_query
 from service.api.described import described
-from service.api.wire import AttributeWord, Instant, PageQuery, Receipt, SourceWord
+from service.api.wire import AttributeWord, EntryWord, Instant, PageQuery, Receipt, SourceWord
 from service.errors import (
     BadCursorError,
     NothingToUndoError,
@@ -69,7 +68,13 @@ class Corrected(OneFact, frozen=True, forbid_unknown_fields=True, kw_only=True):
         return f"Corrected({self.attribute!r})"
 
 
-class Why(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Which(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which act is meant: by its entry."""
+
+    entry: EntryWord
+
+
+class Why(Which, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Why something was not her, if she likes to say it."""
 
     answer: Answer
@@ -245,49 +250,46 @@ async def disputes(
 
 
 @post(
-    "/v1/me/disputes/{entry:str}/undo",
+    "/v1/me/disputes/undo",
     status_code=200,
     opt=described(
         caller="customer",
+        body=Which,
         writes=True,
+        body_example=Which(entry=ENTRY),
         answer=TakenBack,
         example=TakenBack(44, ENTRY, 2),
         refusals=(UnknownDisputeError, NothingToUndoError),
     ),
 )
 async def undo(
-    request: Request[Any, Any, Any],
-    entry: FromPath[str],
-    actions: NamedDependency[Actions],
-    me: NamedDependency[CustomerCaller],
+    request: Request[Any, Any, Any], actions: NamedDependency[Actions], me: NamedDependency[CustomerCaller]
 ) -> TakenBack:
     """Undo a dispute, a correction or a deletion: everything is just as it was, as long as it is kept."""
-    done = await actions.undo_dispute(me, EntryId(entry), await attempt_of(request, me))
+    body = await read_body(request, Which)
+    done = await actions.undo_dispute(me, EntryId(body.entry), await attempt_of(request, me))
     return TakenBack(done.version, done.entry, done.restored)
 
 
 @post(
-    "/v1/me/disputes/{entry:str}/answer",
+    "/v1/me/disputes/answer",
     status_code=200,
     opt=described(
         caller="customer",
         body=Why,
         writes=True,
-        body_example=Why(answer=Answer.GIFT),
+        body_example=Why(entry=ENTRY, answer=Answer.GIFT),
         answer=Noted,
         example=Noted(44, ENTRY),
         refusals=(UnknownDisputeError,),
     ),
 )
 async def explain(
-    request: Request[Any, Any, Any],
-    entry: FromPath[str],
-    actions: NamedDependency[Actions],
-    me: NamedDependency[CustomerCaller],
+    request: Request[Any, Any, Any], actions: NamedDependency[Actions], me: NamedDependency[CustomerCaller]
 ) -> Noted:
     """Say why it was not her. Nobody has to, and nothing depends on it."""
     body = await read_body(request, Why)
-    done = await actions.explain_dispute(me, EntryId(entry), body.answer, await attempt_of(request, me))
+    done = await actions.explain_dispute(me, EntryId(body.entry), body.answer, await attempt_of(request, me))
     return Noted(done.version, done.entry)
 
 

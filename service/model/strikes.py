@@ -3,13 +3,13 @@
 Pure: facts are looked at by their labels, and no value is ever needed.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from service.model.catalogue import Attribute
 from service.model.facts import SealedFact, fact_name, kind_of
@@ -96,6 +96,12 @@ class Selection(Struct, frozen=True, kw_only=True):
     def values(self) -> list[str]:
         """Return what its scope names."""
         return [str(getattr(self, each)) for each in self.scope.split()]
+
+    def by_attribute(self, attributes: Mapping[AttributeId, Attribute]) -> Iterator["Selection"]:
+        """Yield what means the same of each attribute of a category, for whoever does not know the catalogue."""
+        for id_, attribute in attributes.items():
+            if self.category == attribute.category and self.attribute in (None, id_):
+                yield structs.replace(self, attribute=id_, category=None)
 
     def means(self, label: Label, attributes: Mapping[AttributeId, Attribute]) -> bool:
         """Whether it means this fact."""

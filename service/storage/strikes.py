@@ -122,13 +122,18 @@ async def strike(connection: Connection, key: OpenKey, what: Taken) -> None:
 
 
 async def block(
-    connection: Connection, keyring: Keyring, what: Taken, selection: Selection, until: datetime | None
+    connection: Connection,
+    keyring: Keyring,
+    what: Taken,
+    selection: Selection,
+    attributes: Mapping[AttributeId, Attribute],
+    until: datetime | None,
 ) -> None:
     """Keep out what was struck out, and whatever else a selection means; ``until``: only what is not newer.
 
     What it means of some time only is kept out by its name too: whoever says it again may say it without a date.
     """
-    made = [] if not selection.says else [_block(keyring, what, selection, until)]
+    made = [_block(keyring, what, each, until) for each in (selection, *selection.by_attribute(attributes))]
     if selection.dated:
         made += [_item(keyring, what, fact, until, derived=False) for fact in what.named]
     made += [_item(keyring, what, fact, until, derived=True) for fact in what.built_on]
@@ -136,7 +141,7 @@ async def block(
 
 
 async def put(connection: Connection, made: Strike) -> None:
-    """Keep that she struck something out."""
+    """Keep that she struck something out, unless that is kept on this side already."""
     row = [made.id, made.customer, made.kind, made.entry, made.at, made.version, made.kinds, made.named, made.built_on]
     await connection.execute(SQL["put"], *row, made.disputes, made.kept)
 
@@ -204,6 +209,12 @@ async def blocks(connection: Connection, customers: Iterable[CustomerId]) -> lis
         )
         for row in await connection.fetch(SQL["blocks"], list(customers))
     ]
+
+
+async def of_ids(connection: Connection, customers: Iterable[CustomerId], ids: Iterable[UUID]) -> dict[UUID, Strike]:
+    """Return one side of each of these acts, whichever it is."""
+    rows = await connection.fetch(SQL["of_ids"], list(customers), list(ids))
+    return {row["id"]: _strike(row) for row in rows}
 
 
 async def still_disputed(connection: Connection, customer: CustomerId, without: UUID) -> set[str]:

@@ -1,6 +1,7 @@
 -- name: put
 INSERT INTO strike (id, customer, kind, entry, at, version, kinds, named, built_on, disputes, kept)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+    ON CONFLICT (customer, id) DO NOTHING;
 
 -- name: one
 -- One time that this customer struck something out, by its entry.
@@ -14,6 +15,13 @@ SELECT sequence, id, customer, kind, entry, at, version, kinds, named, built_on,
   FROM strike
  WHERE customer = ANY($1::uuid[]) AND id = $2 AND undone_at IS NULL
  ORDER BY customer;
+
+-- name: of_ids
+-- These acts, on whichever side of a person they were recorded.
+SELECT sequence, id, customer, kind, entry, at, version, kinds, named, built_on, disputes, kept, answer, undone_at
+  FROM strike
+ WHERE customer = ANY($1::uuid[]) AND id = ANY($2::uuid[])
+ ORDER BY sequence DESC;
 
 -- name: listed
 -- What a customer struck out, before a position, newest first.

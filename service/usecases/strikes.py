@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from service.crypto.cursors import LAST, cursor, position_of
 from service.crypto.framing import Part
@@ -183,13 +183,12 @@ async def undo(
         if made is None:
             raise UnknownDisputeError
         _refuse_undone(made, change.now)
-        undoing = _Undoing(caller, change, policies.catalogue)
-        person = (caller.customer, *change.others)
-        sides = {each.customer: each for each in await strikes.of_act(connection, person, made.id)}
-        mine, count = await _take_back(connection, keyring, undoing, sides.pop(caller.customer))
-        for side in sides.values():
-            await _take_back(connection, keyring, undoing, side)
-    return Undone(change.version, mine, count)
+        undoing = _Undoing(caller, change, (caller.customer, *change.others), policies.catalogue)
+        sides = await strikes.of_act(connection, undoing.person, made.id)
+        for side in sides:
+            await strikes.undo(connection, side, change.now)
+        done = {side.customer: await _take_back(connection, keyring, undoing, side) for side in sides}
+    return Undone(change.version, *done[caller.customer])
 
 
 async def explain(
@@ -291,7 +290,8 @@ async def _strike(
     id_ = ledger.new_entry_id(now)
     key = await customers.open_key(connection, keyring, customer)
     await strikes.strike(connection, key, side)
-    await strikes.block(connection, keyring, side, act.selection, None if act.disputes else now)
+    until = None if act.disputes else now
+    await strikes.block(connection, keyring, side, act.selection, act.catalogue.attributes, until)
     made = Strike(
         sequence=0,
         id=act.id,
@@ -370,6 +370,7 @@ def _chosen(caller: CustomerCaller, choice: Choice, now: datetime, id_: EntryId)
 class _Undoing(Struct, frozen=True):
     caller: CustomerCaller
     change: customers.Change
+    person: Sequence[CustomerId]
     catalogue: Catalogue
 
 
@@ -382,9 +383,12 @@ async def _take_back(connection: Connection, keyring: Keyring, undoing: _Undoing
     if made.kind is Manner.CORRECTION:
         for attribute in {each.fact.attribute for each in struck if each.named}:
             await strikes.withdraw_told(connection, made, attribute, HERSELF)
-    await strikes.undo(connection, made, now)
     still = await _still_out(connection, keyring, undoing, customer, struck)
+    acts = await strikes.of_ids(connection, undoing.person, set(still.values()))
     for index, by in still.items():
+        # Of a merged person the other act may have found nothing on this side yet.
+        nothing = structs.replace(acts[by], customer=customer, entry=id_, kinds=[], named=0, built_on=0)
+        await strikes.put(connection, nothing)
         await strikes.hand_over(connection, keyring, struck[index], by)
     back = [each for index, each in enumerate(struck) if index not in still]
     await strikes.restore(connection, key, made, back)
@@ -401,7 +405,7 @@ async def _still_out(
     connection: Connection, keyring: Keyring, undoing: _Undoing, customer: CustomerId, struck: Sequence[Struck]
 ) -> dict[int, UUID]:
     """Return what another act of hers keeps out."""
-    blocks = [each for each in await strikes.blocks(connection, [customer]) if each.customer == customer]
+    blocks = await strikes.blocks(connection, undoing.person)
     fence = strikes.Fence(keyring, blocks, undoing.catalogue.attributes)
     if not fence:
         return {}

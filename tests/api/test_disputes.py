@@ -9,7 +9,7 @@ import pytest
 from service.crypto.keyring import Keyring
 from service.database import Database
 from tests.conftest import Api, Person
-from tests.striking import AS_OF, GUESS, SEEN, Her, YESTERDAY, guess, her, parent_of, seen
+from tests.striking import AS_OF, GUESS, SEEN, YESTERDAY, Her, guess, her, parent_of, seen
 
 RECOMMENDER = ("recommender", "personalise.recommendations", "web")
 ORDER, CARD = seen("order-7", "art"), seen("card-1", "crime")
@@ -53,7 +53,7 @@ async def test_undoing_brings_back_exactly_what_was_there(abbies: Her, owner: as
     assert (await abbies.undo(entry))["restored"] == 3
     assert (await abbies.known(), await owner.fetch(rows)) == (before, facts)
     assert await abbies.reasons(GUESS) == {}
-    again = await abbies.api.call("POST", f"/v1/me/disputes/{entry}/undo", abbies.token)
+    again = await abbies.api.call("POST", "/v1/me/disputes/undo", abbies.token, {"entry": entry})
     assert (again.status_code, again.json()["code"]) == (409, "nothing-to-undo")
     assert await abbies.say(*ALL) == []
 
@@ -129,7 +129,7 @@ async def test_services_that_had_it_are_named_and_kept_to_be_told(abbies: Her, o
 
 async def test_she_may_say_why_and_nobody_has_to(abbies: Her) -> None:
     entry = (await abbies.dispute_item(ORDER))["entry"]
-    await abbies.api.post(f"/v1/me/disputes/{entry}/answer", abbies.token, {"answer": "gift"})
+    await abbies.api.post("/v1/me/disputes/answer", abbies.token, {"entry": entry, "answer": "gift"})
     (listed,) = (await abbies.api.call("GET", "/v1/me/disputes", abbies.token)).json()["disputes"]
     assert (listed["answer"], listed["meant"], listed["built_on"], len(listed["facts"])) == ("gift", 1, 2, 3)
 
@@ -223,7 +223,7 @@ async def test_one_fact_is_deleted_and_for_ten_minutes_it_can_be_brought_back(
     assert await abbies.known() == before
     answer = await abbies.api.post("/v1/me/facts/delete", abbies.token, parent_of(ORDER.name))
     await owner.execute("UPDATE strike SET kept = clock_timestamp()")
-    late = await abbies.api.call("POST", f"/v1/me/disputes/{answer['entry']}/undo", abbies.token)
+    late = await abbies.api.call("POST", "/v1/me/disputes/undo", abbies.token, {"entry": answer["entry"]})
     assert (late.status_code, late.json()["code"]) == (409, "nothing-to-undo")
 
 
