@@ -8,7 +8,7 @@ nothing of her; but until its last process has ended it takes in again what a bl
 from alembic import op
 
 revision = "0010"
-down_revision = "0008"
+down_revision = "0009"
 
 APP, AUDITOR = "byleave_app", "byleave_auditor"
 

@@ -138,7 +138,7 @@ async def test_a_dispute_has_a_receipt_like_every_other_act(abbies: Her) -> None
     answer = await abbies.dispute_item(ORDER)
     assert answer["receipt"]
     shown = await abbies.api.call("GET", f"/v1/me/receipts/{answer['entry']}", abbies.token)
-    assert "dispute: browsed_genres#observed raised" in shown.json()["text"]
+    assert "Genres you looked at: that was not me" in shown.json()["text"]
     history = (await abbies.api.call("GET", "/v1/me/choices", abbies.token)).json()
     raised = [each for each in history["holds"] if each["choice"] == "dispute"]
     assert [(each["attribute"], each["provenance"]) for each in raised] == [
