@@ -17,8 +17,10 @@ from service.model.catalogue import Catalogue, Notice
 from service.model.identifiers import Identifier
 from service.model.prompts import Prompt
 from service.model.signin import Aim, Session, Ways
+from service.model.strikes import Answer as Reason
+from service.model.strikes import Selection
 from service.model.words import Channel, EntryId, PairwiseId
-from service.usecases import choices, codes, federated, passkeys, sessions
+from service.usecases import choices, codes, federated, passkeys, sessions, strikes
 from service.usecases.announcements import Announced
 from service.usecases.choices import Choices, Taken
 from service.usecases.consents import Acknowledged, Said
@@ -36,6 +38,7 @@ from service.usecases.receipts import Page, Receipt, Verdict
 from service.usecases.receipts import Wanted as WantedReceipt
 from service.usecases.records import History, Record
 from service.usecases.releases import Answer, Wanted
+from service.usecases.strikes import Explanation, Item, Reach, Undone
 from service.usecases.uses import Filter, Opened, Uses
 
 
@@ -68,6 +71,13 @@ class Actions(Struct, frozen=True):
     read_choices: Callable[[CustomerCaller, str | None, int], Awaitable[Choices]]
     read_preferences: Callable[[CustomerCaller], Awaitable[Preferences]]
     keep_preferences: Callable[[CustomerCaller, Wished, frozenset[str], Attempt | None], Awaitable[Kept]]
+    reach: Callable[[CustomerCaller, Selection], Awaitable[Reach]]
+    dispute: Callable[[CustomerCaller, Selection, Attempt | None], Awaitable[strikes.Done]]
+    correct: Callable[[CustomerCaller, Item, bytes, Attempt | None], Awaitable[strikes.Done]]
+    delete_fact: Callable[[CustomerCaller, Item, Attempt | None], Awaitable[strikes.Done]]
+    undo_dispute: Callable[[CustomerCaller, EntryId, Attempt | None], Awaitable[Undone]]
+    explain_dispute: Callable[[CustomerCaller, EntryId, Reason, Attempt | None], Awaitable[Explanation]]
+    disputes: Callable[[CustomerCaller, str | None, int], Awaitable[strikes.Page]]
     known: Callable[[CustomerCaller, str | None, int], Awaitable[Knowledge]]
     uses: Callable[[CustomerCaller, Filter, str | None, int], Awaitable[Uses]]
     uses_of_line: Callable[[CustomerCaller, str, str | None, int], Awaitable[Opened]]
