@@ -1,6 +1,6 @@
 # make demo   try it                 make test   every check and test        make generate   write generated files anew        make soak   test for longer        make words   bring translations up to date
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-reset test static unit soak audit go smoke-15 bench bench-import bench-ledger bench-verify generate words format
+.PHONY: help install demo demo-reset test static unit soak audit go node smoke-15 bench bench-import bench-ledger bench-verify generate words format
 
 PYTHON ?= python3
 UV_VERSION := 0.13.9
@@ -56,6 +56,10 @@ audit: install
 # Go's own reader of transparency logs, which tests/crypto/test_go.py asks about ours; that test is skipped without it.
 go:
 	@(command -v go && test -d /usr/share/gocode/src/golang.org/x/mod) >/dev/null || (apt-get update -qq && apt-get install -qq -y --no-install-recommends golang-go golang-golang-x-mod-dev >/dev/null)
+
+# Node.js, on which tests/oidc runs somebody else's OpenID Connect provider; those tests are skipped without it.
+node:
+	@(command -v node && command -v npm) >/dev/null || (apt-get update -qq && apt-get install -qq -y --no-install-recommends nodejs npm >/dev/null)
 
 # A short way through the whole service on Debian's PostgreSQL 15, as a server of its own with a URL.
 smoke-15: install

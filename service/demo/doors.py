@@ -51,6 +51,9 @@ class MadeUp(Struct, frozen=True):
     email: str
     about: str
 
+    def __repr__(self) -> str:
+        return f"MadeUp({self.name!r})"
+
 
 PEOPLE = {
     "abbie": MadeUp("Abbie", "abbie@example.com", "She has told a lot, and her data was used for a year."),

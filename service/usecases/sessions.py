@@ -28,6 +28,9 @@ class HerSession(Struct, frozen=True):
     device: str
     this: bool
 
+    def __repr__(self) -> str:
+        return f"HerSession({self.id!r})"
+
 
 class Ended(Struct, frozen=True):
     """That sessions were ended, how many, and the entry that says so; None where there was none to end."""

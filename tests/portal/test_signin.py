@@ -5,16 +5,20 @@ from pathlib import Path
 
 import httpx
 import pytest
+from litestar import Request
 
 from service.app import House
 from service.database import Database
 from service.entrance import Outside
 from service.mail import MailServer
+from service.model.signin import Ways
+from service.portal.doorstep import network
 from service.portal.visit import COOKIE
 from tests.authenticator import Authenticator
-from tests.conftest import Owner, Person, Template
+from tests.conftest import Api, Owner, Person, Template
 from tests.houses import reaching
 from tests.mailing import Mailbox, Received, mail_arriving
+from tests.passing_time import Clock
 from tests.portal.conftest import BASE, Browser, Page
 
 ASK = [("email", "abbie@example.com")]
@@ -308,3 +312,75 @@ async def test_leaving_quickly_signs_out_and_shows_nothing_of_us(visitor: Visito
     assert "Harbour" not in response.text
     assert "/static" not in response.text
     assert (await visitor.browser.client.get("/me", headers=visitor.browser.headers)).status_code == 303
+
+
+# --- what a session alone does not open, and what it opens without keys ---
+
+
+async def test_what_needs_a_fresh_proof_leads_to_it_and_back(
+    house: House, mailbox: Mailbox, abbie: Person, superuser_url: str
+) -> None:
+    clock = Clock(superuser_url)
+    await clock.install()
+    async with httpx.AsyncClient(transport=reaching(house), base_url=BASE) as client:
+        visitor = Visitor(Browser(client), house, mailbox)
+        await visitor.sign_in()
+        page = await visitor.browser.get("/me")
+        await clock.later(minutes=6)
+        form = page.form_of("b-address")
+        response = await visitor.browser.post(
+            form.action, [*form.fields, ("email", "x@example.com")], referer=f"{BASE}/me"
+        )
+        assert (response.status_code, response.headers["location"]) == (303, "/signin/again?next=%2Fme")
+        assert "b-address" not in {b for each in (await visitor.browser.get("/me")).forms for b in each.buttons}
+        again = await visitor.browser.get(response.headers["location"])
+        button = next(b for each in again.forms for b in each.buttons if b.startswith("b-idn_"))
+        waiting = Page(await visitor.press(again, button))
+        wrong = await visitor.press(waiting, "b-code", code="12345")
+        assert (wrong.status_code, "That is not the code." in Page(wrong).text) == (422, True)
+        response = await visitor.press(waiting, "b-code", code=(await visitor.mail()).code)
+        assert response.headers["location"] == "/me?done=proved"
+        assert "b-address" in {b for each in (await visitor.browser.get("/me")).forms for b in each.buttons}
+
+
+async def test_without_keys_a_session_says_no_and_signs_out_and_sees_nothing(
+    database: Database, house: House, visitor: Visitor, api: Api, abbie: Person, tmp_path: Path
+) -> None:
+    await visitor.sign_in()
+    form = (await visitor.browser.get("/choices")).form_of("b-personalise.recommendations-web")
+    keyless = House(database, tmp_path / "gone.key")
+    async with httpx.AsyncClient(transport=reaching(keyless), base_url=BASE) as client:
+        browser = Browser(client)
+        browser.headers = visitor.browser.headers
+        assert (await browser.get("/me")).response.status_code == 503
+        fields = [each for each in form.fields if each[0] in {"token", "purpose", "channel"}]
+        response = await browser.post(form.action, [*fields, ("answer", "stop")])
+        assert response.status_code == 303
+        assert (await browser.post("/signout", fields[:1])).status_code == 303
+    asked = {"purpose": "personalise.recommendations", "channel": "web", "attributes": ["first_name"]}
+    answer = await api.post("/v1/releases", "recommender", asked | {"customer": {"id": abbie.at_recommender}})
+    assert answer["decision"] == "deny"
+    assert (await visitor.browser.client.get("/", headers=visitor.browser.headers)).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("proxies", "heard", "meant"),
+    [
+        (0, "203.0.113.9", "127.0.0.1"),
+        (1, "203.0.113.9", "203.0.113.9"),
+        (1, "10.0.0.1, 203.0.113.9", "203.0.113.9"),
+        (2, "10.0.0.1, 203.0.113.9, 198.51.100.1", "203.0.113.9"),
+        (2, "203.0.113.9", "127.0.0.1"),
+        (1, "2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        (1, "::ffff:203.0.113.9", "203.0.113.9"),
+        (1, "not an address", ""),
+    ],
+)
+async def test_tries_are_counted_by_who_is_beyond_the_proxies(proxies: int, heard: str, meant: str) -> None:
+    scope = {"type": "http", "headers": [(b"x-forwarded-for", heard.encode())], "client": ("127.0.0.1", 5)}
+
+    class Told:
+        async def ways(self) -> Ways:
+            return Ways(mail=True, elsewhere=None, public_url=BASE, proxies=proxies)
+
+    assert await network(Request(scope), Told()) == meant  # type: ignore[arg-type]  # all that is asked of either

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -22,6 +23,7 @@ EVERY = [
     for path in sorted(STORES.glob("*.sql"))
     for name, sql in statements.statements(str(path.with_suffix(".py"))).items()
 ]
+HOUR = timedelta(hours=1)
 HOT = [
     ("facts", "snapshots", (["x"], [None], [None], ["byc_x"], [None], [None], ["p"], ["web"], ["a,b"])),
     ("facts", "profile", (UUID(int=1),)),
@@ -48,6 +50,11 @@ HOT = [
         tuple([each] for each in ("e", UUID(int=1), "k", "a", None, *"pwoab", bytes(32), "key", b"", 1, 1, "x")),
     ),
     ("ledger", "hold", (UUID(int=1),)),
+    ("sessions", "session", (bytes(32), HOUR, HOUR, HOUR)),
+    ("sessions", "touch", (bytes(32),)),
+    ("signins", "try", (bytes(32), 5)),
+    ("signins", "by_link", (bytes(32),)),
+    ("passkeys", "passkey", (b"x",)),
     ("evidence", "keys", ([UUID(int=1)],)),
     ("evidence", "hold", ([UUID(int=1)],)),
     ("uses", "lines", (UUID(int=1), None, None, False, None, None, None, 1, 50)),
