@@ -78,7 +78,10 @@ class Actions(Struct, frozen=True):
     undo_dispute: Callable[[CustomerCaller, EntryId, Attempt | None], Awaitable[Undone]]
     explain_dispute: Callable[[CustomerCaller, EntryId, Reason, Attempt | None], Awaitable[Explanation]]
     disputes: Callable[[CustomerCaller, str | None, int], Awaitable[strikes.Page]]
-    known: Callable[[CustomerCaller, str | None, int], Awaitable[Knowledge]]
+    known: Callable[[CustomerCaller, str | None, int, str | None], Awaitable[Knowledge]]
+    """Page by page, and only what comes from somewhere, if that is said."""
+    fact: Callable[[CustomerCaller, str], Awaitable[Knowledge]]
+    used_by_attribute: Callable[[CustomerCaller], Awaitable[dict[str, list[tuple[str, int]]]]]
     uses: Callable[[CustomerCaller, Filter, str | None, int], Awaitable[Uses]]
     uses_of_line: Callable[[CustomerCaller, str, str | None, int], Awaitable[Opened]]
     shown: Callable[[CustomerCaller, EntryId, float], Awaitable[Shown]]

@@ -143,6 +143,8 @@ class House:
             explain_dispute=self._explain_dispute,
             disputes=self._disputes,
             known=self._known,
+            fact=self._fact,
+            used_by_attribute=self._used_by_attribute,
             uses=self._uses,
             uses_of_line=self._uses_of_line,
             shown=self._shown,
@@ -465,10 +467,18 @@ class House:
     async def _disputes(self, caller: CustomerCaller, after: str | None, most: int) -> strikes.Page:
         return await strikes.listed(self.database, await self._keys_for(caller), caller, after, most)
 
-    async def _known(self, caller: CustomerCaller, after: str | None, most: int) -> hers.Knowledge:
+    async def _known(self, caller: CustomerCaller, after: str | None, most: int, source: str | None) -> hers.Knowledge:
         keyring = await self._keys_for(caller)
         policies = await self._proven_policies(keyring)
-        return await hers.known(self.database, keyring, policies, caller, after=after, most=most)
+        return await hers.known(self.database, keyring, policies, caller, after=after, most=most, source=source)
+
+    async def _fact(self, caller: CustomerCaller, name: str) -> hers.Knowledge:
+        keyring = await self._keys_for(caller)
+        return await hers.fact(self.database, keyring, await self._proven_policies(keyring), caller, name)
+
+    async def _used_by_attribute(self, caller: CustomerCaller) -> dict[str, list[tuple[str, int]]]:
+        await self._keys_for(caller)
+        return await uses.by_attribute(self.database, caller)
 
     async def _uses(self, caller: CustomerCaller, wanted: uses.Filter, after: str | None, most: int) -> uses.Uses:
         return await uses.listed(self.database, await self._keys_for(caller), caller, wanted, after, most)

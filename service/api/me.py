@@ -88,7 +88,7 @@ async def facts(
 ) -> Facts:
     """Return what is known about her, where it comes from, and who may use it now."""
     query = read_query(request, FactsQuery)
-    known = await actions.known(me, query.cursor, query.limit)
+    known = await actions.known(me, query.cursor, query.limit, None)
     told = (await actions.catalogue()).told_in(query.language or "")
     return Facts([_fact(told, each) for each in known.facts], known.next)
 

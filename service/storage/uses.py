@@ -70,6 +70,14 @@ async def lines(
     return [msgspec.convert(dict(row), Line) for row in rows]
 
 
+async def by_attribute(connection: Connection, customer: CustomerId, days: int) -> dict[str, list[tuple[str, int]]]:
+    """Return who had each attribute in so many days, and at most how often, most first."""
+    found: dict[str, list[tuple[str, int]]] = {}
+    for row in await connection.fetch(SQL["by_attribute"], customer, days):
+        found.setdefault(row["attribute"], []).append((row["actor"], row["times"]))
+    return found
+
+
 async def covers(connection: Connection, customer: CustomerId) -> Covers:
     """Return of what time the lines say everything, as of the same instant in a snapshot."""
     row = await connection.fetchrow(SQL["covers"], customer)

@@ -13,6 +13,15 @@ SELECT line, hour, actor, kind, purpose, channel, outcome, times, released, refu
  ORDER BY hour DESC, line DESC
  LIMIT $9;
 
+-- name: by_attribute
+-- Which services had each attribute of a customer lately, and at most how often: a line counts for all that it names.
+SELECT attribute, actor, sum(times)::bigint AS times
+  FROM use_line
+ CROSS JOIN LATERAL unnest(released) AS attribute
+ WHERE customer = $1 AND kind = 'release' AND hour > now() - make_interval(days => $2)
+ GROUP BY attribute, actor
+ ORDER BY attribute, times DESC, actor;
+
 -- name: covers
 -- From when to when the lines say everything. What waits in the queue is not in them, and an act may still commit some
 -- seconds after the time that it bears: its number is drawn in between, so the first of the queue stands for the rest.

@@ -10,7 +10,7 @@ from service.crypto.cursors import name_cursor, name_of
 from service.crypto.framing import Part
 from service.crypto.keyring import Keyring, OpenKey, open_own
 from service.database import Database
-from service.errors import KeysUnavailableError
+from service.errors import KeysUnavailableError, UnknownFactError
 from service.model.callers import CustomerCaller
 from service.model.facts import PREFERENCE, SealedFact
 from service.model.situation import everybody
@@ -35,13 +35,16 @@ class Known(Struct, frozen=True):
 
 
 class Knowledge(Struct, frozen=True):
-    """A page of facts, and the cursor of the next."""
+    """A page of facts, the cursor of the next, and where anything that is known comes from."""
 
     facts: list[Known]
     next: str | None
+    sources: list[str] = []
+    barred: tuple[str, ...] = ()
+    """What she keeps out of a purpose or a kind of purposes, each ``attribute purpose``."""
 
 
-async def known(
+async def known(  # noqa: PLR0913  what it may touch, who asks, and which page of what
     database: Database,
     keyring: Keyring,
     policies: Policies,
@@ -49,19 +52,44 @@ async def known(
     *,
     after: str | None,
     most: int,
+    source: str | None = None,
 ) -> Knowledge:
-    """Return facts about her by name, with who may use each now by the decision that a release would make."""
-    about: list[Part] = ["facts", caller.customer]
+    """Return facts about her by name, with who may use each now by the decision that a release would make.
+
+    ``source``: only what comes from there.
+    """
+    about: list[Part] = ["facts", caller.customer] if source is None else ["facts", caller.customer, source]
     last = b"" if after is None else name_of(keyring, after, about)
+    profile, key = await _profile(database, keyring, caller)
+    everything = [fact for each in profile.facts.values() for fact in each]
+    wanted = [fact for fact in everything if source in (None, fact.source)]
+    rest = sorted((fact for fact in wanted if _name(fact) > last), key=_name)
+    page = [_known(policies, profile, key, caller, fact) for fact in rest[:most]]
+    more = name_cursor(keyring, _name(rest[most - 1]), about) if len(rest) > most else None
+    return Knowledge(page, more, sorted({fact.source for fact in everything}), _barred(profile))
+
+
+async def fact(
+    database: Database, keyring: Keyring, policies: Policies, caller: CustomerCaller, name: str
+) -> Knowledge:
+    """Return one fact about her, by its name; raises UnknownFactError."""
+    profile, key = await _profile(database, keyring, caller)
+    for each in (fact for of_one in profile.facts.values() for fact in of_one):
+        if each.name == name:
+            return Knowledge([_known(policies, profile, key, caller, each)], None, barred=_barred(profile))
+    raise UnknownFactError
+
+
+async def _profile(database: Database, keyring: Keyring, caller: CustomerCaller) -> tuple[facts.Profile, OpenKey]:
     async with database.connection() as connection:
         profile = await facts.read_profile(connection, keyring, caller.customer)
     if profile.key is None:
         raise KeysUnavailableError("the customer's key is gone")
-    key = keyring.open_customer_key(caller.customer, profile.key)
-    everything = [fact for each in profile.facts.values() for fact in each]
-    rest = sorted((fact for fact in everything if _name(fact) > last), key=_name)
-    page = [_known(policies, profile, key, caller, fact) for fact in rest[:most]]
-    return Knowledge(page, name_cursor(keyring, _name(rest[most - 1]), about) if len(rest) > most else None)
+    return profile, keyring.open_customer_key(caller.customer, profile.key)
+
+
+def _barred(profile: facts.Profile) -> tuple[str, ...]:
+    return () if profile.restrictions is None else profile.restrictions.barred
 
 
 def _name(fact: SealedFact) -> bytes:

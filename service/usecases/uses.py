@@ -16,6 +16,8 @@ from service.model.words import EntryId, PurposeId
 from service.storage import bodies, uses
 
 Seen = Released | Checked | Aborted | LookedUp
+LATELY = 90
+"""Days that count for how often something was used."""
 HALF = 8
 """Bytes of an hour, and of a line's number, in a cursor."""
 
@@ -76,6 +78,15 @@ async def listed(
     page = found[:most]
     more = name_cursor(keyring, _name(page[-1]), about) if len(found) > most else None
     return Uses([Line(cursor(keyring, each.line, _words(caller)), each) for each in page], covers, more)
+
+
+async def by_attribute(database: Database, caller: CustomerCaller) -> dict[str, list[tuple[str, int]]]:
+    """Return which services had each attribute of hers lately, and at most how often. Nothing is opened."""
+    async with database.connection() as connection:
+        found = await uses.by_attribute(connection, caller.customer, LATELY)
+    return {
+        attribute: [(actor.removeprefix("service:"), times) for actor, times in had] for attribute, had in found.items()
+    }
 
 
 async def opened(
