@@ -2,7 +2,7 @@
 
 import gc
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -32,10 +32,12 @@ from service.meters import METERS
 from service.model.attempts import Attempt
 from service.model.callers import Caller, CustomerCaller, ServiceCaller, actor
 from service.model.catalogue import Catalogue, Notice
-from service.model.choices import takes_away
+from service.model.choices import Pause, takes_away
+from service.model.consent import Reach, Spot
 from service.model.limits import Limits
+from service.model.message_links import PAUSE, No
 from service.model.prompts import Prompt
-from service.model.words import Channel, CustomerId, EntryId, PairwiseId
+from service.model.words import Channel, CustomerId, EntryId, Method, PairwiseId, Status
 from service.policy.engine import Policies
 from service.storage import publications
 from service.usecases import (
@@ -48,6 +50,7 @@ from service.usecases import (
     hers,
     identifiers,
     ledger,
+    message_links,
     notices,
     past,
     preferences,
@@ -79,6 +82,7 @@ class House:
         monotonic: Callable[[], float] = time.monotonic,
         ending: Callable[[], bool] = lambda: False,
         workers: int = 1,
+        public_url: str = "http://localhost:8400",
     ) -> None:
         self.database = database
         self.reserved = database.beside(RESERVED)
@@ -88,6 +92,7 @@ class House:
         self._monotonic = monotonic
         self._ending = ending
         self._limits = Limits(workers)
+        self._public_url = public_url
 
     @property
     def actions(self) -> Actions:
@@ -120,6 +125,7 @@ class House:
             known=self._known,
             uses=self._uses,
             uses_of_line=self._uses_of_line,
+            make_message_links=self._make_message_links,
             shown=self._shown,
             checkpoint=self._checkpoint,
             tile=self._tile,
@@ -363,6 +369,36 @@ class House:
 
     async def _uses_of_line(self, caller: CustomerCaller, line: str, after: str | None, most: int) -> uses.Opened:
         return await uses.opened(self.database, await self._keys_for(caller), caller, line, after, most)
+
+    async def _make_message_links(
+        self, caller: ServiceCaller, spot: Spot, wanted: Sequence[PairwiseId]
+    ) -> Mapping[PairwiseId, message_links.Address]:
+        keyring = await self._keys_for(caller)
+        policies = await self._proven_policies(keyring)
+        made = await message_links.make(self.database, keyring, policies, caller, spot, wanted)
+        return {id_: each.under(self._public_url) for id_, each in made.items()}
+
+    async def message_link(self, token: str) -> Spot:
+        """Return what the link of a message is about, without touching anything."""
+        caller = (await message_links.held(self.reserved, await self.keys.or_none(), token)).caller
+        return Spot(caller.purpose, caller.channel)
+
+    async def say_no_by_message(self, token: str, no: No) -> None:
+        """Do what whoever has the link of a message wants: like every no, without keys and without policies."""
+        began = METERS.now()
+        keyring, policies = await self.keys.or_none(), await self._policies_or_none()
+        held = await message_links.held(self.reserved, keyring, token)
+        if await message_links.is_done(self.reserved, policies, held, no):
+            return
+        caller = held.caller
+        if no is No.PAUSE:
+            pause = choices.Said(choice=Pause(held.now + PAUSE), method=Method.MESSAGE)
+            await choices.choose(self.reserved, keyring, policies, caller, pause)
+        else:
+            about, channel = (caller.purpose, caller.channel) if no is No.STOP else (Reach.MARKETING, None)
+            said = consents.Said(purpose=about, channel=channel, status=Status.WITHDRAWN, method=Method.MESSAGE)
+            await consents.record_no(self.reserved, keyring, policies, caller, said)
+        METERS.withdrawn(began)
 
     async def _shown(self, caller: CustomerCaller, entry: EntryId, wait: float) -> entries.Shown:
         return await entries.shown(self.database, await self._keys_for(caller), caller, entry, wait)

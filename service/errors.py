@@ -179,6 +179,20 @@ class UnknownUseError(ServiceError):
     title = "There is no such line of use"
 
 
+class UnknownMessageLinkError(ServiceError):
+    """No link in a message is written like this, or its time has run."""
+
+    code = "unknown-message-link"
+    title = "This link does not work any more"
+
+
+class UnknownQuestionError(ServiceError):
+    """No such question was asked."""
+
+    code = "unknown-question"
+    title = "There is no such question"
+
+
 class UnknownTileError(ServiceError):
     """No tile is called this, or the log that is signed does not reach so far."""
 

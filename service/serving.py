@@ -114,8 +114,14 @@ def application() -> Lean:
     settings = read_settings()
     database, run = Database(settings.database_url or "", settings.connections), settings.run
     if run is None:  # whoever runs this without `serve` has no use for either
-        return assemble(House(database, settings.root_key_file, workers=settings.workers))
-    house = House(database, settings.root_key_file, ending=(run / ENDING).exists, workers=settings.workers)
+        return assemble(House(database, settings.root_key_file, workers=settings.workers, public_url=settings.public))
+    house = House(
+        database,
+        settings.root_key_file,
+        ending=(run / ENDING).exists,
+        workers=settings.workers,
+        public_url=settings.public,
+    )
     return assemble(house, lambda _: left_in(run, lambda: house.rails.waiting))
 
 

@@ -17,6 +17,7 @@ Count = Annotated[int, Meta(ge=1, le=200)]
 Seconds = Annotated[int, Meta(ge=0, le=300)]
 LedgerName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:/-]+$", max_length=200)]
 Url = Annotated[str, Meta(pattern=r"^postgres(ql)?://")]
+PublicUrl = Annotated[str, Meta(pattern=r"^https?://[A-Za-z0-9.:-]+$", max_length=200)]
 
 
 class Urls(Struct, frozen=True):
@@ -42,6 +43,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     policies: Path | None = None
     host: str = "127.0.0.1"
     port: Port = 8400
+    public_url: PublicUrl | None = None
     workers: Count = 1
     connections: Count = 10
     ledger_name: LedgerName | None = None
@@ -50,6 +52,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     metrics_port: Port | None = None
     drain: Seconds = 2
     run: Path | None = None
+
+    @property
+    def public(self) -> str:
+        """Where customers find the portal: ``BYLEAVE_PUBLIC_URL``, else this machine's own address."""
+        return self.public_url or f"http://localhost:{self.port}"
 
     @property
     def ledger_seen_file(self) -> Path:

@@ -188,6 +188,19 @@ async def test_two_customers_are_merged_and_parted_with_a_reason_and_named_on_st
     assert answer["decision"] == "permit"
 
 
+async def test_links_for_a_list_of_people_are_written_as_csv(shell: Shell, abbie: Person) -> None:
+    what = ("--kind", "email", "--purpose", "market.newsletter", "--channel", "email", "--reason", "the spring list")
+    listed = f"{abbie.email.upper()}\nnobody@example.com\n\nno address\n"
+    public = "https://privacy.shop.example"
+    said = shell.run("links", "-", "--service", "newsletter", *what, stdin=listed, BYLEAVE_PUBLIC_URL=public)
+    head, hers, *others = said.splitlines()
+    assert head == "identifier,url,List-Unsubscribe,List-Unsubscribe-Post"
+    link = r"https://privacy\.shop\.example/n/[a-z2-7]{52}"
+    assert re.fullmatch(rf"{abbie.email.upper()},({link}),<\1>,List-Unsubscribe=One-Click", hers)
+    assert others == ["nobody@example.com,,,", "no address,,,"]
+    assert "no grant" in shell.run("links", "-", "--service", "recommender", *what, stdin=listed, status=1)
+
+
 async def test_explain_says_who_may_see_an_attribute_and_why_not(shell: Shell, abbie: Person) -> None:
     whom = ("--customer", "email:abbie@example.com", "--reason", "ticket 8")
     words = (*whom, "--purpose", "personalise.recommendations")

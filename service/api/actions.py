@@ -3,7 +3,7 @@
 So no handler ever holds a key or a connection.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -13,6 +13,7 @@ from service.errors import ServiceError
 from service.model.attempts import Attempt
 from service.model.callers import Caller, CustomerCaller, ServiceCaller
 from service.model.catalogue import Catalogue, Notice
+from service.model.consent import Spot
 from service.model.prompts import Prompt
 from service.model.words import Channel, EntryId, PairwiseId
 from service.usecases import choices
@@ -24,6 +25,7 @@ from service.usecases.entries import Shown
 from service.usecases.hers import Knowledge
 from service.usecases.identifiers import Done, HerIdentifier
 from service.usecases.ledger import Published
+from service.usecases.message_links import Address
 from service.usecases.notices import Served, Serving
 from service.usecases.past import Question, Then
 from service.usecases.preferences import Kept, Preferences, Wished
@@ -66,6 +68,7 @@ class Actions(Struct, frozen=True):
     known: Callable[[CustomerCaller, str | None, int], Awaitable[Knowledge]]
     uses: Callable[[CustomerCaller, Filter, str | None, int], Awaitable[Uses]]
     uses_of_line: Callable[[CustomerCaller, str, str | None, int], Awaitable[Opened]]
+    make_message_links: Callable[[ServiceCaller, Spot, Sequence[PairwiseId]], Awaitable[Mapping[PairwiseId, Address]]]
     shown: Callable[[CustomerCaller, EntryId, float], Awaitable[Shown]]
     """An entry of hers and, unless so many seconds are not enough for it to get there, its proof."""
     checkpoint: Callable[[], Awaitable[str]]

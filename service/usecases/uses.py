@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 import msgspec
 from msgspec import Struct, structs
 
-from service.crypto.cursors import LAST, cursor, name_cursor, name_of, position_of
+from service.crypto.cursors import LAST, cursor, line_of, line_word, name_cursor, name_of, position_of
 from service.crypto.framing import EPOCH, Part, microseconds
 from service.crypto.keyring import Keyring
 from service.database import Database
-from service.errors import BadCursorError, IntegrityError, UnknownUseError
+from service.errors import IntegrityError, UnknownUseError
 from service.model.callers import CustomerCaller
 from service.model.ledger import Aborted, Checked, LookedUp, Released
 from service.model.words import EntryId, PurposeId
@@ -21,13 +21,26 @@ HALF = 8
 
 
 class Filter(Struct, frozen=True, kw_only=True):
-    """Which uses to show. ``actor`` as the ledger names it."""
+    """Which uses to show. ``actor`` as the ledger names it; ``people_only``: what a member of staff looked at."""
 
     actor: str | None = None
     purpose: PurposeId | None = None
     refused_only: bool = False
+    people_only: bool = False
     since: datetime | None = None
     until: datetime | None = None
+
+    @property
+    def wanted(self) -> uses.Wanted:
+        """Of which kind."""
+        return uses.Wanted(
+            actor=self.actor, purpose=self.purpose, refused_only=self.refused_only, people_only=self.people_only
+        )
+
+    def below(self, place: tuple[datetime, int] | None) -> uses.Stretch:
+        """Return the part of the list below a place, or all of it."""
+        top = uses.TOP if self.until is None else (self.until, 0)
+        return uses.Stretch(min(top, place or top), self.since)
 
 
 class Line(Struct, frozen=True):
@@ -71,11 +84,11 @@ async def listed(
     about: list[Part] = ["use-by-hour", caller.customer, *structs.astuple(wanted)]
     before = None if after is None else _place(name_of(keyring, after, about))
     async with database.snapshot() as connection:
-        found = await uses.lines(connection, caller.customer, structs.astuple(wanted), before, most + 1)
+        found = await uses.lines(connection, caller.customer, wanted.wanted, wanted.below(before), most + 1)
         covers = await uses.covers(connection, caller.customer)
     page = found[:most]
     more = name_cursor(keyring, _name(page[-1]), about) if len(found) > most else None
-    return Uses([Line(cursor(keyring, each.line, _words(caller)), each) for each in page], covers, more)
+    return Uses([Line(line_word(keyring, caller.customer, each.line), each) for each in page], covers, more)
 
 
 async def opened(
@@ -86,11 +99,11 @@ async def opened(
     Raises UnknownUseError for a line that is not hers, or was erased, as for none at all. An erasure takes the lines
     first: one with nothing behind it is an IntegrityError.
     """
-    line = _line(keyring, caller, word)
+    line = line_of(keyring, caller.customer, word)
     about: list[Part] = ["use-of-line", caller.customer, line]
     before = LAST if after is None else position_of(keyring, after, about)
     async with database.snapshot() as connection:
-        if not await uses.is_hers(connection, caller.customer, line):
+        if await uses.line(connection, caller.customer, line) is None:
             raise UnknownUseError
         found = await bodies.of_line(connection, keyring, caller.customer, line, before, most + 1)
     if not found and after is None:
@@ -104,18 +117,6 @@ async def opened(
 def _used(opened: bodies.Opened) -> Used:
     said = opened.body
     return Used(said.id, said.actor, said.at, msgspec.json.decode(said.act, type=Seen))
-
-
-def _words(caller: CustomerCaller) -> list[Part]:
-    """Return what the words of lines are bound to: they are good for herself, for ever."""
-    return ["use-line", caller.customer]
-
-
-def _line(keyring: Keyring, caller: CustomerCaller, word: str) -> int:
-    try:
-        return position_of(keyring, word, _words(caller))
-    except BadCursorError:
-        raise UnknownUseError from None
 
 
 def _name(line: uses.Line) -> bytes:

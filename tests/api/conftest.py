@@ -109,6 +109,7 @@ SAMPLES: dict[str, list[Json]] = {
     "withdraw_as_customer": [{"purpose": "market.newsletter", "channel": "email"}, {"all": "everything"}],
     "serve": [{**SHOWN, "customer": None}],
     "serve_as_customer": [SHOWN],
+    "message_links": [{"customers": [NOBODY], "purpose": "research.panel", "channel": "email"}],
 }
 """A body that works, with every field, for each route that takes one: a new route needs one here."""
 READABLE = """
@@ -155,8 +156,8 @@ def _with(described: Described, path: str, operation: Json) -> tuple[str, Descri
 
 WALK = list(_routes())
 WITH_BODY = [route for route in WALK if route.method != "GET"]
-MUTATING = [route for route in WITH_BODY if route.name != "verify_receipt"]
-"""A receipt is sent in a body because of its size; looking at it changes nothing."""
+MUTATING = [route for route in WITH_BODY if route.name not in {"verify_receipt", "message_links"}]
+"""A receipt is sent in a body because of its size; looking at it changes nothing. Who can say no has not said it."""
 CLOSED = [route for route in WALK if route.described.caller != "anyone"]
 every_route = pytest.mark.parametrize("route", WALK, ids=lambda route: route.name)
 every_closed_route = pytest.mark.parametrize("route", CLOSED, ids=lambda route: route.name)
