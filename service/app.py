@@ -4,6 +4,7 @@ import gc
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -12,8 +13,8 @@ import structlog
 from litestar import Litestar
 from msgspec import Struct, structs
 
+from service.actions import Actions
 from service.api import contract, ledger_page
-from service.api.actions import Actions
 from service.api.door import Lifespan, door
 from service.api.lean import Lean
 from service.crypto.credentials import read_api_key
@@ -28,6 +29,7 @@ from service.errors import (
     ServiceError,
     UnauthenticatedError,
 )
+from service.front import Front
 from service.meters import METERS
 from service.model.attempts import Attempt
 from service.model.callers import Caller, CustomerCaller, ServiceCaller, actor
@@ -39,6 +41,8 @@ from service.model.message_links import PAUSE, No
 from service.model.prompts import Prompt
 from service.model.words import Channel, CustomerId, EntryId, Method, PairwiseId, Status
 from service.policy.engine import Policies
+from service.portal.door import portal
+from service.portal.look import Look
 from service.storage import publications
 from service.usecases import (
     access,
@@ -52,7 +56,9 @@ from service.usecases import (
     ledger,
     message_links,
     notices,
+    overview,
     past,
+    permissions,
     preferences,
     receipts,
     records,
@@ -96,7 +102,7 @@ class House:
 
     @property
     def actions(self) -> Actions:
-        """Every action of the JSON API."""
+        """Every action of every door."""
         return Actions(
             service_caller=self._service_caller,
             customer_caller=self._customer_caller,
@@ -132,6 +138,10 @@ class House:
             published=self._published,
             catalogue=self._catalogue,
             faults=self._faults,
+            visitor=self._customer_caller,
+            overview=self._overview,
+            paused_until=self._paused_until,
+            permissions=self._permissions,
         )
 
     async def _service_caller(self, presented: str) -> ServiceCaller:
@@ -403,6 +413,18 @@ class House:
     async def _shown(self, caller: CustomerCaller, entry: EntryId, wait: float) -> entries.Shown:
         return await entries.shown(self.database, await self._keys_for(caller), caller, entry, wait)
 
+    async def _overview(self, caller: CustomerCaller) -> overview.Overview:
+        keyring = await self._keys_for(caller)
+        return await overview.overview(self.database, keyring, await self.library.current(), caller)
+
+    async def _paused_until(self, caller: CustomerCaller) -> datetime | None:
+        return await overview.paused_until(self.database, await self._keys_for(caller), caller)
+
+    async def _permissions(self, caller: CustomerCaller, language: str, layout: str) -> permissions.Permissions:
+        keyring = await self._keys_for(caller)
+        policies = await self._proven_policies(keyring)
+        return await permissions.permissions(self.database, keyring, policies, caller, language, layout)
+
     async def _checkpoint(self) -> str:
         return await ledger.checkpoint(self.database)
 
@@ -479,8 +501,9 @@ def _leave_alone_what_stays() -> None:
     gc.set_threshold(ALLOCATIONS, 10, 10)
 
 
-def assemble(house: House, *meanwhile: Lifespan) -> Lean:
+def assemble(house: House, *meanwhile: Lifespan, look: Look | None = None) -> Front:
     """Return the application; it connects when it starts. ``meanwhile``: what else goes on while it runs."""
     actions = house.actions
     pages = [*contract.PAGES, *ledger_page.PAGES]
-    return Lean(door(actions, pages, [house.lifespan, *meanwhile]), actions)
+    api = Lean(door(actions, pages, [house.lifespan, *meanwhile]), actions)
+    return Front(api, portal(actions, look or Look()))

@@ -1,6 +1,6 @@
 """Every way the service says no: one class per refusal, each with a stable code.
 
-HTTP statuses are not here; ``api/problems.py`` is the only place that has them.
+HTTP statuses are not here; ``refusals.py`` is the only place that has them.
 """
 
 
@@ -83,6 +83,13 @@ class MethodNotAllowedError(ServiceError):
 
 
 # --- who is asking ---------------------------------------------------------------------------------------
+
+
+class ForeignFormError(ServiceError):
+    """A form came from another site, or from a page of another session."""
+
+    code = "foreign-form"
+    title = "The form did not come from a page of this session"
 
 
 class UnauthenticatedError(ServiceError):

@@ -21,11 +21,12 @@ from granian import Granian
 from granian.constants import HTTPModes, Interfaces, Loops, RuntimeModes
 from granian.log import LogLevels
 
-from service.api.lean import Lean
 from service.app import House, assemble
 from service.database import Database, opened
 from service.errors import DatabaseUnavailableError, KeysUnavailableError, OperatorError
+from service.front import Front
 from service.meters import left_in
+from service.portal.look import Look, look
 from service.process import ending_with, harden, log_as_json
 from service.rootkey import read_root_key
 from service.schema import refuse_other_schema
@@ -42,6 +43,7 @@ def serve(settings: Settings, url: str) -> None:
     """Serve until told to stop; raises OperatorError, before the port is bound, for whatever is set up wrongly."""
     log_as_json()
     harden()
+    _look(settings)
     asyncio.run(_check(settings, url))
     _refuse_taken_port("BYLEAVE_PORT", settings.host, settings.port)
     with TemporaryDirectory(prefix="byleave-serve-") as folder:
@@ -106,7 +108,7 @@ def _measured(settings: Settings) -> Iterator[None]:
         child.wait()
 
 
-def application() -> Lean:
+def application() -> Front:
     """Make the application in a worker process."""
     log_as_json()
     harden()
@@ -114,7 +116,8 @@ def application() -> Lean:
     settings = read_settings()
     database, run = Database(settings.database_url or "", settings.connections), settings.run
     if run is None:  # whoever runs this without `serve` has no use for either
-        return assemble(House(database, settings.root_key_file, workers=settings.workers, public_url=settings.public))
+        house = House(database, settings.root_key_file, workers=settings.workers, public_url=settings.public)
+        return assemble(house, look=_look(settings))
     house = House(
         database,
         settings.root_key_file,
@@ -122,7 +125,11 @@ def application() -> Lean:
         workers=settings.workers,
         public_url=settings.public,
     )
-    return assemble(house, lambda _: left_in(run, lambda: house.rails.waiting))
+    return assemble(house, lambda _: left_in(run, lambda: house.rails.waiting), look=_look(settings))
+
+
+def _look(settings: Settings) -> Look:
+    return look(settings.company, settings.accent, settings.logo)
 
 
 async def _check(settings: Settings, url: str) -> None:

@@ -16,6 +16,8 @@ Port = Annotated[int, Meta(ge=1, le=65535)]
 Count = Annotated[int, Meta(ge=1, le=200)]
 Seconds = Annotated[int, Meta(ge=0, le=300)]
 LedgerName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:/-]+$", max_length=200)]
+Colour = Annotated[str, Meta(pattern=r"^#([0-9a-fA-F]{3}|[0-9a-fA-F]{6})(?!\n)$")]
+CompanyName = Annotated[str, Meta(min_length=1, max_length=60)]
 Url = Annotated[str, Meta(pattern=r"^postgres(ql)?://")]
 PublicUrl = Annotated[str, Meta(pattern=r"^https?://[A-Za-z0-9.:-]+$", max_length=200)]
 
@@ -52,6 +54,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     metrics_port: Port | None = None
     drain: Seconds = 2
     run: Path | None = None
+    company: CompanyName | None = None
+    accent: Colour | None = None
+    logo: Path | None = None
 
     @property
     def public(self) -> str:

@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 from litestar.types import Receive, Scope, Send
 
-from service.api.actions import Actions
-from service.api.lean import Lean
+from service.actions import Actions
 from service.app import House, assemble
+from service.front import Front
 
 MEANT: ContextVar[Actions] = ContextVar("meant")
 
@@ -27,7 +27,7 @@ def reaching(house: House) -> httpx.ASGITransport:
 
 
 @cache
-def _application() -> Lean:
+def _application() -> Front:
     """Assemble once for the houses of all tests: Litestar takes a tenth of a second for it."""
     return assemble(_Whichever())
 

@@ -7,7 +7,7 @@ from litestar import Request, get
 from litestar.di import NamedDependency
 from msgspec import Struct
 
-from service.api.actions import Actions
+from service.actions import Actions
 from service.api.bodies import read_query
 from service.api.described import described
 from service.api.wire import HER, CustomerWord, Instant, PageQuery

@@ -7,7 +7,7 @@ from litestar import Request
 from litestar.di import NamedDependency
 from msgspec import structs
 
-from service.api.actions import Actions
+from service.actions import Actions
 from service.errors import UnauthenticatedError
 from service.model.callers import CustomerCaller, ServiceCaller
 

@@ -10,7 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from msgspec import Meta, Struct, structs
 
-from service.api.actions import Actions
+from service.actions import Actions
 from service.api.attempts import attempt_of
 from service.api.bodies import instant, read_body, read_query
 from service.api.described import described

@@ -5,15 +5,17 @@ that a browser keeps it until it changes.
 """
 
 import re
+from pathlib import Path
 from typing import Any
 
 from litestar import Request, Response, get
 from litestar.params import FromPath
 
 from service.api.document import document
-from service.api.kept import FOR_EVER, FOR_MINUTES, STATIC, Kept
 from service.errors import NotFoundError
+from service.kept import FOR_EVER, FOR_MINUTES, Kept
 
+STATIC = Path(__file__).parent / "static"
 NAMED = re.compile(r"\{([\w.-]+)\}")
 # Swagger UI's icons are data.
 ONLY_OURS = (

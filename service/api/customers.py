@@ -8,7 +8,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from msgspec import Meta, Struct
 
-from service.api.actions import Actions
+from service.actions import Actions
 from service.api.attempts import attempt_of
 from service.api.bodies import instant, read_body
 from service.api.described import described

@@ -12,7 +12,7 @@ from litestar.handlers import HTTPRouteHandler
 from service.api.attempts import STRING
 from service.api.described import Described
 from service.api.door import ROUTES
-from service.api.problems import HEADERS, Problem, headers_of, status_of
+from service.api.problems import Problem
 from service.api.wire import CustomerWord, EntryWord, LineWord, NoticeNumber, PurposeWord, TilePath
 from service.errors import (
     BadIdempotencyKeyError,
@@ -34,6 +34,7 @@ from service.errors import (
     UnsupportedMediaError,
     WrongKindError,
 )
+from service.refusals import HEADERS, headers_of, status_of
 
 Json = dict[str, Any]
 

@@ -11,6 +11,7 @@ from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import Message, Scope
 
+from service.actions import Actions
 from service.api import (
     announcements,
     callers,
@@ -34,7 +35,6 @@ from service.api import (
     well_known,
     withdrawals,
 )
-from service.api.actions import Actions
 from service.api.bodies import LIMIT
 from service.errors import ServiceError
 

@@ -9,7 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from msgspec import Meta, Struct
 
-from service.api.actions import Actions
+from service.actions import Actions
 from service.api.described import described
 from service.api.waiting import applied, wait_of
 from service.api.wire import ENTRY, BodyText, Opening, Proof, base64_of

@@ -4,7 +4,7 @@ from litestar import Response, get
 from litestar.di import NamedDependency
 from msgspec import Struct
 
-from service.api.actions import Actions
+from service.actions import Actions
 from service.api.described import described
 
 

@@ -16,8 +16,8 @@ from litestar import Litestar
 from litestar.types import Receive, Scope
 from msgspec import Struct
 
+from service.actions import Actions
 from service.api import releases
-from service.api.actions import Actions
 from service.api.bodies import LIMIT
 from service.api.door import EVERYWHERE
 from service.api.problems import MEDIA, Refused, bug, refused

@@ -8,11 +8,11 @@ from litestar.di import NamedDependency
 from litestar.enums import HttpMethod
 from msgspec import Meta, Struct
 
-from service.api.actions import Actions
+from service.actions import Actions
 from service.api.described import described
-from service.api.kept import FOR_EVER, FOR_MINUTES
 from service.crypto.merkle import tile_at
 from service.errors import NothingSignedError, UnknownTileError
+from service.kept import FOR_EVER, FOR_MINUTES
 
 READ = (HttpMethod.GET, HttpMethod.HEAD)
 PREFIX = "/ledger"

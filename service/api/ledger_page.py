@@ -2,15 +2,17 @@
 
 import re
 from html import escape
+from pathlib import Path
 
 from litestar import Response, route
 from litestar.di import NamedDependency
 
-from service.api.actions import Actions
-from service.api.kept import FOR_EVER, STATIC, Kept
+from service.actions import Actions
 from service.api.ledger import PREFIX, READ
+from service.kept import FOR_EVER, Kept
 from service.usecases.ledger import Published
 
+STATIC = Path(__file__).parent / "static"
 STYLE = Kept((STATIC / "ledger.css").read_bytes(), "text/css")
 STYLE_NAME = STYLE.named("ledger.css")
 TEMPLATE = (STATIC / "ledger.html").read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ from litestar import Request, post
 from litestar.di import NamedDependency
 from msgspec import Meta, Struct
 
-from service.api.actions import Actions
+from service.actions import Actions
 from service.api.bodies import read_body
 from service.api.described import described
 from service.api.problems import Problem, problem_of

@@ -7,7 +7,7 @@ from litestar import Request, get
 from litestar.di import NamedDependency
 from msgspec import Meta, Struct
 
-from service.api.actions import Actions
+from service.actions import Actions
 from service.api.bodies import instant, read_query
 from service.api.described import described
 from service.api.wire import Instant, PurposeWord

@@ -8,7 +8,7 @@ from litestar import Request, Response, get, put
 from litestar.di import NamedDependency
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from service.api.actions import Actions
+from service.actions import Actions
 from service.api.attempts import attempt_of
 from service.api.bodies import read_body
 from service.api.described import described

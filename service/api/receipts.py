@@ -11,15 +11,15 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from msgspec import Meta, Struct
 
-from service.api.actions import Actions
+from service.actions import Actions
 from service.api.bodies import LIMIT, read_body, read_query
 from service.api.described import described
 from service.api.entries import EXAMPLE as EXAMPLE_SHOWN
-from service.api.kept import FOR_MINUTES
 from service.api.waiting import applied, wait_of
 from service.api.wire import ENTRY, BodyText, Instant, Opening, PageQuery, Proof, base64_of, customer_in_path
 from service.crypto.signing import PublicKey
 from service.errors import BadCursorError, UnknownCustomerError, UnknownReceiptError
+from service.kept import FOR_MINUTES
 from service.model.callers import CustomerCaller, ServiceCaller
 from service.model.catalogue import Language
 from service.model.receipt import Flaw

@@ -10,7 +10,7 @@ from litestar.di import NamedDependency
 from litestar.exceptions import HTTPException
 from msgspec import Meta, Struct
 
-from service.api.actions import Actions
+from service.actions import Actions
 from service.api.bodies import Body, decode_plain, refuse_other_media
 from service.api.callers import presented
 from service.api.described import described

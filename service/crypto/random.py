@@ -7,6 +7,9 @@ from ulid import ULID
 
 from service.crypto.framing import spelt
 
+TIME, CHANCE = 10, 16
+"""Characters of a ULID that say when, and that are random (github.com/ulid/spec)."""
+
 
 def random_bytes(count: int) -> bytes:
     """Return random bytes fit for keys, nonces and tokens."""
@@ -26,3 +29,8 @@ def random_word(count: int) -> str:
 def sortable_id(prefix: str, at: datetime) -> str:
     """Return an id like ``ent_01J...``: a ULID, so that ids made later sort later."""
     return f"{prefix}_{ULID.from_datetime(at)}"
+
+
+def first_id(prefix: str, at: datetime) -> str:
+    """Return the id before which none sorts that was made at this instant or later."""
+    return f"{prefix}_{str(ULID.from_datetime(at))[:TIME]}{'0' * CHANCE}"

@@ -3,16 +3,18 @@
 The sequencer writes these lines as it takes entries into the log; here they are only read.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 from msgspec import Struct
 
 from service.crypto.cursors import LAST
+from service.crypto.random import first_id
 from service.database import Connection, Record
 from service.errors import UnauthenticatedError
 from service.model.ledger import UseKind
-from service.model.words import CustomerId, PurposeId
+from service.model.words import Channel, CustomerId, PurposeId
 from service.storage.statements import statements
 
 SQL = statements(__file__)
@@ -38,6 +40,22 @@ class Covers(Struct, frozen=True):
 
     since: datetime
     until: datetime
+
+
+class Effect(Struct, frozen=True):
+    """What came of an answer: how often data was released since, and how often it was refused, last in which hour."""
+
+    used: int = 0
+    refused: int = 0
+    refused_last: datetime | None = None
+
+
+class Summary(Struct, frozen=True):
+    """How often data was released, to how many, and how often it was refused."""
+
+    used: int
+    by: int
+    refused: int
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
@@ -119,3 +137,24 @@ async def covers(connection: Connection, customer: CustomerId) -> Covers:
     if row is None:  # she was erased meanwhile, and her token with her
         raise UnauthenticatedError
     return Covers(row["since"], row["until"])
+
+
+async def effects(
+    connection: Connection, customer: CustomerId, since: Mapping[tuple[PurposeId, Channel], datetime]
+) -> dict[tuple[PurposeId, Channel], Effect]:
+    """Return what came of each answer since it was given; one of which nothing came is left out."""
+    spots = [(purpose, channel, at, first_id("ent", at)) for (purpose, channel), at in since.items()]
+    if not spots:
+        return {}
+    rows = await connection.fetch(SQL["effects"], customer, *zip(*spots, strict=True))
+    return {
+        (row["purpose"], Channel(row["channel"])): Effect(row["used"], row["refused"], row["refused_last"])
+        for row in rows
+    }
+
+
+async def summary(connection: Connection, customer: CustomerId, since: datetime) -> Summary:
+    """Return how a customer's data was used since a time, from the beginning of its hour."""
+    row = await connection.fetchrow(SQL["summary"], customer, since)
+    assert row is not None  # noqa: S101  an aggregate has a row
+    return Summary(row["used"], row["by"], row["refused"])

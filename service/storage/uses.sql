@@ -99,3 +99,30 @@ SELECT enrolled_at AS since,
 SELECT line, hour, actor, kind, purpose, channel, outcome, times, released, refused
   FROM use_line
  WHERE line = $1 AND customer = $2;
+
+-- name: effects
+-- For each spot what came of an answer since it was given: releases, and what was refused. The hour of the answer is
+-- counted entry by entry, as far as their ids say that they were made after it.
+SELECT asked.purpose, asked.channel,
+       coalesce(sum(counted.times) FILTER (WHERE counted.outcome IN ('permit', 'partial')), 0)::bigint AS used,
+       coalesce(sum(counted.times) FILTER (WHERE counted.outcome = 'deny'), 0)::bigint AS refused,
+       max(counted.hour) FILTER (WHERE counted.outcome = 'deny') AS refused_last
+  FROM unnest($2::text[], $3::text[], $4::timestamptz[], $5::text[]) AS asked (purpose, channel, since, entry)
+ CROSS JOIN LATERAL (
+       SELECT u.outcome, u.hour,
+              CASE WHEN u.hour >= asked.since THEN u.times
+                   ELSE (SELECT count(*) FROM body b WHERE b.customer = $1 AND b.line = u.line AND b.id >= asked.entry)
+               END AS times
+         FROM use_line u
+        WHERE u.customer = $1 AND u.kind = 'release' AND u.purpose = asked.purpose AND u.channel = asked.channel
+          AND u.hour > asked.since - interval '1 hour') AS counted
+ WHERE counted.times > 0
+ GROUP BY asked.purpose, asked.channel;
+
+-- name: summary
+-- How often her data was released since an hour, to how many, and how often nothing was.
+SELECT coalesce(sum(times) FILTER (WHERE outcome IN ('permit', 'partial')), 0)::bigint AS used,
+       count(DISTINCT actor) FILTER (WHERE outcome IN ('permit', 'partial')) AS by,
+       coalesce(sum(times) FILTER (WHERE outcome = 'deny'), 0)::bigint AS refused
+  FROM use_line
+ WHERE customer = $1 AND kind = 'release' AND hour >= $2;

@@ -5,9 +5,8 @@ import re
 
 import pytest
 
-from service.api.contract import FILES, ONLY_OURS
+from service.api.contract import FILES, ONLY_OURS, STATIC
 from service.api.document import document
-from service.api.kept import STATIC
 from tests.conftest import Api
 
 FOREIGN = re.compile(r"(src|href|url)\s*[=:]\s*[\"']?(https?:)?//", re.IGNORECASE)

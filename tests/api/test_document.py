@@ -97,7 +97,7 @@ def examples_of(content: Json) -> list[Json]:
 def test_it_lists_exactly_the_routes_of_the_application(house: House) -> None:
     served = {
         (method, route.path_format)
-        for route in assemble(house).behind.routes
+        for route in assemble(house).api.behind.routes
         for method in getattr(route, "methods", ())
         if method not in {"OPTIONS", "HEAD"} and route.path not in PAGES
     }

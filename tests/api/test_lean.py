@@ -47,7 +47,7 @@ REQUESTS: list[tuple[str, dict[str, str], bytes | None]] = [
 @pytest.fixture
 async def behind(house: House, template: Template) -> AsyncIterator[Api]:
     """What stands behind: Litestar alone."""
-    transport = httpx.ASGITransport(assemble(house).behind)  # type: ignore[arg-type]  # Litestar types ASGI more narrowly
+    transport = httpx.ASGITransport(assemble(house).api.behind)  # type: ignore[arg-type]  # Litestar types ASGI more narrowly
     async with httpx.AsyncClient(transport=transport, base_url="http://byleave.test") as client:
         yield Api(client, template.api_keys)
 

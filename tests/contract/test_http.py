@@ -7,8 +7,8 @@ import pytest
 from httplint import HttpRequestLinter, HttpResponseLinter, levels
 
 from service.api.contract import FILES
-from service.api.kept import FOR_EVER, FOR_MINUTES
 from service.api.ledger_page import STYLE_NAME
+from service.kept import FOR_EVER, FOR_MINUTES
 from tests.api.conftest import QUERIES, SAMPLES, WALK
 from tests.conftest import Person
 from tests.contract.conftest import Served

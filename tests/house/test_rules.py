@@ -11,9 +11,9 @@ import pytest
 
 from service import errors
 from service.api.document import document
-from service.api.problems import FRAMEWORK, STATUS, status_of
 from service.errors import OperatorError, ServiceError
 from service.metrics import measures
+from service.refusals import FRAMEWORK, STATUS, status_of
 from service.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parents[2]

@@ -4,6 +4,7 @@ So no handler ever holds a key or a connection.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 
 from msgspec import Struct
 
@@ -27,7 +28,9 @@ from service.usecases.identifiers import Done, HerIdentifier
 from service.usecases.ledger import Published
 from service.usecases.message_links import Address
 from service.usecases.notices import Served, Serving
+from service.usecases.overview import Overview
 from service.usecases.past import Question, Then
+from service.usecases.permissions import Permissions
 from service.usecases.preferences import Kept, Preferences, Wished
 from service.usecases.receipts import Page, Receipt, Verdict
 from service.usecases.receipts import Wanted as WantedReceipt
@@ -37,7 +40,7 @@ from service.usecases.uses import Filter, Opened, Uses
 
 
 class Actions(Struct, frozen=True):
-    """Every action of the JSON API."""
+    """Every action of every door."""
 
     service_caller: Callable[[str], Awaitable[ServiceCaller]]
     customer_caller: Callable[[str], Awaitable[CustomerCaller]]
@@ -78,3 +81,9 @@ class Actions(Struct, frozen=True):
     catalogue: Callable[[], Awaitable[Catalogue]]
     faults: Callable[[], Awaitable[list[str]]]
     """What keeps this process from deciding; empty when it is ready."""
+    visitor: Callable[[str], Awaitable[CustomerCaller]]
+    """Whose session this is, by the secret of its cookie; raises UnauthenticatedError."""
+    overview: Callable[[CustomerCaller], Awaitable[Overview]]
+    paused_until: Callable[[CustomerCaller], Awaitable[datetime | None]]
+    permissions: Callable[[CustomerCaller, str, str], Awaitable[Permissions]]
+    """What she allows, in a language, on a page that is arranged in a certain way."""

@@ -1,11 +1,9 @@
 """What browsers and caches may keep, and for how long; what is served as it is, under a name that changes with it."""
 
 import hashlib
-from pathlib import Path
 
 from msgspec import Struct
 
-STATIC = Path(__file__).parent / "static"
 FOR_EVER = "max-age=31536000, immutable"
 FOR_MINUTES = "max-age=300"
 """Shorter than a new key waits before it signs."""

@@ -1,0 +1,134 @@
+"""``/choices``: what she allows, purpose by purpose and channel by channel, and what stops or opens more at once."""
+
+from datetime import timedelta
+from typing import Any, Literal
+
+from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
+from msgspec import Struct
+
+from service.actions import Actions
+from service.errors import MissingFieldError
+from service.model.choices import Allowed, Choice, Kind, Objection, Pause
+from service.model.consent import Reach
+from service.model.words import Channel, Method, PurposeId, Status
+from service.portal.forms import read_form
+from service.portal.pages import page as shown
+from service.portal.pages import see
+from service.portal.visit import Visit
+from service.usecases import choices, consents
+from service.usecases.permissions import Shown
+
+PAGE = "/choices"
+LAYOUT = "portal-choices-1"
+"""How the page is arranged; another arrangement is another name, because her answers say what she saw."""
+PAUSE = timedelta(days=30)
+STATUS = {"yes": Status.GIVEN, "no": Status.REFUSED, "stop": Status.WITHDRAWN}
+
+
+class Answer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A yes, a no, or the end of a yes; without a channel it ends on all of them.
+
+    ``notice`` and ``snapshot``: what is on the screen. ``explicit``: said in so many words, as special data needs.
+    """
+
+    purpose: str
+    answer: Literal["yes", "no", "stop"]
+    channel: Channel | None = None
+    notice: int | None = None
+    snapshot: str = ""
+    explicit: Literal["yes"] | None = None
+
+
+class Choosing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A yes or its end for one way of treating her, or for a purpose that she can object to."""
+
+    kind: Kind
+    answer: Literal["yes", "stop"]
+    purpose: str = ""
+
+
+class Pausing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Peace for a while, or no more of it; ``back``: the page that she is on."""
+
+    pause: Literal["start", "end"]
+    back: str = "/"
+
+
+@get(PAGE)
+async def page(actions: NamedDependency[Actions], visit: NamedDependency[Visit]) -> Response[str]:
+    """Return the page."""
+    found = await actions.permissions(visit.her, visit.language, LAYOUT)
+    assert visit.catalogue is not None  # noqa: S101  permissions are read by the catalogue
+    return shown(
+        visit, "choices.html", found=found, asked=sorted(found.asked, key=_first), catalogue=visit.catalogue, kinds=Kind
+    )
+
+
+@post(f"{PAGE}/answer")
+async def answer(
+    request: Request[Any, Any, Any], actions: NamedDependency[Actions], visit: NamedDependency[Visit]
+) -> Response[None]:
+    """Record a yes or a no. A no needs nothing but the purpose, or all marketing."""
+    form = await read_form(request, visit, Answer)
+    yes = form.answer == "yes"
+    if yes and not form.snapshot:
+        raise MissingFieldError("a yes names the notice that she read", pointer="/snapshot")
+    said = consents.Said(
+        purpose=_meant(form.purpose),
+        channel=form.channel,
+        status=STATUS[form.answer],
+        method=Method.PORTAL,
+        notice=form.notice if yes else None,
+        explicit=yes and form.explicit is not None,
+        snapshot=form.snapshot,
+    )
+    done = await actions.record_consent(visit.her, said, None)
+    code = "allowed" if yes else "refused"
+    return see(PAGE, code, at=_control(form), entry=done.entry)
+
+
+@post(f"{PAGE}/choose")
+async def choose(
+    request: Request[Any, Any, Any], actions: NamedDependency[Actions], visit: NamedDependency[Visit]
+) -> Response[None]:
+    """Record what she chose above single purposes."""
+    form = await read_form(request, visit, Choosing)
+    done = await actions.choose(visit.her, choices.Said(choice=_choice(form), method=Method.PORTAL), None)
+    at = f"c-{form.kind}-{form.purpose}" if form.purpose else f"c-{form.kind}"
+    return see(PAGE, "chosen", at=at, entry=done.entry)
+
+
+@post("/pause")
+async def pause(
+    request: Request[Any, Any, Any], actions: NamedDependency[Actions], visit: NamedDependency[Visit]
+) -> Response[None]:
+    """Pause everything for a while, from any page, or start again."""
+    form = await read_form(request, visit, Pausing)
+    until = None
+    if form.pause == "start":
+        until = (await actions.overview(visit.her)).now + PAUSE
+    done = await actions.choose(visit.her, choices.Said(choice=Pause(until), method=Method.PORTAL), None)
+    back = form.back if form.back.startswith("/") and not form.back.startswith("//") else "/"
+    return see(back.partition("?")[0], "paused" if until else "resumed", at="pause", entry=done.entry)
+
+
+def _meant(purpose: str) -> PurposeId | Reach:
+    """Return the purpose, or how far a no reaches that is not for a single one."""
+    return Reach(purpose) if purpose in list(Reach) else PurposeId(purpose)
+
+
+def _choice(form: Choosing) -> Choice:
+    yes = form.answer == "yes"
+    return Objection(PurposeId(form.purpose), not yes) if form.kind is Kind.OBJECTION else Allowed(form.kind, yes)
+
+
+def _control(form: Answer) -> str:
+    return f"c-{form.purpose}-{form.channel}" if form.channel else f"p-{form.purpose}"
+
+
+def _first(each: Shown) -> tuple[int, str]:
+    """Order purposes: what she has not decided first, then what is on, then what is off."""
+    if any(permission.status.open for permission in each.permissions):
+        return 0, each.purpose.title
+    return (1 if any(permission.status.valid for permission in each.permissions) else 2), each.purpose.title

@@ -1,0 +1,49 @@
+"""Refusals as pages: in plain words what did not happen, and a way on."""
+
+from typing import Any
+
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+
+from service.errors import ServiceError, UnauthenticatedError
+from service.portal.look import Look
+from service.portal.pages import page, see
+from service.portal.visit import Visit
+from service.portal.words import chosen
+from service.refusals import framework_refusal, headers_of, note, note_bug, status_of
+
+SIGN_IN = "/signin"
+
+
+def refuse(request: Request[Any, Any, Any], error: ServiceError) -> Response[Any]:
+    """Answer a refusal; whoever has to sign in first is led there, and back."""
+    if isinstance(error, UnauthenticatedError) and request.method in ("GET", "HEAD"):
+        return see(SIGN_IN, next=_here(request))
+    note(error, request.scope.get("path_template", ""), request.headers.get("traceparent", ""))
+    response = page(_nobody(request), "refusal.html", status=status_of(type(error)), code=error.code)
+    response.headers.update({name: value for name, value in headers_of(error).items() if name == "Retry-After"})
+    return response
+
+
+def refuse_framework(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
+    """Answer what the framework refused, in our own words."""
+    response = refuse(request, framework_refusal(error.status_code))
+    if allowed := (error.headers or {}).get("allow"):
+        response.headers["Allow"] = allowed
+    return response
+
+
+def refuse_bug(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    """Answer a fault of ours."""
+    note_bug(error)
+    return refuse(request, ServiceError())
+
+
+def _here(request: Request[Any, Any, Any]) -> str:
+    return request.scope["path"] if request.scope["path"] != "/" else ""
+
+
+def _nobody(request: Request[Any, Any, Any]) -> Visit:
+    """Return a visit that rests on nothing: whatever failed, its page can be shown."""
+    look: Look = request.app.state.look
+    return Visit(look=look, language=chosen(request.headers.get("accept-language", "")), path=request.scope["path"])

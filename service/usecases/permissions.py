@@ -1,0 +1,151 @@
+"""What a customer allows, as she is shown it: each purpose on each channel, what holds, and what came of it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from msgspec import Struct
+
+from service.crypto.keyring import Keyring
+from service.crypto.snapshots import make_snapshot
+from service.database import Database
+from service.errors import IntegrityError
+from service.model.callers import CustomerCaller, actor
+from service.model.catalogue import Attribute, Catalogue, Notice, Purpose, Service
+from service.model.facts import Facts, Restrictions
+from service.model.situation import Asked, told
+from service.model.snapshots import Snapshot
+from service.model.words import AttributeId, Basis, Channel, PurposeId, ServiceId, Status
+from service.policy.engine import Policies
+from service.storage import facts, uses
+
+NOBODY = ServiceId("")
+"""What a purpose rests on is the same whichever service asks."""
+
+
+class Permission(Struct, frozen=True, kw_only=True):
+    """One purpose on one channel. ``since``: of her own answer. ``notice``: the one that it was to, if any.
+
+    ``snapshot``: proof that the notice in force is on her screen, to be sent with an answer.
+    """
+
+    channel: Channel
+    status: Status
+    since: datetime | None
+    ends: datetime | None
+    notice: int | None
+    explicit: bool
+    snapshot: str
+    effect: uses.Effect
+
+
+class Shown(Struct, frozen=True, kw_only=True):
+    """A purpose; ``notice``: the one in force in her language. ``objected``: to what rests on an interest."""
+
+    purpose: Purpose
+    notice: Notice | None
+    newest: int
+    """The newest notice that asks for more: a yes to an older one does not cover all of it."""
+    permissions: list[Permission]
+    objected: bool = False
+
+    def used_by(self, catalogue: Catalogue) -> list[Service]:
+        """Return the services that use it."""
+        return [each for each in catalogue.services.values() if self.purpose.id in each.uses]
+
+    def special(self, catalogue: Catalogue) -> list[Attribute]:
+        """Return what it may use of a special category, if she says so in so many words."""
+        known = (catalogue.attributes[AttributeId(each)] for each in self.purpose.attributes)
+        return [each for each in known if each.special]
+
+
+class Permissions(Struct, frozen=True):
+    """What rests on her consent, then everything else; and what she chose above single purposes."""
+
+    asked: list[Shown]
+    unasked: list[Shown]
+    limits: Restrictions
+    now: datetime
+
+
+async def permissions(
+    database: Database, keyring: Keyring, policies: Policies, caller: CustomerCaller, language: str, layout: str
+) -> Permissions:
+    """Return what she allows, by the facts that decisions rest on; writes nothing.
+
+    ``layout``: the name of the arrangement of the page that shows it. Raises IntegrityError when what holds beside
+    her consents is not proven.
+    """
+    async with database.snapshot() as connection:
+        profile = await facts.read_profile(connection, keyring, caller.customer)
+        answered = {spot: each.decided_at for spot, each in profile.sides[0].standing.items()}
+        effects = await uses.effects(connection, caller.customer, answered)
+    if profile.restrictions is None:
+        raise IntegrityError("a customer's restrictions are gone or do not carry our MAC")
+    screen = _Screen(keyring, policies.catalogue, caller, language, layout, profile.now)
+    shown = [_shown(screen, profile, effects, purpose) for purpose in policies.catalogue.purposes.values()]
+    asked = [each for each in shown if each.purpose.basis is Basis.CONSENT]
+    unasked = [each for each in shown if each.purpose.basis is not Basis.CONSENT]
+    return Permissions(asked, unasked, profile.restrictions, profile.now)
+
+
+class _Screen(Struct, frozen=True):
+    """The page before her."""
+
+    keyring: Keyring
+    catalogue: Catalogue
+    caller: CustomerCaller
+    language: str
+    layout: str
+    now: datetime
+
+    def snapshot(self, notice: Notice, channel: Channel) -> str:
+        """Return the proof that a notice is on it."""
+        shown = Snapshot(
+            purpose=notice.purpose,
+            channel=channel,
+            notice=notice.version,
+            language=notice.language,
+            layout=self.layout,
+            digest=notice.digest,
+            at=self.now,
+            by=actor(self.caller),
+        )
+        return make_snapshot(self.keyring, shown, self.caller.customer)
+
+
+Spot = tuple[PurposeId, Channel]
+
+
+def _shown(screen: _Screen, profile: facts.Profile, effects: Mapping[Spot, uses.Effect], purpose: Purpose) -> Shown:
+    id_ = PurposeId(purpose.id)
+    notice = screen.catalogue.notices.get((id_, screen.catalogue.notice_in_force(id_), screen.language))
+    limits = profile.restrictions
+    return Shown(
+        purpose=purpose,
+        notice=notice,
+        newest=screen.catalogue.newest_material(id_),
+        permissions=[
+            _permission(screen, profile, (id_, channel), notice, effects.get((id_, channel), uses.Effect()))
+            for channel in purpose.channels
+        ],
+        objected=limits is None or id_ in limits.objections,
+    )
+
+
+def _permission(
+    screen: _Screen, profile: facts.Profile, spot: Spot, notice: Notice | None, effect: uses.Effect
+) -> Permission:
+    purpose, channel = spot
+    bearing: Facts = profile.facts_for(Asked(NOBODY, purpose, channel))
+    status, answered = told(bearing)
+    mine = bearing.standing
+    return Permission(
+        channel=channel,
+        status=status,
+        since=None if mine is None else mine.decided_at,
+        ends=None if mine is None else mine.expires_at,
+        notice=answered,
+        explicit=all(side.standing is not None and side.standing.explicit for side in bearing.sides),
+        snapshot="" if notice is None else screen.snapshot(notice, channel),
+        effect=effect,
+    )

@@ -1,0 +1,166 @@
+"""What I allow: a press counts at once, the page says what the API says, and only she can press."""
+
+import httpx
+import pytest
+
+from service.app import House
+from tests.conftest import Api, Person
+from tests.portal.conftest import Browser
+
+RECOMMENDATIONS = "personalise.recommendations"
+SWITCH = f"b-{RECOMMENDATIONS}-web"
+ASKED = {"purpose": RECOMMENDATIONS, "channel": "web", "attributes": ["favourite_genres", "first_name"]}
+
+
+async def outcome(api: Api, abbie: Person) -> str:
+    """Return what the recommender gets of her."""
+    answer = await api.post("/v1/releases", "recommender", ASKED | {"customer": {"id": abbie.at_recommender}})
+    return str(answer["decision"])
+
+
+async def test_one_press_withdraws_and_no_release_follows(her: Browser, api: Api, abbie: Person) -> None:
+    assert await outcome(api, abbie) != "deny"
+    page = await her.press(await her.get("/choices"), SWITCH)
+    assert "Turned off. Nobody uses it from now on." in page.text
+    assert her.led_to.endswith(f"#c-{RECOMMENDATIONS}-web")
+    assert f"c-{RECOMMENDATIONS}-web" in page.ids
+    assert await outcome(api, abbie) == "deny"
+
+
+async def test_one_press_allows_again_with_proof_of_what_was_on_the_screen(
+    her: Browser, api: Api, abbie: Person
+) -> None:
+    page = await her.press(await her.get("/choices"), SWITCH)
+    page = await her.press(page, SWITCH)
+    assert "Allowed. It counts from now on." in page.text
+    assert await outcome(api, abbie) != "deny"
+    token = her.headers["cookie"].partition("=")[2]
+    last = (await api.call("GET", "/v1/me/consents/history", token)).json()["history"][0]
+    assert last["status"] == "given"
+    assert last["method"] == "portal"
+    assert last["layout"] == "portal-choices-1"
+
+
+async def test_what_she_has_not_decided_has_two_answers_and_either_is_recorded(her: Browser, api: Api) -> None:
+    token = her.headers["cookie"].partition("=")[2]
+    page = await her.get("/choices")
+    page = await her.press(page, "n-research.panel-email")
+    page = await her.press(page, "b-research.panel-phone")
+    answers = (await api.call("GET", "/v1/me/consents", token)).json()["standing"]
+    by_channel = {each["channel"]: each["status"] for each in answers if each["purpose"] == "research.panel"}
+    assert by_channel == {"email": "refused", "phone": "given"}
+
+
+async def test_nothing_is_allowed_by_looking(her: Browser, api: Api) -> None:
+    token = her.headers["cookie"].partition("=")[2]
+    before = (await api.call("GET", "/v1/me/consents/history", token)).json()
+    await her.get("/choices")
+    await her.get("/")
+    assert (await api.call("GET", "/v1/me/consents/history", token)).json() == before
+
+
+async def test_she_objects_and_takes_it_back(her: Browser) -> None:
+    page = await her.press(await her.get("/choices"), "b-prevent.fraud")
+    assert "You objected. It is off." in page.text
+    page = await her.press(page, "b-prevent.fraud")
+    assert "You objected. It is off." not in page.text
+
+
+async def test_special_data_takes_a_sentence_more_and_stopping_it_one_press(her: Browser, api: Api) -> None:
+    page = await her.get("/choices")
+    assert "I agree that you use" in page.text
+    page = await her.press(page, f"s-{RECOMMENDATIONS}-web")
+    token = her.headers["cookie"].partition("=")[2]
+
+    async def explicit() -> bool:
+        answers = (await api.call("GET", "/v1/me/consents", token)).json()["standing"]
+        mine = [each for each in answers if (each["purpose"], each["channel"]) == (RECOMMENDATIONS, "web")]
+        return any(each.get("explicit", False) for each in mine)
+
+    assert await explicit()
+    await her.press(page, f"b-{RECOMMENDATIONS}-web-special")
+    assert not await explicit()
+
+
+@pytest.mark.parametrize("path", ["/", "/choices"])
+async def test_she_pauses_everything_from_any_page_and_stays_there(
+    her: Browser, api: Api, abbie: Person, path: str
+) -> None:
+    page = await her.press(await her.get(path), "b-pause")
+    assert page.response.url.path == path
+    assert "Paused until" in page.text
+    assert await outcome(api, abbie) == "deny"
+    page = await her.press(page, "b-pause")
+    assert "Pause everything" in page.text
+    assert await outcome(api, abbie) != "deny"
+
+
+@pytest.mark.parametrize(
+    "headers", [{"origin": "https://elsewhere.test"}, {"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "none"}]
+)
+async def test_another_site_presses_nothing(her: Browser, api: Api, abbie: Person, headers: dict[str, str]) -> None:
+    form = (await her.get("/choices")).form_of(SWITCH)
+    response = await her.post(form.action, form.fields, **headers)
+    assert response.status_code == 403
+    assert "This page is out of date" in response.text
+    assert await outcome(api, abbie) != "deny"
+
+
+async def test_the_page_of_another_session_presses_nothing(her: Browser, api: Api, abbie: Person, house: House) -> None:
+    form = (await her.get("/choices")).form_of(SWITCH)
+    for token in ("", "x", "aaaa.bbbb"):
+        fields = [(name, token if name == "token" else value) for name, value in form.fields]
+        assert (await her.post(form.action, fields)).status_code == 403
+    assert (await her.post(form.action, [each for each in form.fields if each[0] != "token"])).status_code == 403
+    assert await outcome(api, abbie) != "deny"
+
+
+async def test_who_is_not_signed_in_is_led_to_sign_in_and_changes_nothing(stranger: Browser) -> None:
+    for path, then in (("/", "/signin"), ("/choices", "/signin?next=%2Fchoices")):
+        response = await stranger.client.get(path)
+        assert (response.status_code, response.headers["location"]) == (303, then)
+    response = await stranger.post("/choices/answer", [("purpose", RECOMMENDATIONS), ("answer", "stop")])
+    assert response.status_code == 401
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        [],
+        [("purpose", RECOMMENDATIONS)],
+        [("purpose", RECOMMENDATIONS), ("answer", "perhaps")],
+        [("purpose", RECOMMENDATIONS), ("answer", "yes"), ("channel", "web"), ("notice", "2")],
+        [("purpose", RECOMMENDATIONS), ("answer", "yes"), ("channel", "web"), ("notice", "2"), ("snapshot", "x")],
+        [("purpose", RECOMMENDATIONS), ("answer", "stop"), ("more", "x")],
+        [("purpose", "nothing.known"), ("answer", "yes"), ("channel", "web"), ("notice", "2"), ("snapshot", "x")],
+        [("purpose", RECOMMENDATIONS), ("answer", "stop"), ("answer", "stop")],
+        [("purpose", "\0"), ("answer", "stop")],
+    ],
+)
+async def test_a_form_that_is_not_ours_is_refused_in_words_and_changes_nothing(
+    her: Browser, api: Api, abbie: Person, fields: list[tuple[str, str]]
+) -> None:
+    token = (await her.get("/choices")).form_of(SWITCH).fields[0]
+    response = await her.post("/choices/answer", [token, *fields])
+    assert 400 <= response.status_code < 500
+    assert response.headers["content-type"].startswith("text/html")
+    assert await outcome(api, abbie) != "deny"
+
+
+async def test_every_page_is_kept_by_nobody_and_loads_only_from_us(her: Browser) -> None:
+    for path in ("/", "/choices", "/nowhere"):
+        headers = (await her.get(path)).response.headers
+        assert headers["cache-control"] == "no-store"
+        assert "default-src 'none'" in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+
+
+async def test_what_pages_load_is_kept_for_ever_under_a_name_that_changes_with_it(her: Browser) -> None:
+    text = (await her.get("/")).response.text
+    loaded = [part.partition('"')[0] for part in text.split('="/static/')[1:]]
+    assert len(loaded) == 4
+    for name in loaded:
+        response: httpx.Response = await her.client.get(f"/static/{name}")
+        assert response.status_code == 200
+        assert "immutable" in response.headers["cache-control"]
+    assert (await her.client.get("/static/portal.css")).status_code == 404
