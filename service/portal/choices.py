@@ -12,6 +12,7 @@ from service.errors import MissingFieldError
 from service.model.choices import Allowed, Choice, Kind, Objection, Pause
 from service.model.consent import Reach
 from service.model.words import Channel, Method, PurposeId, Status
+from service.portal import preferences
 from service.portal.forms import read_form
 from service.portal.pages import page as shown
 from service.portal.pages import see
@@ -59,9 +60,18 @@ class Pausing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 async def page(actions: NamedDependency[Actions], visit: NamedDependency[Visit]) -> Response[str]:
     """Return the page."""
     found = await actions.permissions(visit.her, visit.language, LAYOUT)
-    assert visit.catalogue is not None  # noqa: S101  permissions are read by the catalogue
+    likes, catalogue = await actions.read_preferences(visit.her), await actions.catalogue()
+    quiet = preferences.hours(likes)
     return shown(
-        visit, "choices.html", found=found, asked=sorted(found.asked, key=_first), catalogue=visit.catalogue, kinds=Kind
+        visit,
+        "choices.html",
+        found=found,
+        asked=sorted(found.asked, key=_first),
+        catalogue=catalogue,
+        likes=preferences.offered(catalogue, likes),
+        seen=likes.tag,
+        quiet=quiet,
+        zones=preferences.zones(catalogue, quiet),
     )
 
 

@@ -9,11 +9,11 @@ from litestar.types import Message, Scope
 
 from service.actions import Actions
 from service.errors import ServiceError
-from service.portal import choices, overview, refusals, static
+from service.portal import choices, overview, preferences, refusals, static
 from service.portal.look import Look
 from service.portal.visit import visit
 
-ROUTES = [overview.page, choices.page, choices.answer, choices.choose, choices.pause, static.file]
+ROUTES = [overview.page, choices.page, choices.answer, choices.choose, choices.pause, preferences.keep, static.file]
 LIMIT = 64 * 1024
 EVERYWHERE = {
     "Cache-Control": "no-store",
