@@ -16,8 +16,10 @@ from service.model.callers import Caller, CustomerCaller, ServiceCaller
 from service.model.catalogue import Catalogue, Notice
 from service.model.consent import Spot
 from service.model.prompts import Prompt
+from service.model.situation import Asked
+from service.model.suppositions import Supposed
 from service.model.words import Channel, EntryId, PairwiseId
-from service.usecases import choices
+from service.usecases import choices, questions
 from service.usecases.announcements import Announced
 from service.usecases.choices import Choices, Taken
 from service.usecases.consents import Acknowledged, Said
@@ -36,6 +38,7 @@ from service.usecases.receipts import Page, Receipt, Verdict
 from service.usecases.receipts import Wanted as WantedReceipt
 from service.usecases.records import History, Record
 from service.usecases.releases import Answer, Wanted
+from service.usecases.simulations import Simulation
 from service.usecases.uses import Filter, Opened, Uses
 
 
@@ -71,6 +74,9 @@ class Actions(Struct, frozen=True):
     known: Callable[[CustomerCaller, str | None, int], Awaitable[Knowledge]]
     uses: Callable[[CustomerCaller, Filter, str | None, int], Awaitable[Uses]]
     uses_of_line: Callable[[CustomerCaller, str, str | None, int], Awaitable[Opened]]
+    ask: Callable[[CustomerCaller, questions.Asking, Attempt | None], Awaitable[questions.Asked]]
+    questions: Callable[[CustomerCaller, str | None, int], Awaitable[questions.Page]]
+    simulate: Callable[[CustomerCaller, Asked, Supposed], Awaitable[Simulation]]
     make_message_links: Callable[[ServiceCaller, Spot, Sequence[PairwiseId]], Awaitable[Mapping[PairwiseId, Address]]]
     shown: Callable[[CustomerCaller, EntryId, float], Awaitable[Shown]]
     """An entry of hers and, unless so many seconds are not enough for it to get there, its proof."""

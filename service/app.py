@@ -39,6 +39,8 @@ from service.model.consent import Reach, Spot
 from service.model.limits import Limits
 from service.model.message_links import PAUSE, No
 from service.model.prompts import Prompt
+from service.model.situation import Asked
+from service.model.suppositions import Supposed
 from service.model.words import Channel, CustomerId, EntryId, Method, PairwiseId, Status
 from service.policy.engine import Policies
 from service.portal.door import portal
@@ -60,9 +62,11 @@ from service.usecases import (
     past,
     permissions,
     preferences,
+    questions,
     receipts,
     records,
     releases,
+    simulations,
     uses,
 )
 from service.usecases.keys import Keys
@@ -131,6 +135,9 @@ class House:
             known=self._known,
             uses=self._uses,
             uses_of_line=self._uses_of_line,
+            ask=self._ask,
+            questions=self._questions,
+            simulate=self._simulate,
             make_message_links=self._make_message_links,
             shown=self._shown,
             checkpoint=self._checkpoint,
@@ -379,6 +386,22 @@ class House:
 
     async def _uses_of_line(self, caller: CustomerCaller, line: str, after: str | None, most: int) -> uses.Opened:
         return await uses.opened(self.database, await self._keys_for(caller), caller, line, after, most)
+
+    async def _ask(self, caller: CustomerCaller, asking: questions.Asking, attempt: Attempt | None) -> questions.Asked:
+        keyring = await self._keys_for(caller)
+
+        async def write(database: Database) -> questions.Asked:
+            return await questions.ask(database, keyring, caller, asking)
+
+        return await self._once(caller, attempt, questions.Asked, write)
+
+    async def _questions(self, caller: CustomerCaller, after: str | None, most: int) -> questions.Page:
+        return await questions.hers(self.database, await self._keys_for(caller), caller, after, most)
+
+    async def _simulate(self, caller: CustomerCaller, asked: Asked, supposed: Supposed) -> simulations.Simulation:
+        keyring = await self._keys_for(caller)
+        policies = await self._proven_policies(keyring)
+        return await simulations.simulate(self.database, keyring, policies, caller, asked, supposed)
 
     async def _make_message_links(
         self, caller: ServiceCaller, spot: Spot, wanted: Sequence[PairwiseId]

@@ -35,6 +35,10 @@ ASKED = {
 NOBODY = "byc_" + "a" * 26
 SOME_REFERENCE = "idn_" + "a" * 26
 """Stands for an identifier of hers that is in use; each can be disowned but once."""
+SOME_LINE = "A" * 56
+"""Stands for a line of the use of her data."""
+SOME_ENTRY = "ent_" + "0" * 26
+"""Stands for an entry of that line."""
 DEVICE = "0b7c2f5e-3d1a-4c7e-9f60-6a5d2c1b8e9f"
 WHOS: list[Json] = [{"email": EMAIL}, {"phone": PHONE}, {"loyalty": LOYALTY}, {"device": DEVICE}, {"id": NOBODY}]
 HER_ANSWER = {
@@ -109,6 +113,7 @@ SAMPLES: dict[str, list[Json]] = {
     "withdraw_as_customer": [{"purpose": "market.newsletter", "channel": "email"}, {"all": "everything"}],
     "serve": [{**SHOWN, "customer": None}],
     "serve_as_customer": [SHOWN],
+    "ask": [{"line": SOME_LINE, "text": "Why at night?"}, {"entry": SOME_ENTRY}],
     "message_links": [{"customers": [NOBODY], "purpose": "research.panel", "channel": "email"}],
 }
 """A body that works, with every field, for each route that takes one: a new route needs one here."""
@@ -116,7 +121,9 @@ READABLE = """
 SELECT relname FROM pg_class
  WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND has_table_privilege(oid, 'SELECT')
 """
-QUERIES = dict.fromkeys(("prompts", "prompts_as_customer"), "?channel=web&language=en")
+QUERIES = dict.fromkeys(("prompts", "prompts_as_customer"), "?channel=web&language=en") | {
+    "simulation": "?service=recommender&purpose=personalise.recommendations&channel=web&answer=no"
+}
 """What must be asked of a route, besides its address."""
 
 
@@ -209,10 +216,11 @@ def put(body: Any, path: Path, value: Any) -> Any:
 
 
 class Hers(Struct, frozen=True):
-    """What some addresses and bodies name: an entry with a receipt, a line of use, a device, identifiers to disown."""
+    """What some addresses and bodies name: an entry with a receipt, a line of use and an entry of it, and so on."""
 
     entry: str
     line: str
+    use: str
     device: str
     references: list[str]
 
@@ -251,8 +259,8 @@ class Walker:
         seen = {"if-match": "*"} if route.described.conditional else {}
         headers = {"content-type": "application/json"} | seen | changes.pop("headers", {})
         address = changes.pop("address", self.address(route))
-        if content is not None and SOME_REFERENCE.encode() in content:
-            content = content.replace(SOME_REFERENCE.encode(), self.hers.references[-1].encode())
+        if content is not None:
+            content = self._meant(content)
         response = await self.api.call(
             route.method, address, caller, content=content, headers={k: v for k, v in headers.items() if v is not None}
         )
@@ -260,6 +268,13 @@ class Walker:
         if route.name == "disown" and response.status_code == 200:
             self.hers.references.pop()
         return response
+
+    def _meant(self, content: bytes) -> bytes:
+        """Put what is hers in the place of what stands for it."""
+        hers = {SOME_REFERENCE: self.hers.references[-1], SOME_LINE: self.hers.line, SOME_ENTRY: self.hers.use}
+        for stands, meant in hers.items():
+            content = content.replace(stands.encode(), meant.encode())
+        return content
 
     async def contents(self) -> dict[str, str | None]:
         """Return a digest of all rows of each table that the service may read, None for one that is empty."""
@@ -308,7 +323,8 @@ async def walker(server: str, template: Template, tmp_path_factory: pytest.TempP
             device = (await api.post("/v1/customers", "shop", SAMPLES["enrol"][1]))["customer"]
             await seal(url, template, tmp_path_factory.mktemp("log"))
             (line,) = (await api.call("GET", "/v1/me/use", token.text)).json()["uses"]
-            hers = Hers(entry, line["line"], device, await _spare_references(house, person))
+            (use,) = (await api.call("GET", f"/v1/me/use/{line['line']}", token.text)).json()["uses"]
+            hers = Hers(entry, line["line"], use["entry"], device, await _spare_references(house, person))
             yield Walker(api, house, person, token.text, hers)
 
 

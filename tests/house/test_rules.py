@@ -39,13 +39,20 @@ def calls() -> dict[str, set[str]]:
         ("open_sealed", {"usecases/releases.py"}),
         (
             "open_customer_key",
-            {"storage/customers.py", "usecases/releases.py", "usecases/hers.py", "usecases/preferences.py"},
+            {
+                "storage/customers.py",
+                "usecases/releases.py",
+                "usecases/hers.py",
+                "usecases/preferences.py",
+                "usecases/simulations.py",
+            },
         ),
-        ("open_own", {"usecases/hers.py", "usecases/preferences.py"}),
+        ("open_own", {"usecases/hers.py", "usecases/preferences.py", "usecases/simulations.py"}),
         ("open_own_identifier", {"usecases/identifiers.py"}),
         ("stored_content", {"storage/bodies.py", "usecases/exports.py"}),
         ("open_content", {"crypto/entries.py"}),
-        ("unseal", {"crypto/entries.py", "crypto/keyring.py"}),
+        ("unseal", {"crypto/entries.py", "crypto/keyring.py", "crypto/questions.py"}),
+        ("open_words", {"usecases/questions.py"}),
         ("unseal_all", {"crypto/envelope.py", "crypto/keyring.py"}),
     ],
 )
