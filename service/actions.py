@@ -4,7 +4,6 @@ So no handler ever holds a key or a connection.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime
 
 from msgspec import Struct
 
@@ -30,7 +29,7 @@ from service.usecases.identifiers import Done, HerIdentifier
 from service.usecases.ledger import Published
 from service.usecases.message_links import Address
 from service.usecases.notices import Served, Serving
-from service.usecases.overview import Overview
+from service.usecases.overview import Overview, Peace
 from service.usecases.past import Question, Then
 from service.usecases.permissions import Permissions
 from service.usecases.preferences import Kept, Preferences, Wished
@@ -90,6 +89,10 @@ class Actions(Struct, frozen=True):
     visitor: Callable[[str], Awaitable[CustomerCaller]]
     """Whose session this is, by the secret of its cookie; raises UnauthenticatedError."""
     overview: Callable[[CustomerCaller], Awaitable[Overview]]
-    paused_until: Callable[[CustomerCaller], Awaitable[datetime | None]]
+    peace: Callable[[CustomerCaller], Awaitable[Peace]]
+    language: Callable[[CustomerCaller], Awaitable[str]]
+    """The language that she likes to be spoken to in, empty where she did not say."""
+    speak: Callable[[CustomerCaller, str], Awaitable[Kept | None]]
+    """Keep the language that she likes; None where the catalogue has no place for it."""
     permissions: Callable[[CustomerCaller, str, str], Awaitable[Permissions]]
     """What she allows, in a language, on a page that is arranged in a certain way."""

@@ -4,7 +4,6 @@ import gc
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -147,7 +146,9 @@ class House:
             faults=self._faults,
             visitor=self._customer_caller,
             overview=self._overview,
-            paused_until=self._paused_until,
+            peace=self._peace,
+            language=self._language,
+            speak=self._speak,
             permissions=self._permissions,
         )
 
@@ -440,8 +441,17 @@ class House:
         keyring = await self._keys_for(caller)
         return await overview.overview(self.database, keyring, await self.library.current(), caller)
 
-    async def _paused_until(self, caller: CustomerCaller) -> datetime | None:
-        return await overview.paused_until(self.database, await self._keys_for(caller), caller)
+    async def _peace(self, caller: CustomerCaller) -> overview.Peace:
+        return await overview.peace(self.database, await self._keys_for(caller), caller)
+
+    async def _language(self, caller: CustomerCaller) -> str:
+        keyring = await self._keys_for(caller)
+        return await preferences.language(self.database, keyring, await self.library.current(), caller)
+
+    async def _speak(self, caller: CustomerCaller, language: str) -> preferences.Kept | None:
+        keyring = await self._keys_for(caller)
+        policies = await self._proven_policies(keyring)
+        return await preferences.speak(self.database, keyring, policies, caller, language)
 
     async def _permissions(self, caller: CustomerCaller, language: str, layout: str) -> permissions.Permissions:
         keyring = await self._keys_for(caller)

@@ -14,8 +14,8 @@ from service.model.consent import Reach
 from service.model.words import Channel, Method, PurposeId, Status
 from service.portal import preferences
 from service.portal.forms import read_form
+from service.portal.pages import local, see
 from service.portal.pages import page as shown
-from service.portal.pages import see
 from service.portal.visit import Visit
 from service.usecases import choices, consents
 from service.usecases.permissions import Shown
@@ -119,8 +119,7 @@ async def pause(
     if form.pause == "start":
         until = (await actions.overview(visit.her)).now + PAUSE
     done = await actions.choose(visit.her, choices.Said(choice=Pause(until), method=Method.PORTAL), None)
-    back = form.back if form.back.startswith("/") and not form.back.startswith("//") else "/"
-    return see(back.partition("?")[0], "paused" if until else "resumed", at="pause", entry=done.entry)
+    return see(local(form.back), "paused" if until else "resumed", at="pause", entry=done.entry)
 
 
 def _meant(purpose: str) -> PurposeId | Reach:

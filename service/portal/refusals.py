@@ -6,10 +6,11 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
 from service.errors import ServiceError, UnauthenticatedError
+from service.portal.carrying import NAME
 from service.portal.look import Look
 from service.portal.pages import page, see
 from service.portal.visit import Visit
-from service.portal.words import chosen
+from service.portal.words import chosen, offered
 from service.refusals import framework_refusal, headers_of, note, note_bug, status_of
 
 SIGN_IN = "/signin"
@@ -46,4 +47,7 @@ def _here(request: Request[Any, Any, Any]) -> str:
 def _nobody(request: Request[Any, Any, Any]) -> Visit:
     """Return a visit that rests on nothing: whatever failed, its page can be shown."""
     look: Look = request.app.state.look
-    return Visit(look=look, language=chosen(request.headers.get("accept-language", "")), path=request.scope["path"])
+    language = request.state.get("language") or chosen(
+        offered(None), [request.query_params.get(NAME, "")], request.headers.get("accept-language", "")
+    )
+    return Visit(look=look, language=language, languages=[language], path=request.scope["path"])

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
@@ -14,6 +15,7 @@ from service.model.catalogue import Catalogue, Purpose
 from service.model.choices import Chosen
 from service.model.consent import RENEWAL_DUE, Answer
 from service.model.facts import Restrictions
+from service.model.quiet_hours import quiet_hours
 from service.model.situation import Asked, not_paused, told
 from service.model.words import Basis, Channel, CustomerId, Provenance, PurposeId, ServiceId
 from service.policy.engine import Policies
@@ -107,9 +109,25 @@ async def _lately(connection: Connection, catalogue: Catalogue, customer: Custom
     return sorted(acts, key=lambda each: each.recorded_at, reverse=True)[:SHOWN]
 
 
-async def paused_until(database: Database, keyring: Keyring, caller: CustomerCaller) -> datetime | None:
-    """Return until when she has asked for peace; None where she has not, or where nothing proves it."""
+class Peace(Struct, frozen=True):
+    """Until when she has asked for peace, if she has; and by which clock she has quiet hours, if she does."""
+
+    paused_until: datetime | None = None
+    zone: ZoneInfo | None = None
+
+
+async def peace(database: Database, keyring: Keyring, caller: CustomerCaller) -> Peace:
+    """Return what she asked for to be left alone; nothing where nothing proves it."""
     async with database.connection() as connection:
         limits = (await customers.restrictions_of(connection, keyring, [caller.customer])).get(caller.customer)
         now = await customers.clock(connection)
-    return None if limits is None or not_paused(limits, now) else limits.paused_until
+    if limits is None:
+        return Peace()
+    return Peace(None if not_paused(limits, now) else limits.paused_until, _zone(limits.quiet_hours))
+
+
+def _zone(hours: str) -> ZoneInfo | None:
+    try:
+        return quiet_hours(hours).zone if hours else None
+    except ValueError:
+        return None

@@ -28,16 +28,17 @@ async def test_it_says_how_much_is_known_and_allowed(her: Browser, api: Api) -> 
 
 
 @pytest.mark.parametrize(
-    ("notice", "days", "said"),
+    ("told", "said"),
     [
-        (1, 400, "“Books and trips picked for you” asks for one more thing. Your yes does not cover it."),
-        (2, 20, "Your yes to “Books and trips picked for you” ends on "),
-        (2, 400, "Nothing needs your attention today."),
+        ((1, 400), "“Books and trips picked for you” asks for one more thing. Your yes does not cover it."),
+        ((2, 20), "Your yes to “Books and trips picked for you” ends on "),
+        ((2, 400), "Nothing needs your attention today."),
     ],
 )
-async def test_a_yes_wants_a_look_when_it_does_not_cover_a_newer_notice_or_ends_soon(  # noqa: PLR0913  what is arranged
-    her: Browser, database: Database, keyring: Keyring, abbie: Person, notice: int, days: int, said: str
+async def test_a_yes_wants_a_look_when_it_does_not_cover_a_newer_notice_or_ends_soon(
+    her: Browser, database: Database, keyring: Keyring, abbie: Person, told: tuple[int, int], said: str
 ) -> None:
+    notice, days = told
     async with database.transaction() as connection:
         customer = await customers.by_pairwise(connection, keyring, ServiceId("shop"), PairwiseId(abbie.at_shop))
         assert customer is not None
