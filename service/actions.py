@@ -14,6 +14,7 @@ from service.model.attempts import Attempt
 from service.model.callers import Caller, CustomerCaller, ServiceCaller
 from service.model.catalogue import Catalogue, Notice
 from service.model.consent import Spot
+from service.model.message_links import No
 from service.model.prompts import Prompt
 from service.model.situation import Asked
 from service.model.suppositions import Supposed
@@ -38,7 +39,7 @@ from service.usecases.receipts import Wanted as WantedReceipt
 from service.usecases.records import History, Record
 from service.usecases.releases import Answer, Wanted
 from service.usecases.simulations import Simulation
-from service.usecases.uses import Filter, Opened, Uses
+from service.usecases.uses import Filter, Line, Opened, Timeline, Uses
 
 
 class Actions(Struct, frozen=True):
@@ -72,10 +73,15 @@ class Actions(Struct, frozen=True):
     keep_preferences: Callable[[CustomerCaller, Wished, frozenset[str], Attempt | None], Awaitable[Kept]]
     known: Callable[[CustomerCaller, str | None, int], Awaitable[Knowledge]]
     uses: Callable[[CustomerCaller, Filter, str | None, int], Awaitable[Uses]]
+    timeline: Callable[[CustomerCaller, Filter, str | None, int], Awaitable[Timeline]]
+    use_line: Callable[[CustomerCaller, str], Awaitable[Line]]
     uses_of_line: Callable[[CustomerCaller, str, str | None, int], Awaitable[Opened]]
     ask: Callable[[CustomerCaller, questions.Asking, Attempt | None], Awaitable[questions.Asked]]
     questions: Callable[[CustomerCaller, str | None, int], Awaitable[questions.Page]]
     simulate: Callable[[CustomerCaller, Asked, Supposed], Awaitable[Simulation]]
+    message_link: Callable[[str], Awaitable[Spot]]
+    """What the link of a message is about, by its token."""
+    say_no_by_message: Callable[[str, No], Awaitable[None]]
     make_message_links: Callable[[ServiceCaller, Spot, Sequence[PairwiseId]], Awaitable[Mapping[PairwiseId, Address]]]
     shown: Callable[[CustomerCaller, EntryId, float], Awaitable[Shown]]
     """An entry of hers and, unless so many seconds are not enough for it to get there, its proof."""

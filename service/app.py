@@ -133,10 +133,14 @@ class House:
             keep_preferences=self._keep_preferences,
             known=self._known,
             uses=self._uses,
+            timeline=self._timeline,
+            use_line=self._use_line,
             uses_of_line=self._uses_of_line,
             ask=self._ask,
             questions=self._questions,
             simulate=self._simulate,
+            message_link=self.message_link,
+            say_no_by_message=self.say_no_by_message,
             make_message_links=self._make_message_links,
             shown=self._shown,
             checkpoint=self._checkpoint,
@@ -384,6 +388,14 @@ class House:
 
     async def _uses(self, caller: CustomerCaller, wanted: uses.Filter, after: str | None, most: int) -> uses.Uses:
         return await uses.listed(self.database, await self._keys_for(caller), caller, wanted, after, most)
+
+    async def _timeline(
+        self, caller: CustomerCaller, wanted: uses.Filter, after: str | None, most: int
+    ) -> uses.Timeline:
+        return await uses.timeline(self.database, await self._keys_for(caller), caller, wanted, after, most)
+
+    async def _use_line(self, caller: CustomerCaller, line: str) -> uses.Line:
+        return await uses.line(self.database, await self._keys_for(caller), caller, line)
 
     async def _uses_of_line(self, caller: CustomerCaller, line: str, after: str | None, most: int) -> uses.Opened:
         return await uses.opened(self.database, await self._keys_for(caller), caller, line, after, most)

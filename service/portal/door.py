@@ -9,10 +9,24 @@ from litestar.types import Message, Scope
 
 from service.actions import Actions
 from service.errors import ServiceError
-from service.portal import about, choices, language, notices, overview, preferences, receipts, refusals, static, verify
+from service.portal import (
+    about,
+    choices,
+    language,
+    notices,
+    onestep,
+    overview,
+    preferences,
+    receipts,
+    refusals,
+    simulate,
+    static,
+    use,
+    verify,
+)
 from service.portal.carrying import carry_on
 from service.portal.look import Look
-from service.portal.visit import visit
+from service.portal.visit import stranger, visit
 
 ROUTES = [
     overview.page,
@@ -26,6 +40,15 @@ ROUTES = [
     receipts.one,
     receipts.as_json,
     receipts.as_signed,
+    use.page,
+    use.line,
+    use.ask,
+    use.questions,
+    use.as_csv,
+    use.as_json,
+    simulate.page,
+    onestep.page,
+    onestep.press,
     verify.page,
     verify.check,
     notices.page,
@@ -57,6 +80,7 @@ def portal(actions: Actions, look: Look) -> Litestar:
             "actions": Provide(lambda: actions, sync_to_thread=False),
             "look": Provide(lambda: look, sync_to_thread=False),
             "visit": Provide(visit),
+            "stranger": Provide(stranger),
         },
         exception_handlers={
             ServiceError: refusals.refuse,

@@ -21,7 +21,12 @@ TEMPLATES = Path(__file__).parent / "templates"
 HTML = "text/html"
 OURS = re.compile(r"/(?:[A-Za-z0-9._~-]+(?:/[A-Za-z0-9._~-]+)*)?")
 """An address of a page of ours: no browser takes it for one of another site."""
-MENU = (("/", said("Overview")), ("/choices", said("What I allow")), ("/receipts", said("Receipts")))
+MENU = (
+    ("/", said("Overview")),
+    ("/choices", said("What I allow")),
+    ("/use", said("Who used it")),
+    ("/receipts", said("Receipts")),
+)
 """The main menu: addresses, and words for gettext."""
 
 

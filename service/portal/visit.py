@@ -99,12 +99,26 @@ async def visit(
     request: Request[Any, Any, Any], actions: NamedDependency[Actions], look: NamedDependency[Look]
 ) -> Visit:
     """Return who is there, as far as can be told; a cookie that opens nothing is nobody."""
-    session, caller, catalogue = request.cookies.get(COOKIE, ""), None, None
+    session, caller = request.cookies.get(COOKIE, ""), None
     if session:
         with suppress(UnauthenticatedError):
             caller = await actions.visitor(session)
             # Only "1" says it (Global Privacy Control, section 3.3).
             caller = structs.replace(caller, gpc=request.headers.getall("sec-gpc", []) == ["1"])
+    return await _visit(request, actions, look, caller, session if caller else "")
+
+
+async def stranger(
+    request: Request[Any, Any, Any], actions: NamedDependency[Actions], look: NamedDependency[Look]
+) -> Visit:
+    """Return the visit of somebody of whom nothing is known, whatever cookie comes along."""
+    return await _visit(request, actions, look, None, "")
+
+
+async def _visit(
+    request: Request[Any, Any, Any], actions: Actions, look: Look, caller: CustomerCaller | None, session: str
+) -> Visit:
+    catalogue = None
     with suppress(ServiceError):
         catalogue = await actions.catalogue()
     languages, asked = offered(catalogue), request.query_params.get(NAME, "")
@@ -120,7 +134,7 @@ async def visit(
         path=request.scope["path"],
         query=request.scope["query_string"].decode("latin-1"),
         caller=caller,
-        session=session if caller else "",
+        session=session,
         catalogue=None if catalogue is None else catalogue.told_in(language),
         peace=await _peace(actions, caller if shows else None),
         done=request.query_params.get("done", ""),

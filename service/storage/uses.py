@@ -13,26 +13,11 @@ from service.crypto.cursors import LAST
 from service.crypto.random import first_id
 from service.database import Connection, Record
 from service.errors import UnauthenticatedError
-from service.model.ledger import UseKind
+from service.model.uses import DAYS, Day, Line
 from service.model.words import Channel, CustomerId, PurposeId
 from service.storage.statements import statements
 
 SQL = statements(__file__)
-
-
-class Line(Struct, frozen=True):
-    """What somebody did ``times`` times within an hour, alike; an empty word where the kind of use has none."""
-
-    line: int
-    hour: datetime
-    actor: str
-    kind: UseKind
-    purpose: str
-    channel: str
-    outcome: str
-    times: int
-    released: list[str]
-    refused: list[str]
 
 
 class Covers(Struct, frozen=True):
@@ -79,22 +64,13 @@ class Stretch(Struct, frozen=True):
     since: datetime | None = None
 
 
-class Day(Struct, frozen=True):
-    """How often her data was used on one day: all that was asked for, a part, or nothing."""
-
-    day: datetime
-    given: int
-    partly: int
-    refused: int
-
-
 EVERYTHING = Wanted()
 TOP = datetime(9999, 1, 1, tzinfo=UTC), LAST
 """Below this is every line."""
 BOTTOM = datetime(1970, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-DAYS, MOST = 28, 10_000
-"""How far back days are counted, and how many lines at most: so a page costs the same for whoever has very many."""
+MOST = 5_000
+"""Lines of which days are counted, at most: so a page costs the same for whoever has very many."""
 
 
 async def lines(

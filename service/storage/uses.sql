@@ -63,27 +63,34 @@ WITH RECURSIVE alike AS (
 SELECT DISTINCT actor, purpose FROM alike ORDER BY actor, purpose;
 
 -- name: days
--- How often her data was used on each of the last days, as far back as that many lines reach.
+-- How often her data was used on each of the last days, as far back as that many lines reach. By hour first, because to
+-- tell the day of every line takes longer than all the rest.
 WITH recent AS MATERIALIZED (
     SELECT hour, actor, kind, purpose, outcome, times
       FROM use_line
      WHERE customer = $1 AND hour >= date_trunc('day', now(), 'UTC') - make_interval(days => $2 - 1)
      ORDER BY hour DESC
      LIMIT $3
-), reach AS (
-    SELECT CASE WHEN count(*) < $3 THEN '-infinity' ELSE min(hour) END AS since FROM recent
+), hourly AS (
+    SELECT hour,
+           sum(times) FILTER (WHERE outcome NOT IN ('partial', 'deny')) AS given,
+           sum(times) FILTER (WHERE outcome = 'partial') AS partly,
+           sum(times) FILTER (WHERE outcome = 'deny') AS refused
+      FROM recent
+     WHERE ($4::text IS NULL OR actor = $4)
+       AND ($5::text IS NULL OR purpose = $5)
+       AND (NOT $6::boolean OR outcome IN ('partial', 'deny'))
+       AND (NOT $7::boolean OR kind = 'look-up')
+     GROUP BY hour
 )
 SELECT date_trunc('day', hour, 'UTC') AS day,
-       coalesce(sum(times) FILTER (WHERE outcome NOT IN ('partial', 'deny')), 0)::bigint AS given,
-       coalesce(sum(times) FILTER (WHERE outcome = 'partial'), 0)::bigint AS partly,
-       coalesce(sum(times) FILTER (WHERE outcome = 'deny'), 0)::bigint AS refused
-  FROM recent
- WHERE ($4::text IS NULL OR actor = $4)
-   AND ($5::text IS NULL OR purpose = $5)
-   AND (NOT $6::boolean OR outcome IN ('partial', 'deny'))
-   AND (NOT $7::boolean OR kind = 'look-up')
-   AND date_trunc('day', hour, 'UTC') > (SELECT since FROM reach)
+       coalesce(sum(given), 0)::bigint AS given,
+       coalesce(sum(partly), 0)::bigint AS partly,
+       coalesce(sum(refused), 0)::bigint AS refused
+  FROM hourly
  GROUP BY date_trunc('day', hour, 'UTC')
+HAVING date_trunc('day', hour, 'UTC')
+       > (SELECT CASE WHEN count(*) < $3 THEN '-infinity' ELSE min(hour) END FROM recent)
  ORDER BY day;
 
 -- name: covers

@@ -21,6 +21,7 @@ from service.errors import (
 from service.model.callers import CustomerCaller, OperatorCaller
 from service.model.ledger import Aborted, AnsweredHer, AskedAbout, Checked, LookedUp, Released, entry
 from service.model.questions import ANSWERED_WITHIN, Question, QuestionId, State
+from service.model.uses import Line
 from service.model.words import CustomerId, EntryId
 from service.storage import access, bodies, customers, evidence, ledger, questions, uses
 
@@ -77,7 +78,7 @@ class Read(Struct, frozen=True):
     """A question as an operator reads it: what it is about, and her words; its repr hides them."""
 
     question: Question
-    use: uses.Line | None
+    use: Line | None
     text: str | None
     answer: str | None
 

@@ -7,7 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from service.storage.uses import BOTTOM, DAYS, MOST, SQL, TOP
+from service.model.uses import DAYS
+from service.storage.uses import BOTTOM, MOST, SQL, TOP
 from tests.conftest import Api, Owner, Person, enrol
 
 PAGE = 51
