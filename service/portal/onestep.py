@@ -26,36 +26,36 @@ ONE_CLICK = [("List-Unsubscribe", "One-Click")]
 DONE = {No.STOP: "stopped", No.MARKETING: "marketing-stopped", No.PAUSE: "paused"}
 
 
-@get("/n/{token:str}")
+@get("/n/{word:str}")
 async def page(
-    token: FromPath[str], actions: NamedDependency[Actions], stranger: NamedDependency[Visit]
+    word: FromPath[str], actions: NamedDependency[Actions], stranger: NamedDependency[Visit]
 ) -> Response[str]:
     """Return the page. It changes nothing, for whatever scans messages opens links."""
-    return await _shown(actions, stranger, token)
+    return await _shown(actions, stranger, word)
 
 
-@post("/n/{token:str}", status_code=200, opt={SHOWS: True})
+@post("/n/{word:str}", status_code=200, opt={SHOWS: True})
 async def press(
     request: Request[Any, Any, Any],
-    token: FromPath[str],
+    word: FromPath[str],
     actions: NamedDependency[Actions],
     stranger: NamedDependency[Visit],
 ) -> Response[Any]:
     """Say no, at once. A mail program is answered without being led on (RFC 8058, 3.1)."""
     fields = await _fields(request)
     if fields == ONE_CLICK:
-        await actions.say_no_by_message(token, No.STOP)
-        return await _shown(actions, structs.replace(stranger, done=DONE[No.STOP]), token)
+        await actions.say_no_by_message(word, No.STOP)
+        return await _shown(actions, structs.replace(stranger, done=DONE[No.STOP]), word)
     no = _meant(fields)
-    await actions.say_no_by_message(token, no)
-    return see(f"/n/{token}", DONE[no], at="status")
+    await actions.say_no_by_message(word, no)
+    return see(f"/n/{word}", DONE[no], at="status")
 
 
-async def _shown(actions: Actions, stranger: Visit, token: str) -> Response[str]:
-    spot = await actions.message_link(token)
+async def _shown(actions: Actions, stranger: Visit, word: str) -> Response[str]:
+    spot = await actions.message_link(word)
     catalogue = stranger.catalogue
     purpose = None if catalogue is None else catalogue.purposes.get(spot.purpose)
-    response = shown(stranger, "onestep.html", purpose=purpose, channel=spot.channel, token=token, no=No)
+    response = shown(stranger, "onestep.html", purpose=purpose, channel=spot.channel, word=word, no=No)
     response.headers["X-Robots-Tag"] = "noindex"
     return response
 
