@@ -38,6 +38,40 @@ ALTER TABLE public.announcement ALTER COLUMN sequence ADD GENERATED ALWAYS AS ID
 );
 
 --
+-- Name: block; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.block (
+    customer uuid NOT NULL,
+    strike uuid NOT NULL,
+    scope text NOT NULL,
+    mac_version integer NOT NULL,
+    digest bytea NOT NULL,
+    derived boolean NOT NULL,
+    since timestamp with time zone,
+    until timestamp with time zone,
+    CONSTRAINT block_digest_check CHECK ((length(digest) = 32))
+);
+
+--
+-- Name: TABLE block; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.block IS 'Keeps out what was struck out. It only takes away, so it needs no MAC.';
+
+--
+-- Name: COLUMN block.digest; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.block.digest IS 'MAC of her and of what the scope names; what that is, is nowhere.';
+
+--
+-- Name: COLUMN block.derived; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.block.derived IS 'Whether it keeps out only what rests on nothing, or on what is kept out.';
+
+--
 -- Name: body; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -571,6 +605,36 @@ CREATE TABLE public.pairwise (
 COMMENT ON TABLE public.pairwise IS 'How each service knows a customer: another random id for each.';
 
 --
+-- Name: passkey; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.passkey (
+    id bytea NOT NULL,
+    customer uuid NOT NULL,
+    name text NOT NULL,
+    public_key bytea NOT NULL,
+    uses bigint NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    used_at timestamp with time zone,
+    key text NOT NULL,
+    label bytea NOT NULL,
+    mac_version integer NOT NULL,
+    mac bytea NOT NULL
+);
+
+--
+-- Name: TABLE passkey; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.passkey IS 'With what a customer signs in; what she calls it is sealed under her key.';
+
+--
+-- Name: COLUMN passkey.uses; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.passkey.uses IS 'The counter of the device, if it has one: it only grows.';
+
+--
 -- Name: publication; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -689,6 +753,42 @@ ALTER TABLE public.queue ALTER COLUMN number ADD GENERATED ALWAYS AS IDENTITY (
 );
 
 --
+-- Name: rate; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.rate (
+    subject bytea NOT NULL,
+    since timestamp with time zone NOT NULL,
+    until timestamp with time zone NOT NULL,
+    times integer NOT NULL,
+    CONSTRAINT rate_subject_check CHECK ((length(subject) = 32))
+);
+
+--
+-- Name: TABLE rate; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.rate IS 'How often something was tried in a stretch of time; the subject is a keyed hash.';
+
+--
+-- Name: recipient; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.recipient (
+    customer uuid NOT NULL,
+    strike uuid NOT NULL,
+    service text NOT NULL,
+    attributes text[] NOT NULL,
+    told_at timestamp with time zone
+);
+
+--
+-- Name: TABLE recipient; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.recipient IS 'Services that had what was struck out, and are to be told (GDPR Art. 19).';
+
+--
 -- Name: restrictions; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -711,6 +811,8 @@ CREATE TABLE public.restrictions (
     quiet_hours text DEFAULT ''::text NOT NULL,
     linked uuid[] DEFAULT '{}'::uuid[] NOT NULL,
     said_no text[] DEFAULT '{}'::text[] NOT NULL,
+    disputed text[] DEFAULT '{}'::text[] NOT NULL,
+    barred text[] DEFAULT '{}'::text[] NOT NULL,
     CONSTRAINT restrictions_age_band_check CHECK ((age_band = ANY (ARRAY['adult'::text, 'minor'::text, 'unknown'::text])))
 );
 
@@ -739,6 +841,88 @@ COMMENT ON COLUMN public.restrictions.linked IS 'Other customers who are the sam
 COMMENT ON COLUMN public.restrictions.said_no IS 'Said while no key was there: only takes away, so it needs no MAC.';
 
 --
+-- Name: COLUMN restrictions.disputed; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.restrictions.disputed IS 'Kinds of facts, attribute#provenance, of which one was not her.';
+
+--
+-- Name: COLUMN restrictions.barred; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.restrictions.barred IS 'What she keeps out of a purpose or a kind of purposes.';
+
+--
+-- Name: session; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.session (
+    digest bytea NOT NULL,
+    id text NOT NULL,
+    customer uuid NOT NULL,
+    way text NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    ends_at timestamp with time zone NOT NULL,
+    strong_at timestamp with time zone,
+    seen_at timestamp with time zone NOT NULL,
+    device text DEFAULT ''::text NOT NULL,
+    mac_version integer NOT NULL,
+    mac bytea NOT NULL,
+    CONSTRAINT session_digest_check CHECK ((length(digest) = 32))
+);
+
+--
+-- Name: TABLE session; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.session IS 'Who is signed in to the portal; the cookie is only known by its SHA-256.';
+
+--
+-- Name: COLUMN session.strong_at; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.session.strong_at IS 'When she last proved afresh, by passkey or code, that it is she.';
+
+--
+-- Name: COLUMN session.device; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.session.device IS 'Browser and system, from a short list; no version and no address.';
+
+--
+-- Name: sign_in; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.sign_in (
+    digest bytea NOT NULL,
+    link bytea,
+    aim text NOT NULL,
+    customer uuid,
+    session bytea,
+    address bytea,
+    code bytea,
+    tries smallint DEFAULT 0 NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    mac_version integer NOT NULL,
+    mac bytea NOT NULL,
+    CONSTRAINT sign_in_code_check CHECK ((length(code) = 32)),
+    CONSTRAINT sign_in_digest_check CHECK ((length(digest) = 32)),
+    CONSTRAINT sign_in_link_check CHECK ((length(link) = 32))
+);
+
+--
+-- Name: TABLE sign_in; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.sign_in IS 'What was asked for and waits: a code, a link, an answer of a device. Hashes only.';
+
+--
+-- Name: COLUMN sign_in.customer; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.sign_in.customer IS 'NULL where nobody is known: it looks and behaves like the others.';
+
+--
 -- Name: source_record; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -755,6 +939,107 @@ CREATE TABLE public.source_record (
 --
 
 COMMENT ON TABLE public.source_record IS 'Blind index of a row of another system, and a MAC of what was last imported.';
+
+--
+-- Name: strike; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.strike (
+    sequence bigint NOT NULL,
+    id uuid NOT NULL,
+    customer uuid NOT NULL,
+    kind text NOT NULL,
+    entry text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    version bigint NOT NULL,
+    kinds text[] NOT NULL,
+    named integer NOT NULL,
+    built_on integer NOT NULL,
+    disputes boolean NOT NULL,
+    kept timestamp with time zone NOT NULL,
+    answer text DEFAULT ''::text NOT NULL,
+    undone_at timestamp with time zone,
+    CONSTRAINT strike_built_on_check CHECK ((built_on >= 0)),
+    CONSTRAINT strike_kind_check CHECK ((kind = ANY (ARRAY['dispute'::text, 'correction'::text, 'deletion'::text]))),
+    CONSTRAINT strike_named_check CHECK ((named >= 0))
+);
+
+--
+-- Name: TABLE strike; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.strike IS 'Each time she struck facts out; of a merged person one row for each side.';
+
+--
+-- Name: COLUMN strike.version; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.strike.version IS 'Her version that it made: by it what she put instead is known.';
+
+--
+-- Name: COLUMN strike.disputes; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.strike.disputes IS 'Whether it was not her: then it is kept out for good.';
+
+--
+-- Name: COLUMN strike.kept; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.strike.kept IS 'Until when what was struck out can be brought back.';
+
+--
+-- Name: strike_sequence_seq; Type: SEQUENCE; Schema: public; Owner: -
+--
+
+ALTER TABLE public.strike ALTER COLUMN sequence ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.strike_sequence_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
+-- Name: struck_fact; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.struck_fact (
+    strike uuid NOT NULL,
+    customer uuid NOT NULL,
+    attribute text NOT NULL,
+    provenance text NOT NULL,
+    source text NOT NULL,
+    as_of timestamp with time zone NOT NULL,
+    confidence smallint NOT NULL,
+    derived_from text[] NOT NULL,
+    revision bigint NOT NULL,
+    key text NOT NULL,
+    sealed bytea NOT NULL,
+    named boolean NOT NULL,
+    kept timestamp with time zone NOT NULL,
+    CONSTRAINT struck_fact_confidence_check CHECK (((confidence >= 0) AND (confidence <= 100))),
+    CONSTRAINT struck_fact_provenance_check CHECK ((provenance = ANY (ARRAY['volunteered'::text, 'observed'::text, 'acquired'::text, 'inferred'::text])))
+);
+
+--
+-- Name: TABLE struck_fact; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.struck_fact IS 'Facts that she struck out, apart, so that no release sees them.';
+
+--
+-- Name: COLUMN struck_fact.sealed; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.struck_fact.sealed IS 'What the fact held, sealed once more: put back, it does not open.';
+
+--
+-- Name: COLUMN struck_fact.named; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.struck_fact.named IS 'Whether she named it; otherwise it was built on one that she named.';
 
 --
 -- Name: suppression; Type: TABLE; Schema: public; Owner: -
@@ -861,6 +1146,13 @@ ALTER TABLE ONLY public.announcement
 
 ALTER TABLE ONLY public.announcement
     ADD CONSTRAINT announcement_pkey PRIMARY KEY (sequence);
+
+--
+-- Name: block block_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.block
+    ADD CONSTRAINT block_pkey PRIMARY KEY (customer, strike, scope, digest);
 
 --
 -- Name: body body_id_key; Type: CONSTRAINT; Schema: public; Owner: -
@@ -1031,6 +1323,20 @@ ALTER TABLE ONLY public.pairwise
     ADD CONSTRAINT pairwise_pkey PRIMARY KEY (customer, service);
 
 --
+-- Name: passkey passkey_name_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.passkey
+    ADD CONSTRAINT passkey_name_key UNIQUE (name);
+
+--
+-- Name: passkey passkey_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.passkey
+    ADD CONSTRAINT passkey_pkey PRIMARY KEY (id);
+
+--
 -- Name: publication publication_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -1059,6 +1365,20 @@ ALTER TABLE ONLY public.queue
     ADD CONSTRAINT queue_pkey PRIMARY KEY (number);
 
 --
+-- Name: rate rate_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.rate
+    ADD CONSTRAINT rate_pkey PRIMARY KEY (subject, since);
+
+--
+-- Name: recipient recipient_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.recipient
+    ADD CONSTRAINT recipient_pkey PRIMARY KEY (customer, strike, service);
+
+--
 -- Name: restrictions restrictions_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -1066,11 +1386,53 @@ ALTER TABLE ONLY public.restrictions
     ADD CONSTRAINT restrictions_pkey PRIMARY KEY (customer);
 
 --
+-- Name: session session_id_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.session
+    ADD CONSTRAINT session_id_key UNIQUE (id);
+
+--
+-- Name: session session_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.session
+    ADD CONSTRAINT session_pkey PRIMARY KEY (digest);
+
+--
+-- Name: sign_in sign_in_link_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.sign_in
+    ADD CONSTRAINT sign_in_link_key UNIQUE (link);
+
+--
+-- Name: sign_in sign_in_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.sign_in
+    ADD CONSTRAINT sign_in_pkey PRIMARY KEY (digest);
+
+--
 -- Name: source_record source_record_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
 ALTER TABLE ONLY public.source_record
     ADD CONSTRAINT source_record_pkey PRIMARY KEY (source, digest);
+
+--
+-- Name: strike strike_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.strike
+    ADD CONSTRAINT strike_pkey PRIMARY KEY (customer, id);
+
+--
+-- Name: struck_fact struck_fact_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.struck_fact
+    ADD CONSTRAINT struck_fact_pkey PRIMARY KEY (customer, strike, attribute, provenance, source);
 
 --
 -- Name: suppression suppression_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -1227,6 +1589,12 @@ CREATE INDEX message_link_ending ON public.message_link USING btree (ends_at);
 CREATE INDEX message_link_of_customer ON public.message_link USING btree (customer);
 
 --
+-- Name: passkey_customer; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX passkey_customer ON public.passkey USING btree (customer, made_at);
+
+--
 -- Name: question_of_customer; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -1245,10 +1613,46 @@ CREATE INDEX question_open ON public.question USING btree (id) WHERE (answered_a
 CREATE INDEX queue_unsealed ON public.queue USING btree (customer, number) WHERE ((key IS NULL) AND (customer IS NOT NULL));
 
 --
+-- Name: rate_until; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX rate_until ON public.rate USING btree (until);
+
+--
+-- Name: recipient_untold; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX recipient_untold ON public.recipient USING btree (customer, strike) WHERE (told_at IS NULL);
+
+--
+-- Name: session_customer; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX session_customer ON public.session USING btree (customer, made_at);
+
+--
+-- Name: session_ends_at; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX session_ends_at ON public.session USING btree (ends_at);
+
+--
+-- Name: sign_in_expires_at; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX sign_in_expires_at ON public.sign_in USING btree (expires_at);
+
+--
 -- Name: source_record_by_customer; Type: INDEX; Schema: public; Owner: -
 --
 
 CREATE INDEX source_record_by_customer ON public.source_record USING btree (customer, source);
+
+--
+-- Name: struck_fact_by_age; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX struck_fact_by_age ON public.struck_fact USING btree (kept);
 
 --
 -- Name: use_line_of_customer; Type: INDEX; Schema: public; Owner: -
@@ -1262,6 +1666,13 @@ CREATE INDEX use_line_of_customer ON public.use_line USING btree (customer, hour
 
 ALTER TABLE ONLY public.announcement
     ADD CONSTRAINT announcement_customer_fkey FOREIGN KEY (customer) REFERENCES public.customer(id);
+
+--
+-- Name: block block_customer_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.block
+    ADD CONSTRAINT block_customer_fkey FOREIGN KEY (customer) REFERENCES public.customer(id);
 
 --
 -- Name: checkpoint checkpoint_prev_size_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
@@ -1369,6 +1780,20 @@ ALTER TABLE ONLY public.pairwise
     ADD CONSTRAINT pairwise_customer_fkey FOREIGN KEY (customer) REFERENCES public.customer(id);
 
 --
+-- Name: passkey passkey_customer_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.passkey
+    ADD CONSTRAINT passkey_customer_fkey FOREIGN KEY (customer) REFERENCES public.customer(id) ON DELETE CASCADE;
+
+--
+-- Name: recipient recipient_customer_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.recipient
+    ADD CONSTRAINT recipient_customer_fkey FOREIGN KEY (customer) REFERENCES public.customer(id);
+
+--
 -- Name: restrictions restrictions_customer_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -1376,11 +1801,32 @@ ALTER TABLE ONLY public.restrictions
     ADD CONSTRAINT restrictions_customer_fkey FOREIGN KEY (customer) REFERENCES public.customer(id);
 
 --
+-- Name: session session_customer_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.session
+    ADD CONSTRAINT session_customer_fkey FOREIGN KEY (customer) REFERENCES public.customer(id) ON DELETE CASCADE;
+
+--
 -- Name: source_record source_record_customer_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
 ALTER TABLE ONLY public.source_record
     ADD CONSTRAINT source_record_customer_fkey FOREIGN KEY (customer) REFERENCES public.customer(id);
+
+--
+-- Name: strike strike_customer_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.strike
+    ADD CONSTRAINT strike_customer_fkey FOREIGN KEY (customer) REFERENCES public.customer(id);
+
+--
+-- Name: struck_fact struck_fact_customer_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.struck_fact
+    ADD CONSTRAINT struck_fact_customer_fkey FOREIGN KEY (customer) REFERENCES public.customer(id);
 
 --
 -- PostgreSQL database dump complete

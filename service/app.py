@@ -21,6 +21,7 @@ from service.crypto.keyring import Keyring
 from service.crypto.merkle import Tile
 from service.crypto.signing import PublicKey
 from service.database import Database
+from service.entrance import Entrance, Outside
 from service.errors import (
     DatabaseUnavailableError,
     KeysUnavailableError,
@@ -39,6 +40,8 @@ from service.model.limits import Limits
 from service.model.message_links import PAUSE, No
 from service.model.prompts import Prompt
 from service.model.situation import Asked
+from service.model.strikes import Answer as Reason
+from service.model.strikes import Selection
 from service.model.suppositions import Supposed
 from service.model.words import Channel, CustomerId, EntryId, Method, PairwiseId, Status
 from service.policy.engine import Policies
@@ -66,6 +69,7 @@ from service.usecases import (
     records,
     releases,
     simulations,
+    strikes,
     uses,
 )
 from service.usecases.keys import Keys
@@ -91,7 +95,6 @@ class House:
         monotonic: Callable[[], float] = time.monotonic,
         ending: Callable[[], bool] = lambda: False,
         workers: int = 1,
-        public_url: str = "http://localhost:8400",
     ) -> None:
         self.database = database
         self.reserved = database.beside(RESERVED)
@@ -101,7 +104,17 @@ class House:
         self._monotonic = monotonic
         self._ending = ending
         self._limits = Limits(workers)
-        self._public_url = public_url
+        self._public_url = Outside().public_url
+        self.entrance = self._entrance(Outside())
+
+    def reaching(self, outside: Outside) -> "House":
+        """Return this house, with ways in that lead through the world around as the operator said it is."""
+        self._public_url = outside.public_url
+        self.entrance = self._entrance(outside)
+        return self
+
+    def _entrance(self, outside: Outside) -> Entrance:
+        return Entrance(self.reserved, self.keys, self._proven_policies, outside, self._monotonic)
 
     @property
     def actions(self) -> Actions:
@@ -131,6 +144,13 @@ class House:
             read_choices=self._read_choices,
             read_preferences=self._read_preferences,
             keep_preferences=self._keep_preferences,
+            reach=self._reach,
+            dispute=self._dispute,
+            correct=self._correct,
+            delete_fact=self._delete_fact,
+            undo_dispute=self._undo_dispute,
+            explain_dispute=self._explain_dispute,
+            disputes=self._disputes,
             known=self._known,
             uses=self._uses,
             timeline=self._timeline,
@@ -148,12 +168,36 @@ class House:
             published=self._published,
             catalogue=self._catalogue,
             faults=self._faults,
-            visitor=self._customer_caller,
+            visitor=self.entrance.session,
             overview=self._overview,
             peace=self._peace,
             language=self._language,
             speak=self._speak,
             permissions=self._permissions,
+            ways=self.entrance.ways,
+            post=self.entrance.post,
+            ask_code=self.entrance.ask_code,
+            enter_code=self.entrance.enter_code,
+            link_waits=self.entrance.link_waits,
+            press_link=self.entrance.press_link,
+            ask_code_again=self.entrance.ask_code_again,
+            enter_code_again=self.entrance.enter_code_again,
+            ask_to_add_address=self.entrance.ask_to_add_address,
+            add_address=self.entrance.add_address,
+            ask_passkey=self.entrance.ask_passkey,
+            enter_passkey=self.entrance.enter_passkey,
+            ask_passkey_again=self.entrance.ask_passkey_again,
+            enter_passkey_again=self.entrance.enter_passkey_again,
+            ask_to_add_passkey=self.entrance.ask_to_add_passkey,
+            add_passkey=self.entrance.add_passkey,
+            her_passkeys=self.entrance.her_passkeys,
+            relabel_passkey=self.entrance.relabel_passkey,
+            remove_passkey=self.entrance.remove_passkey,
+            leave_to_sign_in=self.entrance.leave_to_sign_in,
+            come_back=self.entrance.come_back,
+            her_sessions=self.entrance.her_sessions,
+            end_session=self.entrance.end_session,
+            end_other_sessions=self.entrance.end_other_sessions,
         )
 
     async def _service_caller(self, presented: str) -> ServiceCaller:
@@ -380,6 +424,63 @@ class House:
             return await preferences.keep(database, keyring, policies, caller, wished, seen)
 
         return await self._once(caller, attempt, preferences.Kept, write)
+
+    async def _reach(self, caller: CustomerCaller, selection: Selection) -> strikes.Reach:
+        await self._keys_for(caller)
+        return await strikes.reach(self.database, await self.library.current(), caller, selection)
+
+    async def _dispute(self, caller: CustomerCaller, selection: Selection, attempt: Attempt | None) -> strikes.Done:
+        """Strike out what was not her, on the connections of a no."""
+        began = METERS.now()
+        keyring, policies = await self._keys_for(caller), await self.library.current()
+
+        async def write(database: Database) -> strikes.Done:
+            return await strikes.dispute(database, keyring, policies, caller, selection)
+
+        done = await self._once(caller, attempt, strikes.Done, write, self.reserved)
+        METERS.withdrawn(began)
+        return done
+
+    async def _correct(
+        self, caller: CustomerCaller, item: strikes.Item, value: bytes, attempt: Attempt | None
+    ) -> strikes.Done:
+        keyring = await self._keys_for(caller)
+        policies = await self._proven_policies(keyring)
+
+        async def write(database: Database) -> strikes.Done:
+            return await strikes.correct(database, keyring, policies, caller, item, value)
+
+        return await self._once(caller, attempt, strikes.Done, write)
+
+    async def _delete_fact(self, caller: CustomerCaller, item: strikes.Item, attempt: Attempt | None) -> strikes.Done:
+        keyring, policies = await self._keys_for(caller), await self.library.current()
+
+        async def write(database: Database) -> strikes.Done:
+            return await strikes.delete(database, keyring, policies, caller, item)
+
+        return await self._once(caller, attempt, strikes.Done, write)
+
+    async def _undo_dispute(self, caller: CustomerCaller, entry: EntryId, attempt: Attempt | None) -> strikes.Undone:
+        keyring = await self._keys_for(caller)
+        policies = await self._proven_policies(keyring)
+
+        async def write(database: Database) -> strikes.Undone:
+            return await strikes.undo(database, keyring, policies, caller, entry)
+
+        return await self._once(caller, attempt, strikes.Undone, write)
+
+    async def _explain_dispute(
+        self, caller: CustomerCaller, entry: EntryId, said: Reason, attempt: Attempt | None
+    ) -> strikes.Explanation:
+        keyring = await self._keys_for(caller)
+
+        async def write(database: Database) -> strikes.Explanation:
+            return await strikes.explain(database, keyring, caller, entry, said)
+
+        return await self._once(caller, attempt, strikes.Explanation, write)
+
+    async def _disputes(self, caller: CustomerCaller, after: str | None, most: int) -> strikes.Page:
+        return await strikes.listed(self.database, await self._keys_for(caller), caller, after, most)
 
     async def _known(self, caller: CustomerCaller, after: str | None, most: int) -> hers.Knowledge:
         keyring = await self._keys_for(caller)

@@ -99,6 +99,67 @@ class UnauthenticatedError(ServiceError):
     title = "A valid credential is required"
 
 
+class StepUpRequiredError(ServiceError):
+    """What she asks for needs a fresh proof that it is she."""
+
+    code = "step-up-required"
+    title = "Show once more that it is you"
+
+
+class WrongCodeError(ServiceError):
+    """The code is not the one that was sent, or nobody was sent one."""
+
+    code = "wrong-code"
+    title = "The code is not right"
+
+
+class SignInOverError(ServiceError):
+    """The code or the link was used, has run its time, or was tried too often."""
+
+    code = "sign-in-over"
+    title = "The code or link is used or too old"
+
+
+class PasskeyRefusedError(ServiceError):
+    """The device did not answer as it must, or its passkey is not one that is kept here."""
+
+    code = "passkey-refused"
+    title = "The passkey was not accepted"
+
+
+class NobodyKnownError(ServiceError):
+    """The company's own sign-in vouched for somebody whom nothing here is known about."""
+
+    code = "nobody-known"
+    title = "Nothing is known about whoever signed in"
+
+
+class ProviderRefusedError(ServiceError):
+    """The company's own sign-in did not answer as it must, or she broke it off."""
+
+    code = "provider-refused"
+    title = "The sign-in did not succeed"
+
+
+class NotOfferedError(ServiceError):
+    """This way of signing in is not set up here."""
+
+    code = "not-offered"
+    title = "This way is not offered here"
+
+
+class TooManyTriesError(ServiceError):
+    """Somebody tried this too often for now."""
+
+    code = "too-many-tries"
+    title = "This was tried too often"
+
+    def __init__(self, *, retry: int) -> None:
+        """``retry``: in how many seconds it can be tried again."""
+        super().__init__()
+        self.retry = retry
+
+
 class NotGrantedError(ServiceError):
     """The service has no right to do this."""
 
@@ -163,6 +224,34 @@ class UnknownFactError(ServiceError):
 
     code = "unknown-fact"
     title = "There is no such fact of this customer"
+
+
+class NotTellableError(ServiceError):
+    """Nobody can tell us this of herself: the catalogue does not take it as volunteered."""
+
+    code = "not-tellable"
+    title = "This is nothing that she can tell"
+
+
+class UnknownDisputeError(ServiceError):
+    """No act by which this customer struck something out has this entry."""
+
+    code = "unknown-dispute"
+    title = "There is no such dispute"
+
+
+class NothingToUndoError(ServiceError):
+    """The act was undone already, or what it took away is not kept any more."""
+
+    code = "nothing-to-undo"
+    title = "There is nothing to undo"
+
+
+class DemandedByLawError(ServiceError):
+    """The law demands this purpose, so she cannot keep anything out of it."""
+
+    code = "demanded-by-law"
+    title = "The law demands this purpose"
 
 
 class UnknownReceiptError(ServiceError):
@@ -319,6 +408,20 @@ class UnknownIdentifierError(ServiceError):
     title = "There is no such identifier"
 
 
+class UnknownSessionError(ServiceError):
+    """No session of this customer has this id."""
+
+    code = "unknown-session"
+    title = "There is no such session"
+
+
+class UnknownPasskeyError(ServiceError):
+    """No passkey of this customer has this name."""
+
+    code = "unknown-passkey"
+    title = "There is no such passkey"
+
+
 class UnknownLinkError(ServiceError):
     """No operator made such a link, or it has ended."""
 
@@ -379,6 +482,12 @@ class PoliciesUnavailableError(UnavailableError):
     """No published policies can be used."""
 
     code = "policies-unavailable"
+
+
+class ProviderUnavailableError(UnavailableError):
+    """The company's own sign-in cannot be reached."""
+
+    code = "provider-unavailable"
 
 
 class FactsChangedError(UnavailableError):

@@ -23,11 +23,14 @@ from granian.log import LogLevels
 
 from service.app import House, assemble
 from service.database import Database, opened
+from service.entrance import Outside
 from service.errors import DatabaseUnavailableError, KeysUnavailableError, OperatorError
 from service.front import Front
+from service.mail import mail_server
 from service.meters import left_in
 from service.portal.look import Look, look
 from service.process import ending_with, harden, log_as_json
+from service.provider import Provider
 from service.rootkey import read_root_key
 from service.schema import refuse_other_schema
 from service.settings import Settings, leave_to_children, read_settings
@@ -39,22 +42,26 @@ ENDING = "ending"
 log = structlog.get_logger()
 
 
-def serve(settings: Settings, url: str) -> None:
-    """Serve until told to stop; raises OperatorError, before the port is bound, for whatever is set up wrongly."""
+def serve(settings: Settings, url: str, factory: str = "service.serving:application") -> None:
+    """Serve until told to stop; raises OperatorError, before the port is bound, for whatever is set up wrongly.
+
+    ``factory``: where the function is that makes the application in a worker process.
+    """
     log_as_json()
     harden()
     _look(settings)
+    outside(settings)
     asyncio.run(_check(settings, url))
     _refuse_taken_port("BYLEAVE_PORT", settings.host, settings.port)
     with TemporaryDirectory(prefix="byleave-serve-") as folder:
         leave_to_children(url, run=folder)
         with _measured(settings):
-            _answer(settings, Path(folder))
+            _answer(settings, Path(folder), factory)
 
 
-def _answer(settings: Settings, run: Path) -> None:
+def _answer(settings: Settings, run: Path, factory: str) -> None:
     server = Granian(
-        "service.serving:application",
+        factory,
         factory=True,
         address=settings.host,
         port=settings.port,
@@ -110,22 +117,42 @@ def _measured(settings: Settings) -> Iterator[None]:
 
 def application() -> Front:
     """Make the application in a worker process."""
-    log_as_json()
-    harden()
-    ending_with(os.getppid())()
+    harden_worker()
     settings = read_settings()
     database, run = Database(settings.database_url or "", settings.connections), settings.run
     if run is None:  # whoever runs this without `serve` has no use for either
-        house = House(database, settings.root_key_file, workers=settings.workers, public_url=settings.public)
-        return assemble(house, look=_look(settings))
-    house = House(
-        database,
-        settings.root_key_file,
-        ending=(run / ENDING).exists,
-        workers=settings.workers,
-        public_url=settings.public,
+        house = House(database, settings.root_key_file, workers=settings.workers)
+        return assemble(house.reaching(outside(settings)), look=_look(settings))
+    house = House(database, settings.root_key_file, ending=(run / ENDING).exists, workers=settings.workers)
+    return assemble(
+        house.reaching(outside(settings)), lambda _: left_in(run, lambda: house.rails.waiting), look=_look(settings)
     )
-    return assemble(house, lambda _: left_in(run, lambda: house.rails.waiting), look=_look(settings))
+
+
+def harden_worker() -> None:
+    """Let a worker process tell little of what it holds, and end with the process that started it."""
+    log_as_json()
+    harden()
+    ending_with(os.getppid())()
+
+
+def outside(settings: Settings) -> Outside:
+    """Return what the operator said of the world around; raises SettingsError for what cannot be used."""
+    mail = None if settings.smtp_url is None else mail_server(settings.smtp_url, settings.mail_from or "")
+    return Outside(settings.portal_url, mail, _provider(settings), settings.proxies)
+
+
+def _provider(settings: Settings) -> Provider | None:
+    if settings.oidc_issuer is None:
+        return None
+    return Provider(
+        settings.oidc_issuer,
+        settings.oidc_client_id or "",
+        settings.oidc_secret,
+        settings.oidc_title,
+        settings.oidc_claim,
+        settings.portal_url,
+    )
 
 
 def _look(settings: Settings) -> Look:

@@ -8,7 +8,7 @@ for. What makes a line one of its kind stays unique all the while, in an order o
 from alembic import op
 
 revision = "0011"
-down_revision = "0008"
+down_revision = "0010"
 
 APP = "byleave_app"
 STATEMENTS = (

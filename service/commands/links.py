@@ -48,7 +48,7 @@ def links(  # noqa: PLR0913  one for each option
             known = [each for _, each in batch if each is not None]
             made = iter(await message_links.make_for(database, keyring, in_force, caller, message, known))
             for line, each in batch:
-                writer.writerow(_row(line, None if each is None else next(made), settings.public))
+                writer.writerow(_row(line, None if each is None else next(made), settings.portal_url))
 
     with_keys(settings, make)
 

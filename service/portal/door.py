@@ -11,6 +11,7 @@ from service.actions import Actions
 from service.errors import ServiceError
 from service.portal import (
     about,
+    again,
     choices,
     language,
     notices,
@@ -19,10 +20,12 @@ from service.portal import (
     preferences,
     receipts,
     refusals,
+    signin,
     simulate,
     static,
     use,
     verify,
+    ways,
 )
 from service.portal.carrying import carry_on
 from service.portal.look import Look
@@ -55,6 +58,9 @@ ROUTES = [
     about.help_,
     about.privacy,
     about.accessibility,
+    *signin.ROUTES,
+    *again.ROUTES,
+    *ways.ROUTES,
     static.file,
 ]
 LIMIT = 64 * 1024

@@ -17,6 +17,7 @@ from service.crypto.forms import form_token
 from service.errors import ServiceError, UnauthenticatedError
 from service.model.callers import CustomerCaller
 from service.model.catalogue import Catalogue
+from service.model.signin import Session
 from service.portal.carrying import NAME, in_language
 from service.portal.look import Look
 from service.portal.words import chosen, offered
@@ -44,6 +45,8 @@ class Visit(Struct, frozen=True, kw_only=True):
     """The language that the address asks for, if it does."""
     caller: CustomerCaller | None = None
     session: str = ""
+    entered: Session | None = None
+    """How and when she came in; None for nobody."""
     catalogue: Catalogue | None = None
     """None where no policies can be used: what only takes away works without."""
     peace: Peace = Peace()
@@ -58,6 +61,13 @@ class Visit(Struct, frozen=True, kw_only=True):
         if self.caller is None:
             raise UnauthenticatedError
         return self.caller
+
+    @property
+    def sitting(self) -> Session:
+        """Her session; raises UnauthenticatedError where nobody is signed in."""
+        if self.entered is None:
+            raise UnauthenticatedError
+        return self.entered
 
     @property
     def company(self) -> str:
@@ -99,26 +109,19 @@ async def visit(
     request: Request[Any, Any, Any], actions: NamedDependency[Actions], look: NamedDependency[Look]
 ) -> Visit:
     """Return who is there, as far as can be told; a cookie that opens nothing is nobody."""
-    session, caller = request.cookies.get(COOKIE, ""), None
-    if session:
-        with suppress(UnauthenticatedError):
-            caller = await actions.visitor(session)
-            # Only "1" says it (Global Privacy Control, section 3.3).
-            caller = structs.replace(caller, gpc=request.headers.getall("sec-gpc", []) == ["1"])
-    return await _visit(request, actions, look, caller, session if caller else "")
+    return await _visit(request, actions, look, await _entered(request, actions, request.cookies.get(COOKIE, "")))
 
 
 async def stranger(
     request: Request[Any, Any, Any], actions: NamedDependency[Actions], look: NamedDependency[Look]
 ) -> Visit:
     """Return the visit of somebody of whom nothing is known, whatever cookie comes along."""
-    return await _visit(request, actions, look, None, "")
+    return await _visit(request, actions, look, None)
 
 
-async def _visit(
-    request: Request[Any, Any, Any], actions: Actions, look: Look, caller: CustomerCaller | None, session: str
-) -> Visit:
+async def _visit(request: Request[Any, Any, Any], actions: Actions, look: Look, entered: Session | None) -> Visit:
     catalogue = None
+    caller = None if entered is None else entered.caller
     with suppress(ServiceError):
         catalogue = await actions.catalogue()
     languages, asked = offered(catalogue), request.query_params.get(NAME, "")
@@ -134,12 +137,26 @@ async def _visit(
         path=request.scope["path"],
         query=request.scope["query_string"].decode("latin-1"),
         caller=caller,
-        session=session,
+        session="" if entered is None else request.cookies.get(COOKIE, ""),
+        entered=entered,
         catalogue=None if catalogue is None else catalogue.told_in(language),
         peace=await _peace(actions, caller if shows else None),
         done=request.query_params.get("done", ""),
         entry=_entry(request.query_params.get("entry", "")),
     )
+
+
+async def _entered(request: Request[Any, Any, Any], actions: Actions, session: str) -> Session | None:
+    """Return the session that a cookie opens, None where it opens nothing."""
+    if not session:
+        return None
+    try:
+        entered = await actions.visitor(session)
+    except UnauthenticatedError:
+        return None
+    # Only "1" says it (Global Privacy Control, section 3.3).
+    gpc = request.headers.getall("sec-gpc", []) == ["1"]
+    return structs.replace(entered, caller=structs.replace(entered.caller, gpc=gpc))
 
 
 def _entry(text: str) -> str:

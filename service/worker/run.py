@@ -11,9 +11,10 @@ from service.errors import ServiceError
 from service.policy.engine import Policies
 from service.usecases.access import forget_old_tokens
 from service.usecases.announcements import announce_renewals
+from service.usecases.codes import forget_old
 from service.usecases.message_links import forget_ended
 from service.usecases.once import forget_old_keys
-from service.usecases.retention import end_expired_consents, end_outlived_facts
+from service.usecases.retention import end_expired_consents, end_outlived_facts, forget_struck_facts
 
 PAUSE = 60.0
 """Seconds between two rounds."""
@@ -54,9 +55,11 @@ async def _round(
         "outlived": outlived,
         "expired": expired,
         "announced": announced,
+        "struck out": lambda: forget_struck_facts(database),
         "old keys": lambda: forget_old_keys(database),
         "old tokens": lambda: forget_old_tokens(database),
         "old links": lambda: forget_ended(database),
+        "old sign-ins": lambda: forget_old(database),
     }
     done = [await _well(name, job) for name, job in jobs.items()]
     return all(done)

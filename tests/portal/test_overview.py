@@ -16,7 +16,7 @@ RECOMMENDATIONS = "personalise.recommendations"
 
 
 async def test_it_says_how_much_is_known_and_allowed(her: Browser, api: Api) -> None:
-    token = her.headers["cookie"].partition("=")[2]
+    token = her.token
     known = (await api.call("GET", "/v1/me/facts", token)).json()["facts"]
     page = await her.get("/")
     assert f"{len(known)} things about you." in page.text
