@@ -57,7 +57,7 @@ async def test_one_button_stops_it_and_two_more_stop_more(
     stranger: Browser, address: str, owner: Owner, api: Api, abbie: Person
 ) -> None:
     page = await stranger.get(address)
-    assert "Our newsletter, by email" in page.text
+    assert "Our newsletter, by e-mail" in page.text
     assert (await stands(owner))[NEWSLETTER] == "given"
     page = await stranger.press(page, "b-stop")
     assert "Stopped. These messages end now." in page.text

@@ -14,11 +14,11 @@ from service.crypto.message_tokens import digest_of
 from service.database import Database
 from service.errors import NotGrantedError, UnauthenticatedError, UnknownMessageLinkError
 from service.model.callers import MessageCaller
-from service.model.choices import Allowed, Kind, Objection, Pause, Quiet
+from service.model.choices import FLAG, Allowed, Bar, Objection, Pause, Quiet
 from service.model.consent import Spot
 from service.model.identifiers import Identifier, identifier
 from service.model.message_links import MONTHS, No, ends_at
-from service.model.words import Channel, CustomerId, IdentifierKind, Method, PurposeId, ServiceId, Status
+from service.model.words import AttributeId, Channel, CustomerId, IdentifierKind, Method, PurposeId, ServiceId, Status
 from service.usecases import choices, consents, merges, message_links
 from service.usecases.message_links import make_for
 from tests.api.conftest import WALK
@@ -202,8 +202,9 @@ async def test_a_pause_by_a_link_never_shortens_one_that_is_there(
 
 
 OPENING = [
-    *(Allowed(kind, allowed=True) for kind in Kind if kind not in {"objection", "pause", "quiet-hours", "age-band"}),
+    *(Allowed(kind, allowed=True) for kind in FLAG),
     Objection(PurposeId("prevent.fraud"), stands=False),
+    Bar(AttributeId("first_name"), "marketing", stands=False),
     Pause(None),
     Quiet(""),
 ]
