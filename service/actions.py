@@ -3,7 +3,7 @@
 So no handler ever holds a key or a connection.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -14,13 +14,17 @@ from service.mail import Mail
 from service.model.attempts import Attempt
 from service.model.callers import Caller, CustomerCaller, ServiceCaller
 from service.model.catalogue import Catalogue, Notice
+from service.model.consent import Spot
 from service.model.identifiers import Identifier
+from service.model.message_links import No
 from service.model.prompts import Prompt
 from service.model.signin import Aim, Session, Ways
+from service.model.situation import Asked
 from service.model.strikes import Answer as Reason
 from service.model.strikes import Selection
+from service.model.suppositions import Supposed
 from service.model.words import Channel, EntryId, PairwiseId
-from service.usecases import choices, codes, federated, passkeys, sessions, strikes
+from service.usecases import choices, codes, federated, passkeys, questions, sessions, strikes
 from service.usecases.announcements import Announced
 from service.usecases.choices import Choices, Taken
 from service.usecases.consents import Acknowledged, Said
@@ -29,6 +33,7 @@ from service.usecases.entries import Shown
 from service.usecases.hers import Knowledge
 from service.usecases.identifiers import Done, HerIdentifier
 from service.usecases.ledger import Published
+from service.usecases.message_links import Address
 from service.usecases.notices import Served, Serving
 from service.usecases.overview import Overview, Peace
 from service.usecases.past import Question, Then
@@ -38,8 +43,9 @@ from service.usecases.receipts import Page, Receipt, Verdict
 from service.usecases.receipts import Wanted as WantedReceipt
 from service.usecases.records import History, Record
 from service.usecases.releases import Answer, Wanted
+from service.usecases.simulations import Simulation
 from service.usecases.strikes import Explanation, Item, Reach, Undone
-from service.usecases.uses import Filter, Opened, Uses
+from service.usecases.uses import Filter, Line, Opened, Timeline, Uses
 
 
 class Actions(Struct, frozen=True):
@@ -83,7 +89,16 @@ class Actions(Struct, frozen=True):
     fact: Callable[[CustomerCaller, str], Awaitable[Knowledge]]
     used_by_attribute: Callable[[CustomerCaller], Awaitable[dict[str, list[tuple[str, int]]]]]
     uses: Callable[[CustomerCaller, Filter, str | None, int], Awaitable[Uses]]
+    timeline: Callable[[CustomerCaller, Filter, str | None, int], Awaitable[Timeline]]
+    use_line: Callable[[CustomerCaller, str], Awaitable[Line]]
     uses_of_line: Callable[[CustomerCaller, str, str | None, int], Awaitable[Opened]]
+    ask: Callable[[CustomerCaller, questions.Asking, Attempt | None], Awaitable[questions.Asked]]
+    questions: Callable[[CustomerCaller, str | None, int], Awaitable[questions.Page]]
+    simulate: Callable[[CustomerCaller, Asked, Supposed], Awaitable[Simulation]]
+    message_link: Callable[[str], Awaitable[Spot]]
+    """What the link of a message is about, by its token."""
+    say_no_by_message: Callable[[str, No], Awaitable[None]]
+    make_message_links: Callable[[ServiceCaller, Spot, Sequence[PairwiseId]], Awaitable[Mapping[PairwiseId, Address]]]
     shown: Callable[[CustomerCaller, EntryId, float], Awaitable[Shown]]
     """An entry of hers and, unless so many seconds are not enough for it to get there, its proof."""
     checkpoint: Callable[[], Awaitable[str]]

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -17,6 +17,7 @@ from service.model.words import AttributeId, Channel, CustomerId, PurposeId, Ser
 from service.storage import facts, log, statements
 from tests.conftest import Api, Person, Template, own_database
 
+AT = datetime(2026, 1, 1, tzinfo=UTC)
 STORES = Path(statements.__file__).parent
 EVERY = [
     pytest.param(sql, id=f"{path.stem}.{name}")
@@ -57,9 +58,15 @@ HOT = [
     ("passkeys", "passkey", (b"x",)),
     ("evidence", "keys", ([UUID(int=1)],)),
     ("evidence", "hold", ([UUID(int=1)],)),
-    ("uses", "lines", (UUID(int=1), None, None, False, None, None, None, 1, 50)),
+    ("uses", "lines", (UUID(int=1), AT, 1, AT, 50)),
+    ("uses", "lines_like", (UUID(int=1), AT, 1, AT, 50, "service:x", "p", True, False)),
+    ("uses", "kinds", (UUID(int=1),)),
+    ("uses", "days", (UUID(int=1), 28, 10_000, None, None, False, False)),
     ("uses", "covers", (UUID(int=1),)),
     ("uses", "line", (1, UUID(int=1))),
+    ("message_links", "find", (bytes(32),)),
+    ("message_links", "forget", ()),
+    ("message_links", "open", (UUID(int=1), ["p"], ["web"], ["withdrawn"])),
     ("bodies", "of_line", (1, UUID(int=1), 1, 50)),
     ("bodies", "one", ("ent_x", UUID(int=1))),
     ("proofs", "earliest", (1,)),
