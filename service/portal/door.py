@@ -9,7 +9,21 @@ from litestar.types import Message, Scope
 
 from service.actions import Actions
 from service.errors import ServiceError
-from service.portal import about, choices, language, notices, overview, preferences, receipts, refusals, static, verify
+from service.portal import (
+    about,
+    again,
+    choices,
+    language,
+    notices,
+    overview,
+    preferences,
+    receipts,
+    refusals,
+    signin,
+    static,
+    verify,
+    ways,
+)
 from service.portal.carrying import carry_on
 from service.portal.look import Look
 from service.portal.visit import visit
@@ -32,6 +46,9 @@ ROUTES = [
     about.help_,
     about.privacy,
     about.accessibility,
+    *signin.ROUTES,
+    *again.ROUTES,
+    *ways.ROUTES,
     static.file,
 ]
 LIMIT = 64 * 1024

@@ -1,11 +1,12 @@
 """Refusals as pages: in plain words what did not happen, and a way on."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
-from service.errors import ServiceError, UnauthenticatedError
+from service.errors import ServiceError, StepUpRequiredError, UnauthenticatedError
 from service.portal.carrying import NAME
 from service.portal.look import Look
 from service.portal.pages import page, see
@@ -13,13 +14,15 @@ from service.portal.visit import Visit
 from service.portal.words import chosen, offered
 from service.refusals import framework_refusal, headers_of, note, note_bug, status_of
 
-SIGN_IN = "/signin"
+SIGN_IN, AGAIN = "/signin", "/signin/again"
 
 
 def refuse(request: Request[Any, Any, Any], error: ServiceError) -> Response[Any]:
     """Answer a refusal; whoever has to sign in first is led there, and back."""
     if isinstance(error, UnauthenticatedError) and request.method in ("GET", "HEAD"):
         return see(SIGN_IN, next=_here(request))
+    if isinstance(error, StepUpRequiredError):
+        return see(AGAIN, next=_page_of(request))
     note(error, request.scope.get("path_template", ""), request.headers.get("traceparent", ""))
     response = page(_nobody(request), "refusal.html", status=status_of(type(error)), code=error.code)
     response.headers.update({name: value for name, value in headers_of(error).items() if name == "Retry-After"})
@@ -42,6 +45,14 @@ def refuse_bug(request: Request[Any, Any, Any], error: Exception) -> Response[An
 
 def _here(request: Request[Any, Any, Any]) -> str:
     return request.scope["path"] if request.scope["path"] != "/" else ""
+
+
+def _page_of(request: Request[Any, Any, Any]) -> str:
+    """Return the page that she is on: of a form, the one that it stands on, as far as the browser says."""
+    if request.method in ("GET", "HEAD"):
+        return _here(request)
+    parts = urlsplit(request.headers.get("referer", ""))
+    return parts.path if parts.netloc == request.headers.get("host") else ""
 
 
 def _nobody(request: Request[Any, Any, Any]) -> Visit:

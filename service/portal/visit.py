@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from babel import Locale
 from litestar import Request
 from litestar.di import NamedDependency
+from litestar.status_codes import HTTP_200_OK
 from msgspec import Struct, structs
 
 from service.actions import Actions
@@ -17,6 +18,7 @@ from service.crypto.forms import form_token
 from service.errors import ServiceError, UnauthenticatedError
 from service.model.callers import CustomerCaller
 from service.model.catalogue import Catalogue
+from service.model.signin import Session
 from service.portal.carrying import NAME, in_language
 from service.portal.look import Look
 from service.portal.words import chosen, offered
@@ -25,8 +27,6 @@ from service.usecases.overview import Peace
 
 COOKIE = "__Host-session"
 ENTRY = re.compile(r"ent_[0-9A-HJKMNP-TV-Z]{26}")
-SHOWS = "shows"
-"""What a route says that answers a form with a page, and not by leading to one."""
 NOWHERE = "UTC"
 """Where somebody is of whom nobody knows where."""
 
@@ -44,6 +44,8 @@ class Visit(Struct, frozen=True, kw_only=True):
     """The language that the address asks for, if it does."""
     caller: CustomerCaller | None = None
     session: str = ""
+    entered: Session | None = None
+    """How and when she came in; None for nobody."""
     catalogue: Catalogue | None = None
     """None where no policies can be used: what only takes away works without."""
     peace: Peace = Peace()
@@ -58,6 +60,13 @@ class Visit(Struct, frozen=True, kw_only=True):
         if self.caller is None:
             raise UnauthenticatedError
         return self.caller
+
+    @property
+    def sitting(self) -> Session:
+        """Her session; raises UnauthenticatedError where nobody is signed in."""
+        if self.entered is None:
+            raise UnauthenticatedError
+        return self.entered
 
     @property
     def company(self) -> str:
@@ -99,16 +108,14 @@ async def visit(
     request: Request[Any, Any, Any], actions: NamedDependency[Actions], look: NamedDependency[Look]
 ) -> Visit:
     """Return who is there, as far as can be told; a cookie that opens nothing is nobody."""
-    session, caller, catalogue = request.cookies.get(COOKIE, ""), None, None
-    if session:
-        with suppress(UnauthenticatedError):
-            caller = await actions.visitor(session)
-            # Only "1" says it (Global Privacy Control, section 3.3).
-            caller = structs.replace(caller, gpc=request.headers.getall("sec-gpc", []) == ["1"])
+    session, catalogue = request.cookies.get(COOKIE, ""), None
+    entered = await _entered(request, actions, session)
+    caller = None if entered is None else entered.caller
     with suppress(ServiceError):
         catalogue = await actions.catalogue()
     languages, asked = offered(catalogue), request.query_params.get(NAME, "")
-    shows = request.method == "GET" or SHOWS in request.route_handler.opt
+    # Whatever is answered with 303 is no page, and what only takes away is not to wait for more than it needs.
+    shows = request.method == "GET" or request.route_handler.status_code == HTTP_200_OK
     wished = asked if asked in languages else await _language(actions, caller if shows else None)
     language = chosen(languages, [wished], request.headers.get("accept-language", ""))
     request.state.language = language
@@ -120,12 +127,26 @@ async def visit(
         path=request.scope["path"],
         query=request.scope["query_string"].decode("latin-1"),
         caller=caller,
-        session=session if caller else "",
+        session="" if entered is None else session,
+        entered=entered,
         catalogue=None if catalogue is None else catalogue.told_in(language),
         peace=await _peace(actions, caller if shows else None),
         done=request.query_params.get("done", ""),
         entry=_entry(request.query_params.get("entry", "")),
     )
+
+
+async def _entered(request: Request[Any, Any, Any], actions: Actions, session: str) -> Session | None:
+    """Return the session that a cookie opens, None where it opens nothing."""
+    if not session:
+        return None
+    try:
+        entered = await actions.visitor(session)
+    except UnauthenticatedError:
+        return None
+    # Only "1" says it (Global Privacy Control, section 3.3).
+    gpc = request.headers.getall("sec-gpc", []) == ["1"]
+    return structs.replace(entered, caller=structs.replace(entered.caller, gpc=gpc))
 
 
 def _entry(text: str) -> str:

@@ -34,7 +34,7 @@ async def test_one_press_allows_again_with_proof_of_what_was_on_the_screen(
     page = await her.press(page, SWITCH)
     assert "Allowed. It counts from now on." in page.text
     assert await outcome(api, abbie) != "deny"
-    token = her.headers["cookie"].partition("=")[2]
+    token = her.token
     last = (await api.call("GET", "/v1/me/consents/history", token)).json()["history"][0]
     assert last["status"] == "given"
     assert last["method"] == "portal"
@@ -42,7 +42,7 @@ async def test_one_press_allows_again_with_proof_of_what_was_on_the_screen(
 
 
 async def test_what_she_has_not_decided_has_two_answers_and_either_is_recorded(her: Browser, api: Api) -> None:
-    token = her.headers["cookie"].partition("=")[2]
+    token = her.token
     page = await her.get("/choices")
     page = await her.press(page, "n-research.panel-email")
     page = await her.press(page, "b-research.panel-phone")
@@ -52,7 +52,7 @@ async def test_what_she_has_not_decided_has_two_answers_and_either_is_recorded(h
 
 
 async def test_nothing_is_allowed_by_looking(her: Browser, api: Api) -> None:
-    token = her.headers["cookie"].partition("=")[2]
+    token = her.token
     before = (await api.call("GET", "/v1/me/consents/history", token)).json()
     await her.get("/choices")
     await her.get("/")
@@ -70,7 +70,7 @@ async def test_special_data_takes_a_sentence_more_and_stopping_it_one_press(her:
     page = await her.get("/choices")
     assert "I agree that you use" in page.text
     page = await her.press(page, f"s-{RECOMMENDATIONS}-web")
-    token = her.headers["cookie"].partition("=")[2]
+    token = her.token
 
     async def explicit() -> bool:
         answers = (await api.call("GET", "/v1/me/consents", token)).json()["standing"]
@@ -169,7 +169,7 @@ async def test_what_pages_load_is_kept_for_ever_under_a_name_that_changes_with_i
 async def test_she_says_when_nobody_disturbs_her_and_what_she_likes_and_keeps_what_the_form_does_not_show(
     her: Browser, api: Api
 ) -> None:
-    token = her.headers["cookie"].partition("=")[2]
+    token = her.token
     page = await her.get("/choices")
     form = page.form_of("b-preferences")
     wished = [("quiet-start", "22:00"), ("quiet-end", "07:00"), ("quiet-zone", "Europe/Dublin")]
