@@ -15,7 +15,7 @@ from service.errors import MalformedBodyError, ServiceError, UnsupportedMediaErr
 from service.model.receipt import Flaw
 from service.portal.forms import refuse_foreign
 from service.portal.pages import page as shown
-from service.portal.visit import Visit
+from service.portal.visit import SHOWS, Visit
 
 LONGEST = 256 * 1024
 """Bytes of a form with a receipt: one act may be about every purpose there is."""
@@ -37,7 +37,7 @@ async def page(actions: NamedDependency[Actions], visit: NamedDependency[Visit])
     return shown(visit, "verify.html", verdict=None, empty=False, keys=await _keys(actions))
 
 
-@post("/verify", status_code=200, request_max_body_size=LONGEST)
+@post("/verify", status_code=200, request_max_body_size=LONGEST, opt={SHOWS: True})
 async def check(
     request: Request[Any, Any, Any], actions: NamedDependency[Actions], visit: NamedDependency[Visit]
 ) -> Response[str]:

@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 from babel import Locale
 from litestar import Request
 from litestar.di import NamedDependency
-from litestar.status_codes import HTTP_200_OK
 from msgspec import Struct, structs
 
 from service.actions import Actions
@@ -27,6 +26,8 @@ from service.usecases.overview import Peace
 
 COOKIE = "__Host-session"
 ENTRY = re.compile(r"ent_[0-9A-HJKMNP-TV-Z]{26}")
+SHOWS = "shows"
+"""What a route says that answers a form with a page, and not by leading to one."""
 NOWHERE = "UTC"
 """Where somebody is of whom nobody knows where."""
 
@@ -114,8 +115,7 @@ async def visit(
     with suppress(ServiceError):
         catalogue = await actions.catalogue()
     languages, asked = offered(catalogue), request.query_params.get(NAME, "")
-    # Whatever is answered with 303 is no page, and what only takes away is not to wait for more than it needs.
-    shows = request.method == "GET" or request.route_handler.status_code == HTTP_200_OK
+    shows = request.method == "GET" or SHOWS in request.route_handler.opt
     wished = asked if asked in languages else await _language(actions, caller if shows else None)
     language = chosen(languages, [wished], request.headers.get("accept-language", ""))
     request.state.language = language
