@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from service.model.catalogue import SAID, Catalogue, Company
+from service.model.signin import BROWSERS, SYSTEMS
 from service.policy.bundle import read_bundle
 from service.policy.catalogue import parse_catalogue
 from service.policy.translations import names_of
@@ -103,7 +104,7 @@ class Shown(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         said = {name: value or "" for name, value in attrs}
-        if tag in NOT_WORDS or (tag == "li" and "lang" in said) or said.get("id") == "quiet-zone":
+        if tag in NOT_WORDS or (tag in ("li", "button") and "lang" in said) or said.get("id") == "quiet-zone":
             self._within.append(tag)
         if not self._within:
             self.texts += [said[name] for name in SHOWN_ATTRIBUTES if name in said]
@@ -118,9 +119,10 @@ class Shown(HTMLParser):
 
 
 def bare_words(html: str, company: Company) -> list[str]:
-    """Return the words of a page that are in no strange language, but for the company's own name and addresses."""
+    """Return the words of a page that are in no strange language, but for names: of the company, of browsers."""
     authority = company.authority
     names = [company.name, company.address, company.contact, authority.name, authority.contact]
+    names += [name for _, name in (*BROWSERS, *SYSTEMS)]
     found: list[str] = []
     for text in Shown(html).texts:
         rest = " ".join(text.split())

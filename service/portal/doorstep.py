@@ -8,6 +8,7 @@ from litestar import Request, Response
 from service.actions import Actions
 from service.mail import Mail
 from service.model.signin import Aim, device_of
+from service.portal.carrying import in_language
 from service.portal.pages import environment, see
 from service.portal.visit import COOKIE, Visit
 from service.usecases.codes import Letter
@@ -56,6 +57,8 @@ async def post(actions: Actions, visit: Visit, letter: Letter | None) -> None:
     """Send a letter, after the answer. Where nothing may be sent, one is written all the same."""
     written = letter or Letter("", Aim.SIGN_IN)
     address = f"{(await actions.ways()).public_url}/signin/link/{written.link}" if written.link else ""
+    if address and visit.asked_language:  # she reads on in the language of the page that she asked on
+        address = in_language(address, "", visit.asked_language)
     template = environment(visit.language).get_template(f"letters/{LETTERS[written.aim]}.txt")
     subject, _, text = template.render(company=visit.company, code=written.code, link=address).partition("\n")
     if letter is not None:

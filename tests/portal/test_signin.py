@@ -153,7 +153,7 @@ async def test_a_mail_server_that_is_down_changes_nothing_on_the_page(
     async with httpx.AsyncClient(transport=reaching(house), base_url=BASE) as client:
         response = await Browser(client).post("/signin", ASK)
     assert response.status_code == 200
-    assert "Look into your mail" in response.text
+    assert "Look into your e-mail" in response.text
 
 
 async def test_programs_that_open_links_use_nothing_up(visitor: Visitor, owner: Owner) -> None:
@@ -199,7 +199,7 @@ async def test_another_site_signs_nobody_in_and_nobody_out(visitor: Visitor) -> 
 @pytest.mark.parametrize("email", ["", "x", "a@b", "a@b.example, c@d.example", "x" * 300 + "@example.com", "🦊"])
 async def test_what_is_no_address_is_said_on_the_page(visitor: Visitor, email: str) -> None:
     page = await visitor.send("/signin", [("email", email)], status=422)
-    assert "This does not look like an email address." in page.text
+    assert "This does not look like an e-mail address." in page.text
     assert "b-ask" in page.form_of("b-ask").buttons
 
 
@@ -278,7 +278,7 @@ async def test_she_adds_an_address_by_its_code(visitor: Visitor) -> None:
     assert not mail.link
     response = await visitor.press(page, "b-code", code=mail.code)
     assert response.headers["location"].startswith("/me?done=address-added")
-    assert "second@example.com Email address." in (await visitor.browser.get("/me")).text
+    assert "second@example.com E-mail address." in (await visitor.browser.get("/me")).text
 
 
 async def test_she_says_that_an_identifier_is_not_hers(visitor: Visitor) -> None:
