@@ -1,6 +1,6 @@
-# make demo   try it                 make test   every check and test        make generate   write generated files anew        make browser   every page in a browser        make soak   test for longer
+# make demo   try it                 make test   every check and test        make generate   write generated files anew        make browser   every page in a browser        make soak   test for longer        make words   bring translations up to date
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-reset test static unit browser screenshots soak audit go chromium smoke-15 bench bench-import bench-ledger bench-verify generate format
+.PHONY: help install demo demo-reset test static unit browser screenshots soak audit go chromium smoke-15 bench bench-import bench-ledger bench-verify generate words format
 
 PYTHON ?= python3
 UV_VERSION := 0.13.9
@@ -94,6 +94,10 @@ bench-verify: install
 
 generate: install
 	$(RUN)python -m tests.generate
+
+# Takes the portal's texts from its pages into service/portal/locale; LANGUAGE=fr begins another language.
+words: install
+	$(RUN)python -m tests.words $(LANGUAGE)
 
 format: install
 	$(RUN)ruff check --fix .

@@ -544,6 +544,36 @@ CREATE TABLE public.pairwise (
 COMMENT ON TABLE public.pairwise IS 'How each service knows a customer: another random id for each.';
 
 --
+-- Name: passkey; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.passkey (
+    id bytea NOT NULL,
+    customer uuid NOT NULL,
+    name text NOT NULL,
+    public_key bytea NOT NULL,
+    uses bigint NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    used_at timestamp with time zone,
+    key text NOT NULL,
+    label bytea NOT NULL,
+    mac_version integer NOT NULL,
+    mac bytea NOT NULL
+);
+
+--
+-- Name: TABLE passkey; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.passkey IS 'With what a customer signs in; what she calls it is sealed under her key.';
+
+--
+-- Name: COLUMN passkey.uses; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.passkey.uses IS 'The counter of the device, if it has one: it only grows.';
+
+--
 -- Name: publication; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -623,6 +653,24 @@ ALTER TABLE public.queue ALTER COLUMN number ADD GENERATED ALWAYS AS IDENTITY (
 );
 
 --
+-- Name: rate; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.rate (
+    subject bytea NOT NULL,
+    since timestamp with time zone NOT NULL,
+    until timestamp with time zone NOT NULL,
+    times integer NOT NULL,
+    CONSTRAINT rate_subject_check CHECK ((length(subject) = 32))
+);
+
+--
+-- Name: TABLE rate; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.rate IS 'How often something was tried in a stretch of time; the subject is a keyed hash.';
+
+--
 -- Name: restrictions; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -671,6 +719,76 @@ COMMENT ON COLUMN public.restrictions.linked IS 'Other customers who are the sam
 --
 
 COMMENT ON COLUMN public.restrictions.said_no IS 'Said while no key was there: only takes away, so it needs no MAC.';
+
+--
+-- Name: session; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.session (
+    digest bytea NOT NULL,
+    id text NOT NULL,
+    customer uuid NOT NULL,
+    way text NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    ends_at timestamp with time zone NOT NULL,
+    strong_at timestamp with time zone,
+    seen_at timestamp with time zone NOT NULL,
+    device text DEFAULT ''::text NOT NULL,
+    mac_version integer NOT NULL,
+    mac bytea NOT NULL,
+    CONSTRAINT session_digest_check CHECK ((length(digest) = 32))
+);
+
+--
+-- Name: TABLE session; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.session IS 'Who is signed in to the portal; the cookie is only known by its SHA-256.';
+
+--
+-- Name: COLUMN session.strong_at; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.session.strong_at IS 'When she last proved afresh, by passkey or code, that it is she.';
+
+--
+-- Name: COLUMN session.device; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.session.device IS 'Browser and system, from a short list; no version and no address.';
+
+--
+-- Name: sign_in; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.sign_in (
+    digest bytea NOT NULL,
+    link bytea,
+    aim text NOT NULL,
+    customer uuid,
+    session bytea,
+    address bytea,
+    code bytea,
+    tries smallint DEFAULT 0 NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    mac_version integer NOT NULL,
+    mac bytea NOT NULL,
+    CONSTRAINT sign_in_code_check CHECK ((length(code) = 32)),
+    CONSTRAINT sign_in_digest_check CHECK ((length(digest) = 32)),
+    CONSTRAINT sign_in_link_check CHECK ((length(link) = 32))
+);
+
+--
+-- Name: TABLE sign_in; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.sign_in IS 'What was asked for and waits: a code, a link, an answer of a device. Hashes only.';
+
+--
+-- Name: COLUMN sign_in.customer; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.sign_in.customer IS 'NULL where nobody is known: it looks and behaves like the others.';
 
 --
 -- Name: source_record; Type: TABLE; Schema: public; Owner: -
@@ -958,6 +1076,20 @@ ALTER TABLE ONLY public.pairwise
     ADD CONSTRAINT pairwise_pkey PRIMARY KEY (customer, service);
 
 --
+-- Name: passkey passkey_name_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.passkey
+    ADD CONSTRAINT passkey_name_key UNIQUE (name);
+
+--
+-- Name: passkey passkey_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.passkey
+    ADD CONSTRAINT passkey_pkey PRIMARY KEY (id);
+
+--
 -- Name: publication publication_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -979,11 +1111,46 @@ ALTER TABLE ONLY public.queue
     ADD CONSTRAINT queue_pkey PRIMARY KEY (number);
 
 --
+-- Name: rate rate_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.rate
+    ADD CONSTRAINT rate_pkey PRIMARY KEY (subject, since);
+
+--
 -- Name: restrictions restrictions_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
 ALTER TABLE ONLY public.restrictions
     ADD CONSTRAINT restrictions_pkey PRIMARY KEY (customer);
+
+--
+-- Name: session session_id_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.session
+    ADD CONSTRAINT session_id_key UNIQUE (id);
+
+--
+-- Name: session session_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.session
+    ADD CONSTRAINT session_pkey PRIMARY KEY (digest);
+
+--
+-- Name: sign_in sign_in_link_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.sign_in
+    ADD CONSTRAINT sign_in_link_key UNIQUE (link);
+
+--
+-- Name: sign_in sign_in_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.sign_in
+    ADD CONSTRAINT sign_in_pkey PRIMARY KEY (digest);
 
 --
 -- Name: source_record source_record_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -1135,10 +1302,40 @@ CREATE UNIQUE INDEX link_live ON public.link USING btree (one, other) WHERE (end
 CREATE INDEX linked_consent_by_link ON public.linked_consent USING btree (link);
 
 --
+-- Name: passkey_customer; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX passkey_customer ON public.passkey USING btree (customer, made_at);
+
+--
 -- Name: queue_unsealed; Type: INDEX; Schema: public; Owner: -
 --
 
 CREATE INDEX queue_unsealed ON public.queue USING btree (customer, number) WHERE ((key IS NULL) AND (customer IS NOT NULL));
+
+--
+-- Name: rate_until; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX rate_until ON public.rate USING btree (until);
+
+--
+-- Name: session_customer; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX session_customer ON public.session USING btree (customer, made_at);
+
+--
+-- Name: session_ends_at; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX session_ends_at ON public.session USING btree (ends_at);
+
+--
+-- Name: sign_in_expires_at; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX sign_in_expires_at ON public.sign_in USING btree (expires_at);
 
 --
 -- Name: source_record_by_customer; Type: INDEX; Schema: public; Owner: -
@@ -1259,11 +1456,25 @@ ALTER TABLE ONLY public.pairwise
     ADD CONSTRAINT pairwise_customer_fkey FOREIGN KEY (customer) REFERENCES public.customer(id);
 
 --
+-- Name: passkey passkey_customer_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.passkey
+    ADD CONSTRAINT passkey_customer_fkey FOREIGN KEY (customer) REFERENCES public.customer(id) ON DELETE CASCADE;
+
+--
 -- Name: restrictions restrictions_customer_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
 ALTER TABLE ONLY public.restrictions
     ADD CONSTRAINT restrictions_customer_fkey FOREIGN KEY (customer) REFERENCES public.customer(id);
+
+--
+-- Name: session session_customer_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.session
+    ADD CONSTRAINT session_customer_fkey FOREIGN KEY (customer) REFERENCES public.customer(id) ON DELETE CASCADE;
 
 --
 -- Name: source_record source_record_customer_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -

@@ -4,19 +4,21 @@ So no handler ever holds a key or a connection.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
 
 from msgspec import Struct
 
 from service.crypto.merkle import Tile
 from service.crypto.signing import PublicKey
 from service.errors import ServiceError
+from service.mail import Mail
 from service.model.attempts import Attempt
 from service.model.callers import Caller, CustomerCaller, ServiceCaller
 from service.model.catalogue import Catalogue, Notice
+from service.model.identifiers import Identifier
 from service.model.prompts import Prompt
+from service.model.signin import Aim, Arrival, Session, Ways
 from service.model.words import Channel, EntryId, PairwiseId
-from service.usecases import choices
+from service.usecases import choices, codes, federated, passkeys, sessions
 from service.usecases.announcements import Announced
 from service.usecases.choices import Choices, Taken
 from service.usecases.consents import Acknowledged, Said
@@ -26,7 +28,7 @@ from service.usecases.hers import Knowledge
 from service.usecases.identifiers import Done, HerIdentifier
 from service.usecases.ledger import Published
 from service.usecases.notices import Served, Serving
-from service.usecases.overview import Overview
+from service.usecases.overview import Overview, Peace
 from service.usecases.past import Question, Then
 from service.usecases.permissions import Permissions
 from service.usecases.preferences import Kept, Preferences, Wished
@@ -78,9 +80,42 @@ class Actions(Struct, frozen=True):
     catalogue: Callable[[], Awaitable[Catalogue]]
     faults: Callable[[], Awaitable[list[str]]]
     """What keeps this process from deciding; empty when it is ready."""
-    visitor: Callable[[str], Awaitable[CustomerCaller]]
+    visitor: Callable[[str], Awaitable[Session]]
     """Whose session this is, by the secret of its cookie; raises UnauthenticatedError."""
     overview: Callable[[CustomerCaller], Awaitable[Overview]]
-    paused_until: Callable[[CustomerCaller], Awaitable[datetime | None]]
+    peace: Callable[[CustomerCaller], Awaitable[Peace]]
+    language: Callable[[CustomerCaller], Awaitable[str]]
+    """The language that she likes to be spoken to in, empty where she did not say."""
+    speak: Callable[[CustomerCaller, str], Awaitable[Kept | None]]
+    """Keep the language that she likes; None where the catalogue has no place for it."""
     permissions: Callable[[CustomerCaller, str, str], Awaitable[Permissions]]
     """What she allows, in a language, on a page that is arranged in a certain way."""
+    ways: Callable[[], Awaitable[Ways]]
+    post: Callable[[Mail], Awaitable[None]]
+    """Send a letter, after the answer; whether it goes out is told to nobody."""
+    ask_code: Callable[[Identifier, str], Awaitable[codes.Asked]]
+    """For whoever is known by an e-mail address; the text is from where on the network, here and below."""
+    enter_code: Callable[[str, str, str, Arrival], Awaitable[codes.Entered]]
+    """What the tab keeps, the code, and from where."""
+    link_waits: Callable[[str], Awaitable[bool]]
+    press_link: Callable[[str, str, Arrival], Awaitable[codes.Entered]]
+    ask_code_again: Callable[[Session, str, str], Awaitable[codes.Asked]]
+    """To an address of hers, by its reference."""
+    enter_code_again: Callable[[Session, str, str, str], Awaitable[EntryId]]
+    ask_to_add_address: Callable[[Session, Identifier, str], Awaitable[codes.Asked]]
+    add_address: Callable[[Session, codes.Shown], Awaitable[codes.Added]]
+    ask_passkey: Callable[[str], Awaitable[passkeys.Ceremony]]
+    enter_passkey: Callable[[passkeys.Answer, Arrival], Awaitable[passkeys.Entered]]
+    ask_passkey_again: Callable[[Session], Awaitable[passkeys.Ceremony]]
+    enter_passkey_again: Callable[[Session, passkeys.Answer], Awaitable[EntryId]]
+    ask_to_add_passkey: Callable[[Session, str], Awaitable[passkeys.Ceremony]]
+    add_passkey: Callable[[Session, passkeys.Answer, str], Awaitable[EntryId]]
+    her_passkeys: Callable[[Session], Awaitable[list[passkeys.HerPasskey]]]
+    relabel_passkey: Callable[[Session, str, str], Awaitable[None]]
+    remove_passkey: Callable[[Session, str], Awaitable[EntryId]]
+    leave_to_sign_in: Callable[[Aim, Session | None, str], Awaitable[federated.Away]]
+    """To the company's own sign-in, and where she goes on to when she is back."""
+    come_back: Callable[[federated.Back, Session | None, Arrival], Awaitable[federated.Entered]]
+    her_sessions: Callable[[Session], Awaitable[list[sessions.HerSession]]]
+    end_session: Callable[[Session, str], Awaitable[sessions.Ended]]
+    end_other_sessions: Callable[[Session], Awaitable[sessions.Ended]]

@@ -4,7 +4,6 @@ import gc
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -22,6 +21,7 @@ from service.crypto.keyring import Keyring
 from service.crypto.merkle import Tile
 from service.crypto.signing import PublicKey
 from service.database import Database
+from service.entrance import Entrance, Outside
 from service.errors import (
     DatabaseUnavailableError,
     KeysUnavailableError,
@@ -94,6 +94,15 @@ class House:
         self._monotonic = monotonic
         self._ending = ending
         self._limits = Limits(workers)
+        self.entrance = self._entrance(Outside())
+
+    def reaching(self, outside: Outside) -> "House":
+        """Return this house, with ways in that lead through the world around as the operator said it is."""
+        self.entrance = self._entrance(outside)
+        return self
+
+    def _entrance(self, outside: Outside) -> Entrance:
+        return Entrance(self.reserved, self.keys, self._proven_policies, outside, self._monotonic)
 
     @property
     def actions(self) -> Actions:
@@ -132,10 +141,36 @@ class House:
             published=self._published,
             catalogue=self._catalogue,
             faults=self._faults,
-            visitor=self._customer_caller,
+            visitor=self.entrance.session,
             overview=self._overview,
-            paused_until=self._paused_until,
+            peace=self._peace,
+            language=self._language,
+            speak=self._speak,
             permissions=self._permissions,
+            ways=self.entrance.ways,
+            post=self.entrance.post,
+            ask_code=self.entrance.ask_code,
+            enter_code=self.entrance.enter_code,
+            link_waits=self.entrance.link_waits,
+            press_link=self.entrance.press_link,
+            ask_code_again=self.entrance.ask_code_again,
+            enter_code_again=self.entrance.enter_code_again,
+            ask_to_add_address=self.entrance.ask_to_add_address,
+            add_address=self.entrance.add_address,
+            ask_passkey=self.entrance.ask_passkey,
+            enter_passkey=self.entrance.enter_passkey,
+            ask_passkey_again=self.entrance.ask_passkey_again,
+            enter_passkey_again=self.entrance.enter_passkey_again,
+            ask_to_add_passkey=self.entrance.ask_to_add_passkey,
+            add_passkey=self.entrance.add_passkey,
+            her_passkeys=self.entrance.her_passkeys,
+            relabel_passkey=self.entrance.relabel_passkey,
+            remove_passkey=self.entrance.remove_passkey,
+            leave_to_sign_in=self.entrance.leave_to_sign_in,
+            come_back=self.entrance.come_back,
+            her_sessions=self.entrance.her_sessions,
+            end_session=self.entrance.end_session,
+            end_other_sessions=self.entrance.end_other_sessions,
         )
 
     async def _service_caller(self, presented: str) -> ServiceCaller:
@@ -381,8 +416,17 @@ class House:
         keyring = await self._keys_for(caller)
         return await overview.overview(self.database, keyring, await self.library.current(), caller)
 
-    async def _paused_until(self, caller: CustomerCaller) -> datetime | None:
-        return await overview.paused_until(self.database, await self._keys_for(caller), caller)
+    async def _peace(self, caller: CustomerCaller) -> overview.Peace:
+        return await overview.peace(self.database, await self._keys_for(caller), caller)
+
+    async def _language(self, caller: CustomerCaller) -> str:
+        keyring = await self._keys_for(caller)
+        return await preferences.language(self.database, keyring, await self.library.current(), caller)
+
+    async def _speak(self, caller: CustomerCaller, language: str) -> preferences.Kept | None:
+        keyring = await self._keys_for(caller)
+        policies = await self._proven_policies(keyring)
+        return await preferences.speak(self.database, keyring, policies, caller, language)
 
     async def _permissions(self, caller: CustomerCaller, language: str, layout: str) -> permissions.Permissions:
         keyring = await self._keys_for(caller)

@@ -32,6 +32,7 @@ from service.model.words import Acting, AttributeId, Channel, IdentifierKind, Me
 from service.policy.diff import changes, in_words
 from service.policy.engine import Policies
 from service.policy.schema import write_schema
+from service.policy.wording import wording_warnings
 from service.process import harden, log_as_json, until_told
 from service.rootkey import make_root_key, read_root_key
 from service.schema import shipped
@@ -322,7 +323,10 @@ def policies_check(settings: Settings, *, write: bool) -> None:
     folder = settings.policies or shipped("policies")
     if write:
         write_schema(folder)
-    click.echo(policies.check(folder).version)
+    checked = policies.check(folder)
+    for warning in wording_warnings(checked.catalogue):
+        click.echo(f"warning: {warning}", err=True)
+    click.echo(checked.version)
 
 
 @policies_.command("publish")

@@ -99,6 +99,67 @@ class UnauthenticatedError(ServiceError):
     title = "A valid credential is required"
 
 
+class StepUpRequiredError(ServiceError):
+    """What she asks for needs a fresh proof that it is she."""
+
+    code = "step-up-required"
+    title = "Show once more that it is you"
+
+
+class WrongCodeError(ServiceError):
+    """The code is not the one that was sent, or nobody was sent one."""
+
+    code = "wrong-code"
+    title = "The code is not right"
+
+
+class SignInOverError(ServiceError):
+    """The code or the link was used, has run its time, or was tried too often."""
+
+    code = "sign-in-over"
+    title = "The code or link is used or too old"
+
+
+class PasskeyRefusedError(ServiceError):
+    """The device did not answer as it must, or its passkey is not one that is kept here."""
+
+    code = "passkey-refused"
+    title = "The passkey was not accepted"
+
+
+class NobodyKnownError(ServiceError):
+    """The company's own sign-in vouched for somebody whom nothing here is known about."""
+
+    code = "nobody-known"
+    title = "Nothing is known about whoever signed in"
+
+
+class ProviderRefusedError(ServiceError):
+    """The company's own sign-in did not answer as it must, or she broke it off."""
+
+    code = "provider-refused"
+    title = "The sign-in did not succeed"
+
+
+class NotOfferedError(ServiceError):
+    """This way of signing in is not set up here."""
+
+    code = "not-offered"
+    title = "This way is not offered here"
+
+
+class TooManyTriesError(ServiceError):
+    """Somebody tried this too often for now."""
+
+    code = "too-many-tries"
+    title = "This was tried too often"
+
+    def __init__(self, *, retry: int) -> None:
+        """``retry``: in how many seconds it can be tried again."""
+        super().__init__()
+        self.retry = retry
+
+
 class NotGrantedError(ServiceError):
     """The service has no right to do this."""
 
@@ -312,6 +373,20 @@ class UnknownIdentifierError(ServiceError):
     title = "There is no such identifier"
 
 
+class UnknownSessionError(ServiceError):
+    """No session of this customer has this id."""
+
+    code = "unknown-session"
+    title = "There is no such session"
+
+
+class UnknownPasskeyError(ServiceError):
+    """No passkey of this customer has this name."""
+
+    code = "unknown-passkey"
+    title = "There is no such passkey"
+
+
 class UnknownLinkError(ServiceError):
     """No operator made such a link, or it has ended."""
 
@@ -372,6 +447,12 @@ class PoliciesUnavailableError(UnavailableError):
     """No published policies can be used."""
 
     code = "policies-unavailable"
+
+
+class ProviderUnavailableError(UnavailableError):
+    """The company's own sign-in cannot be reached."""
+
+    code = "provider-unavailable"
 
 
 class FactsChangedError(UnavailableError):

@@ -23,11 +23,14 @@ from granian.log import LogLevels
 
 from service.app import House, assemble
 from service.database import Database, opened
+from service.entrance import Outside
 from service.errors import DatabaseUnavailableError, KeysUnavailableError, OperatorError
 from service.front import Front
+from service.mail import mail_server
 from service.meters import left_in
 from service.portal.look import Look, look
 from service.process import ending_with, harden, log_as_json
+from service.provider import Provider
 from service.rootkey import read_root_key
 from service.schema import refuse_other_schema
 from service.settings import Settings, leave_to_children, read_settings
@@ -44,6 +47,7 @@ def serve(settings: Settings, url: str) -> None:
     log_as_json()
     harden()
     _look(settings)
+    outside(settings)
     asyncio.run(_check(settings, url))
     _refuse_taken_port("BYLEAVE_PORT", settings.host, settings.port)
     with TemporaryDirectory(prefix="byleave-serve-") as folder:
@@ -116,9 +120,31 @@ def application() -> Front:
     settings = read_settings()
     database, run = Database(settings.database_url or "", settings.connections), settings.run
     if run is None:  # whoever runs this without `serve` has no use for either
-        return assemble(House(database, settings.root_key_file, workers=settings.workers), look=_look(settings))
+        house = House(database, settings.root_key_file, workers=settings.workers)
+        return assemble(house.reaching(outside(settings)), look=_look(settings))
     house = House(database, settings.root_key_file, ending=(run / ENDING).exists, workers=settings.workers)
-    return assemble(house, lambda _: left_in(run, lambda: house.rails.waiting), look=_look(settings))
+    return assemble(
+        house.reaching(outside(settings)), lambda _: left_in(run, lambda: house.rails.waiting), look=_look(settings)
+    )
+
+
+def outside(settings: Settings) -> Outside:
+    """Return what the operator said of the world around; raises SettingsError for what cannot be used."""
+    mail = None if settings.smtp_url is None else mail_server(settings.smtp_url, settings.mail_from or "")
+    return Outside(settings.portal_url, mail, _provider(settings), settings.proxies)
+
+
+def _provider(settings: Settings) -> Provider | None:
+    if settings.oidc_issuer is None:
+        return None
+    return Provider(
+        settings.oidc_issuer,
+        settings.oidc_client_id or "",
+        settings.oidc_secret,
+        settings.oidc_title,
+        settings.oidc_claim,
+        settings.portal_url,
+    )
 
 
 def _look(settings: Settings) -> Look:

@@ -19,6 +19,12 @@ LedgerName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:/-]+$", max_length=200)
 Colour = Annotated[str, Meta(pattern=r"^#([0-9a-fA-F]{3}|[0-9a-fA-F]{6})(?!\n)$")]
 CompanyName = Annotated[str, Meta(min_length=1, max_length=60)]
 Url = Annotated[str, Meta(pattern=r"^postgres(ql)?://")]
+PublicUrl = Annotated[str, Meta(pattern=r"^(https://[A-Za-z0-9.-]+(:[0-9]+)?|http://localhost(:[0-9]+)?)$")]
+"""Without a path: passkeys, cookies and forms are bound to an origin. Without TLS only on one's own machine."""
+Issuer = Annotated[str, Meta(pattern=r"^(https://|http://(localhost|127\.0\.0\.1)[:/])[^?#]+$")]
+SmtpUrl = Annotated[str, Meta(pattern=r"^smtps?://[^/]+/?(\?starttls=(no|required))?$")]
+Claim = Annotated[str, Meta(pattern=r"^(email|phone|loyalty)=[A-Za-z0-9_.:/-]{1,200}$")]
+Proxies = Annotated[int, Meta(ge=0, le=5)]
 
 
 class Urls(Struct, frozen=True):
@@ -52,9 +58,34 @@ class Settings(Struct, frozen=True, kw_only=True):
     metrics_port: Port | None = None
     drain: Seconds = 2
     run: Path | None = None
+    public_url: PublicUrl | None = None
+    proxies: Proxies = 0
+    smtp_url: SmtpUrl | None = None
+    mail_from: str | None = None
+    oidc_issuer: Issuer | None = None
+    oidc_client_id: str | None = None
+    oidc_client_secret: str | None = None
+    oidc_client_secret_file: Path | None = None
+    oidc_title: str = "your account"
+    oidc_claim: Claim = "email=email"
     company: CompanyName | None = None
     accent: Colour | None = None
     logo: Path | None = None
+
+    @property
+    def portal_url(self) -> str:
+        """Where customers find the portal: ``BYLEAVE_PUBLIC_URL``, else this machine's own port."""
+        return self.public_url or f"http://localhost:{self.port}"
+
+    @property
+    def oidc_secret(self) -> str:
+        """Our secret at the company's own sign-in; raises SettingsError when its file cannot be read."""
+        if self.oidc_client_secret_file is None:
+            return self.oidc_client_secret or ""
+        try:
+            return self.oidc_client_secret_file.read_text(encoding="utf-8").strip()
+        except (OSError, ValueError):
+            raise SettingsError(f"{PREFIX}OIDC_CLIENT_SECRET_FILE: cannot be read") from None
 
     @property
     def ledger_seen_file(self) -> Path:
@@ -78,6 +109,16 @@ class Settings(Struct, frozen=True, kw_only=True):
         return f"Settings(home={str(self.home)!r}, host={self.host!r}, port={self.port})"
 
 
+TOGETHER = {
+    "smtp_url": ("mail_from",),
+    "oidc_issuer": ("oidc_client_id",),
+    "oidc_client_id": ("oidc_client_secret", "oidc_client_secret_file"),
+    "oidc_client_secret": ("oidc_issuer",),
+    "oidc_client_secret_file": ("oidc_issuer",),
+}
+"""What is of no use without one of the others."""
+
+
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:  # noqa: TID251  the one place
     """Return the settings, or raise SettingsError naming the variable that is wrong."""
     hints = get_type_hints(Settings, include_extras=True)
@@ -90,7 +131,15 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:  # n
     for name in ("sequencer_url", "migrate_url"):
         if name in values and settings.urls is None:
             raise SettingsError(f"{PREFIX}{name.upper()}: set {PREFIX}DATABASE_URL too")
+    _refuse_half(values)
     return settings
+
+
+def _refuse_half(values: Mapping[str, object]) -> None:
+    """Refuse what is set up by half: it would fail when the first customer wants to come in."""
+    for one, others in TOGETHER.items():
+        if one in values and not values.keys() & set(others):
+            raise SettingsError(f"{PREFIX}{one.upper()}: set {PREFIX}{others[0].upper()} too")
 
 
 def leave_to_children(url: str, sequencer: str | None = None, **others: object) -> None:

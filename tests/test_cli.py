@@ -209,6 +209,17 @@ def test_diff_says_what_a_change_loosens_and_tightens(shell: Shell, tmp_path: Pa
     assert "no such folder" in shell.run("policies", "diff", "published", str(tmp_path / "nowhere"), status=1)
 
 
+def test_what_is_not_translated_is_pointed_out_and_published_all_the_same(shell: Shell, tmp_path: Path) -> None:
+    folder = shutil.copytree(shipped("policies"), tmp_path / "policies")
+    check = ("policies", "check"), shell.environment | {"BYLEAVE_POLICIES": str(folder)}, ""
+    assert command(*check).stderr == ""
+    german = (folder / "words/de.toml").read_text()
+    (folder / "words/de.toml").write_text(german.replace('owner = "Leitung des Lagers"\n', ""))
+    done = command(*check)
+    assert (done.status, done.stderr) == (0, "warning: words/de.toml: fulfil.orders: has no owner\n")
+    assert "is in force" in shell.run("policies", "publish", BYLEAVE_POLICIES=str(folder))
+
+
 def test_faulty_policies_are_listed_and_not_published(shell: Shell, tmp_path: Path) -> None:
     (tmp_path / "purposes.toml").write_text("[[purpose]]\nid = 1\n")
     assert "purposes.toml" in shell.run("policies", "check", status=1, BYLEAVE_POLICIES=str(tmp_path))

@@ -114,7 +114,7 @@ def test_who_is_no_member_of_the_owner_migrates_nothing(bare: str) -> None:
 def test_whoever_owned_the_tables_until_now_may_go_on(bare: str) -> None:
     """As the previous release does, while an administrator migrates."""
     of_maker = url_of(bare, "of_maker")
-    migrate(of_maker)
+    migrate(of_maker, "0008")
     for statement in (
         "DROP OWNED BY byleave_app, byleave_sequencer, byleave_auditor",
         "REASSIGN OWNED BY byleave_owner TO plain",

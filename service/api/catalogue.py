@@ -13,9 +13,10 @@ from service.api.described import described
 from service.api.wire import notice_in_path
 from service.errors import UnknownNoticeError
 from service.model.callers import ServiceCaller
-from service.model.catalogue import Catalogue, Language
+from service.model.catalogue import Catalogue
 from service.model.catalogue import Notice as CataloguedNotice
 from service.model.catalogue import Purpose as CataloguedPurpose
+from service.model.translation import Language
 from service.model.words import Basis, Channel, PurposeId
 
 
@@ -39,6 +40,12 @@ class Purpose(Struct, frozen=True, kw_only=True):
     retention_days: Annotated[int, Meta(description="How long what was used may be kept.")]
     third_party: Annotated[bool, Meta(description="Whether an outside company gets data.")]
     notice: Annotated[int, Meta(description="The version of the notice in force; 0 when there is none.")]
+
+
+class PurposesQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """In which language; what is not translated is in that of the catalogue."""
+
+    language: Language | None = None
 
 
 class Purposes(Struct, frozen=True):
@@ -101,11 +108,13 @@ EXAMPLE_NOTICE = Notice(
 
 @get(
     "/v1/purposes",
-    opt=described(caller="service", answer=Purposes, example=Purposes([EXAMPLE_PURPOSE])),
+    opt=described(caller="service", answer=Purposes, example=Purposes([EXAMPLE_PURPOSE]), query=PurposesQuery),
 )
-async def purposes(actions: NamedDependency[Actions], caller: NamedDependency[ServiceCaller]) -> Purposes:
+async def purposes(
+    request: Request[Any, Any, Any], actions: NamedDependency[Actions], caller: NamedDependency[ServiceCaller]
+) -> Purposes:
     """Return every purpose in force, for any service with a key."""
-    catalogue = await actions.catalogue()
+    catalogue = (await actions.catalogue()).told_in(read_query(request, PurposesQuery).language or "")
     return Purposes([_purpose(catalogue, purpose, caller) for _, purpose in sorted(catalogue.purposes.items())])
 
 

@@ -13,6 +13,8 @@ from service.api.described import described
 from service.api.wire import Instant, PageQuery
 from service.errors import BadCursorError
 from service.model.callers import CustomerCaller
+from service.model.catalogue import Catalogue
+from service.model.translation import Language
 from service.model.words import Channel, Provenance
 from service.usecases.hers import Known
 
@@ -45,6 +47,12 @@ class HerFact(Struct, frozen=True, kw_only=True):
         return f"HerFact({self.attribute!r})"
 
 
+class FactsQuery(PageQuery, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which page, and in which language; what is not translated is in that of the catalogue."""
+
+    language: Language | None = None
+
+
 class Facts(Struct, frozen=True, omit_defaults=True):
     """A page of what is known about her, by attribute. ``next`` is the cursor of the page after it."""
 
@@ -73,22 +81,23 @@ EXAMPLE_FACTS = Facts(
 
 @get(
     "/v1/me/facts",
-    opt=described(caller="customer", answer=Facts, example=EXAMPLE_FACTS, query=PageQuery, refusals=(BadCursorError,)),
+    opt=described(caller="customer", answer=Facts, example=EXAMPLE_FACTS, query=FactsQuery, refusals=(BadCursorError,)),
 )
 async def facts(
     request: Request[Any, Any, Any], actions: NamedDependency[Actions], me: NamedDependency[CustomerCaller]
 ) -> Facts:
     """Return what is known about her, where it comes from, and who may use it now."""
-    query = read_query(request, PageQuery)
+    query = read_query(request, FactsQuery)
     known = await actions.known(me, query.cursor, query.limit)
-    return Facts([_fact(each) for each in known.facts], known.next)
+    told = (await actions.catalogue()).told_in(query.language or "")
+    return Facts([_fact(told, each) for each in known.facts], known.next)
 
 
-def _fact(known: Known) -> HerFact:
-    fact = known.fact
+def _fact(told: Catalogue, known: Known) -> HerFact:
+    fact, catalogued = known.fact, told.attributes.get(known.fact.attribute)
     return HerFact(
         attribute=fact.attribute,
-        title=known.title,
+        title=known.title if catalogued is None else catalogued.title,
         value=known.value,
         provenance=fact.provenance,
         source=fact.source,

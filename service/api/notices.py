@@ -24,10 +24,10 @@ from service.errors import (
     UnknownPurposeError,
 )
 from service.model.callers import CustomerCaller, ServiceCaller
-from service.model.catalogue import Language
 from service.model.catalogue import Notice as CataloguedNotice
 from service.model.prompts import Prompt as Asked
 from service.model.prompts import Reason
+from service.model.translation import Language
 from service.model.words import Channel, PairwiseId, PurposeId
 from service.usecases.notices import Served as ServedNow
 from service.usecases.notices import Serving

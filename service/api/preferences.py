@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from service.actions import Actions
 from service.api.attempts import attempt_of
-from service.api.bodies import read_body
+from service.api.bodies import read_body, read_query
 from service.api.described import described
 from service.api.wire import AttributeWord
 from service.errors import (
@@ -22,6 +22,7 @@ from service.errors import (
 from service.model.callers import CustomerCaller
 from service.model.catalogue import ValueKind
 from service.model.quiet_hours import WRITTEN, quiet_hours
+from service.model.translation import Language
 from service.model.words import AttributeId
 from service.usecases.preferences import Wished
 
@@ -48,6 +49,12 @@ class Offered(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def __repr__(self) -> str:  # the value is hers
         return f"Offered({self.attribute!r})"
+
+
+class PreferencesQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """In which language; what is not translated is in that of the catalogue."""
+
+    language: Language | None = None
 
 
 class HerPreferences(Struct, frozen=True, kw_only=True):
@@ -97,13 +104,14 @@ EXAMPLE = HerPreferences(
 
 @get(
     "/v1/me/preferences",
-    opt=described(caller="customer", answer=HerPreferences, example=EXAMPLE, tagged=True),
+    opt=described(caller="customer", answer=HerPreferences, example=EXAMPLE, tagged=True, query=PreferencesQuery),
 )
 async def read_preferences(
-    actions: NamedDependency[Actions], me: NamedDependency[CustomerCaller]
+    request: Request[Any, Any, Any], actions: NamedDependency[Actions], me: NamedDependency[CustomerCaller]
 ) -> Response[HerPreferences]:
     """Return what she likes, with an ETag that a change of it has to name."""
-    found, catalogue = await actions.read_preferences(me), await actions.catalogue()
+    language = read_query(request, PreferencesQuery).language or ""
+    found, catalogue = await actions.read_preferences(me), (await actions.catalogue()).told_in(language)
     offered = [
         Offered(
             attribute=id_,

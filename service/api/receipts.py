@@ -21,8 +21,8 @@ from service.crypto.signing import PublicKey
 from service.errors import BadCursorError, UnknownCustomerError, UnknownReceiptError
 from service.kept import FOR_MINUTES
 from service.model.callers import CustomerCaller, ServiceCaller
-from service.model.catalogue import Language
 from service.model.receipt import Flaw
+from service.model.translation import Language
 from service.model.words import EntryId
 from service.usecases.entries import Shown
 from service.usecases.receipts import Receipt as Made

@@ -198,6 +198,11 @@ class Keyring:
         digest = _hmac(self.key("index", version), ["holder", customer])
         return f"byh_{base64.b32encode(digest[:HOLDER]).decode('ascii').rstrip('=').lower()}"
 
+    def handle(self, customer: CustomerId) -> bytes:
+        """Return by what a customer's devices know her, always alike: it says nothing to anybody else."""
+        version = self.versions("index")[0]
+        return _hmac(self.key("index", version), ["handle", customer])
+
 
 def make_keys(root: RootKey, roles: tuple[Role, ...] = ROLES) -> list[WrappedKey]:
     """Make the first key of each role, wrapped under the root key."""
@@ -316,6 +321,16 @@ def open_evidence(key: OpenKey | None, customer: CustomerId, answer: Answer) -> 
 
 def _evidence_labels(customer: CustomerId, answer: Answer, key_id: str) -> list[Part]:
     return ["evidence", customer, answer.entry, answer.purpose, answer.channel, key_id]
+
+
+def seal_passkey_label(key: OpenKey, customer: CustomerId, name: str, label: str) -> Sealed:
+    """Seal what a customer calls a passkey, bound to it."""
+    return seal(key.key, label.encode(), ["passkey-label", customer, name, key.id])
+
+
+def open_passkey_label(key: OpenKey, caller: CustomerCaller, name: str, sealed: Sealed) -> str:
+    """Open what a customer calls a passkey, for herself."""
+    return unseal(key.key, sealed, ["passkey-label", caller.customer, name, key.id]).decode()
 
 
 # --- what carries a MAC --------------------------------------------------------------------------------------

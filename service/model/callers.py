@@ -14,11 +14,15 @@ class ServiceCaller(Struct, frozen=True):
 
 
 class CustomerCaller(Struct, frozen=True):
-    """The customer herself, by her token. ``proven``: as above. ``gpc``: her browser sends Global Privacy Control."""
+    """The customer herself, by her token or her session. ``proven``: as above.
+
+    ``gpc``: her browser sends Global Privacy Control. ``strong``: a moment ago she proved afresh that it is she.
+    """
 
     customer: CustomerId
     proven: bool
     gpc: bool = False
+    strong: bool = False
 
 
 class OperatorCaller(Struct, frozen=True):

@@ -1,26 +1,25 @@
 """The catalogue: which purposes, attributes, services and notices exist, as ``policies/`` says."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
+from service.model.translation import ENGLISH, Language, PurposeWords, ServiceWords, Text, Translation, nearest
 from service.model.words import AttributeId, Basis, Channel, IdentifierKind, Provenance, PurposeId, ServiceId
 
-Text = Annotated[str, Meta(min_length=1, max_length=2000)]
+LANGUAGE = "https://w3id.org/dpv/pd#Language"
+SAID = ("title", "text", "benefit", "consequence", "owner")
+"""What a purpose says to people."""
 Slug = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
 Dotted = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)*$", max_length=64)]
 Iri = Annotated[str, Meta(pattern=r"^https://w3id\.org/dpv(/pd|/legal/eu/gdpr)?#[A-Za-z0-9]+$")]
 Days = Annotated[int, Meta(ge=1, le=36_500)]
 Version = Annotated[int, Meta(ge=1, le=100_000)]
-Language = Annotated[
-    str, Meta(pattern=r"^[a-z]{2}(-[A-Z]{2})?(?!\n)$", description="As ISO 639-1 writes it.", examples=["en"])
-]
-
-
+TimeZone = Annotated[str, Meta(pattern=r"^[A-Z][\w+-]*(?:/[A-Z][\w+-]*){0,2}(?!\n)$")]
 Country = Annotated[str, Meta(pattern=r"^[A-Z]{2}(?!\n)$", description="As ISO 3166-1 writes it.", examples=["IE"])]
 
 
@@ -193,6 +192,10 @@ class Company(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     authority: Authority
     withdraw: Annotated[Mapping[Language, Text], Meta(min_length=1)]
     """How a consent is withdrawn, in every language of the notices."""
+    language: Language = ENGLISH
+    """In which language the catalogue is written."""
+    time_zone: TimeZone = "UTC"
+    """By which clock it tells the time to whoever has not said by which she lives."""
 
     def withdrawal_in(self, language: str) -> str:
         """Return how to withdraw in a language, or in the first there is."""
@@ -222,6 +225,8 @@ class Catalogue(Struct, frozen=True):
     notices: Mapping[tuple[PurposeId, int, str], Notice]
     company: Company | None = None
     """None in what was published before the catalogue said who the company is."""
+    translations: Mapping[str, Translation] = {}
+    """What it says in other languages, and what its words are called in each."""
 
     def notices_of(self, purpose: PurposeId) -> list[Notice]:
         """Return a purpose's notices, oldest first, in every language."""
@@ -242,6 +247,50 @@ class Catalogue(Struct, frozen=True):
         return needed is not None and use is not None and notice >= max(needed.since, use.since)
 
     @property
+    def spoken(self) -> AttributeId | None:
+        """The preference that says in which language she likes to be spoken to, if there is one."""
+        return next((id_ for id_, each in self.attributes.items() if each.preference and each.dpv == LANGUAGE), None)
+
+    @property
+    def language(self) -> str:
+        """The language in which it is written."""
+        return ENGLISH if self.company is None else self.company.language
+
+    def told_in(self, language: str) -> "Catalogue":
+        """Return it with its texts in a language: text by text hers, hers without the country, else its own."""
+        found = nearest(language, self.translations)
+        said = Translation() if found is None else self.translations[found]
+        if not (said.purposes or said.attributes or said.services):
+            return self
+        return structs.replace(
+            self,
+            purposes={id_: _purpose_in(each, said.purposes.get(id_)) for id_, each in self.purposes.items()},
+            attributes={
+                id_: structs.replace(each, title=said.attributes.get(id_, each.title))
+                for id_, each in self.attributes.items()
+            },
+            services={id_: _service_in(each, said.services.get(id_)) for id_, each in self.services.items()},
+        )
+
+    def category_in(self, language: str, category: str) -> str:
+        """Return what a category of attributes is called in a language."""
+        return self._called(language, lambda said: said.categories, category)
+
+    def choice_in(self, language: str, choice: str) -> str:
+        """Return what a value is called of an attribute that offers a choice, in a language."""
+        return self._called(language, lambda said: said.choices, choice)
+
+    def team_in(self, language: str, team: str) -> str:
+        """Return what a team is called in a language."""
+        return self._called(language, lambda said: said.teams, team)
+
+    def _called(self, language: str, of: Callable[[Translation], Mapping[str, str]], word: str) -> str:
+        """Return a name in a language, else in that of the catalogue, else the word itself."""
+        spoken = (nearest(each, self.translations) for each in (language, self.language))
+        names = (of(self.translations[each]).get(word) for each in spoken if each is not None)
+        return next((name for name in names if name is not None), word)
+
+    @property
     def languages(self) -> list[str]:
         """The languages in which anything is asked."""
         return sorted({notice.language for notice in self.notices.values()})
@@ -258,3 +307,20 @@ class Catalogue(Struct, frozen=True):
     def reaches_outside(self, purpose: PurposeId) -> bool:
         """Whether an outside company gets something for a purpose."""
         return any(service.third_party and purpose in service.uses for service in self.services.values())
+
+
+def _purpose_in(purpose: Purpose, said: PurposeWords | None) -> Purpose:
+    if said is None:
+        return purpose
+    texts = {name: text for name in SAID if (text := getattr(said, name)) is not None}
+    needs = {
+        id_: structs.replace(needed, why=said.attributes.get(id_, needed.why))
+        for id_, needed in purpose.attributes.items()
+    }
+    return structs.replace(purpose, attributes=needs, **texts)
+
+
+def _service_in(service: Service, said: ServiceWords | None) -> Service:
+    if said is None:
+        return service
+    return structs.replace(service, title=said.title or service.title, recipient=said.recipient or service.recipient)

@@ -204,6 +204,33 @@ class Disowned(Act, frozen=True, omit_defaults=True, tag="disown"):
     identifier: str
 
 
+class SignedIn(Act, frozen=True, omit_defaults=True, tag="sign-in"):
+    """She signed in to the portal, by this way; ``again``: she proved afresh who she is, being in already."""
+
+    way: str
+    again: bool = False
+
+
+class SignedOut(Act, frozen=True, omit_defaults=True, tag="sign-out"):
+    """She ended so many of her sessions; ``own``: the one that she spoke from."""
+
+    sessions: int
+    own: bool
+
+
+class PasskeyChanged(Act, frozen=True, omit_defaults=True, tag="passkey"):
+    """One of her passkeys was added or removed."""
+
+    change: Literal["added", "removed"]
+
+
+class Identified(Act, frozen=True, omit_defaults=True, tag="identify"):
+    """She showed that an identifier of this kind is hers; ``refused``: as at an enrolment."""
+
+    identifier: str
+    refused: list[str] = []
+
+
 class Published(Act, frozen=True, omit_defaults=True, tag="publish"):
     """Policies and catalogue were published."""
 

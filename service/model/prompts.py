@@ -127,7 +127,8 @@ def _darker(one: Standing | None, other: Standing | None, now: datetime) -> Stan
 
 def prompts(catalogue: Catalogue, hearing: Hearing, past: Mapping[PurposeId, Past]) -> list[Prompt]:
     """Return for each purpose of the past whether to ask."""
-    return [_prompt(catalogue, hearing, purpose, each) for purpose, each in past.items()]
+    told = catalogue.told_in(hearing.language)
+    return [_prompt(told, hearing, purpose, each) for purpose, each in past.items()]
 
 
 def _prompt(catalogue: Catalogue, hearing: Hearing, id_: PurposeId, past: Past) -> Prompt:

@@ -14,8 +14,6 @@ from service.model.consent import Answer
 from service.model.facts import Standing
 from service.model.words import Acting, EntryId, Method, PolicyVersion, PurposeId, ServiceId, Status
 
-ENGLISH = "en"
-
 
 class Flaw(StrEnum):
     """Why a receipt is not accepted. Programs read these words, so they never change."""

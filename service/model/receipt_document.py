@@ -16,7 +16,7 @@ from service.model.catalogue import Attribute, Catalogue, Company
 from service.model.catalogue import Notice as CataloguedNotice
 from service.model.catalogue import Purpose as CataloguedPurpose
 from service.model.consent import Answer
-from service.model.receipt import ENGLISH, Act, ChoiceEvent, Holder
+from service.model.receipt import Act, ChoiceEvent, Holder
 from service.model.receipt_text import words_in
 from service.model.words import Acting, AttributeId, Provenance, PurposeId, Status
 
@@ -340,7 +340,9 @@ def told(document: bytes) -> Told:
 
 
 def _receipt(act: Act, holder: Holder, catalogue: Catalogue, company: Company) -> Receipt:
-    author = Author(act, Entity(iri=SUBJECT, types=["dpv:DataSubject"], identifier=holder.id), catalogue, company)
+    language = act.language or catalogue.language
+    told = catalogue.told_in(language)
+    author = Author(act, Entity(iri=SUBJECT, types=["dpv:DataSubject"], identifier=holder.id), told, company)
     records: list[ConsentRecord | ChoiceRecord] = [*author.consent_records(), *author.choice_records()]
     iri = f"urn:byleave:receipt:{act.entry}"
     reader = SUBJECT if holder.service is None else _service(holder.service)
@@ -352,11 +354,11 @@ def _receipt(act: Act, holder: Holder, catalogue: Catalogue, company: Company) -
         conforms_to=author.conforming(RECEIPT),
         identifier=act.entry,
         created=act.recorded_at,
-        language=act.language or ENGLISH,
+        language=language,
         publishers=[CONTROLLER],
         audience=[reader],
         records=records,
-        entities=[each for each in _entities(catalogue, company) if each.iri in used],
+        entities=[each for each in _entities(told, company) if each.iri in used],
     )
 
 
@@ -384,7 +386,7 @@ class Author(Struct, frozen=True):
             yield self._choice_record(choice, number)
 
     def _consent_record(self, purpose: PurposeId, answers: Sequence[Answer]) -> ConsentRecord:
-        language = self.act.language or ENGLISH
+        language = self.act.language or self.catalogue.language
         return ConsentRecord(
             iri=f"this:record-{purpose}",
             types=["dpv:ConsentRecord"],

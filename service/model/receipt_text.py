@@ -6,9 +6,11 @@ from datetime import datetime
 from msgspec import Struct
 
 from service.model.catalogue import Catalogue
+from service.model.choices import Age, Allowed, Choice, Kind, Objection, Pause, Quiet, choice_from
 from service.model.consent import Answer
-from service.model.receipt import ENGLISH, Act, Wording
-from service.model.words import Acting, Channel, Method, PurposeId, Status
+from service.model.receipt import Act, ChoiceEvent, Wording
+from service.model.translation import ENGLISH
+from service.model.words import Acting, AgeBand, Channel, Method, PurposeId, Status
 
 
 class Words(Struct, frozen=True):
@@ -28,6 +30,17 @@ class Words(Struct, frozen=True):
     questions: str
     check: str
     until_answer: str
+    allowed: str
+    not_allowed: str
+    objected: str
+    no_longer_objected: str
+    paused: str
+    not_paused: str
+    quiet: str
+    not_quiet: str
+    age: str
+    flags: Mapping[Kind, str]
+    ages: Mapping[AgeBand, str]
     statuses: Mapping[Status, str]
     channels: Mapping[Channel, str]
     methods: Mapping[Method, str]
@@ -52,6 +65,27 @@ ENGLISH_WORDS = Words(
         "{key} of /.well-known/jwks.json."
     ),
     until_answer="Until the next answer",
+    allowed="{flag}: allowed",
+    not_allowed="{flag}: not allowed",
+    objected="{purpose}: objected to",
+    no_longer_objected="{purpose}: no longer objected to",
+    paused="Pause until {at}",
+    not_paused="The pause is over",
+    quiet="Quiet hours: {hours}",
+    not_quiet="No quiet hours",
+    age="Age: {age}",
+    flags={
+        Kind.PROCESSING: "Any use of the data that the law does not demand",
+        Kind.MARKETING: "Advertising",
+        Kind.PROFILING: "Working out what the customer is like",
+        Kind.SHARING: "Giving data to outside companies",
+        Kind.OBSERVED: "Tailoring by what we saw",
+        Kind.ACQUIRED: "Tailoring by what others sold us",
+        Kind.INFERRED: "Tailoring by what we worked out",
+        Kind.DEMOGRAPHIC: "Tailoring by age, area or group",
+        Kind.MORE_THAN_TOLD: "Tailoring by more than what the customer told us",
+    },
+    ages={AgeBand.ADULT: "adult", AgeBand.MINOR: "not yet adult", AgeBand.UNKNOWN: "not known"},
     statuses={
         Status.GIVEN: "yes",
         Status.RENEWED: "yes, renewed",
@@ -111,6 +145,27 @@ GERMAN_WORDS = Words(
         "dem öffentlichen Schlüssel {key} aus /.well-known/jwks.json."
     ),
     until_answer="Bis zur nächsten Antwort",
+    allowed="{flag}: erlaubt",
+    not_allowed="{flag}: nicht erlaubt",
+    objected="{purpose}: widersprochen",
+    no_longer_objected="{purpose}: Widerspruch zurückgenommen",
+    paused="Pause bis {at}",
+    not_paused="Die Pause ist vorbei",
+    quiet="Ruhezeit: {hours}",
+    not_quiet="Keine Ruhezeit",
+    age="Alter: {age}",
+    flags={
+        Kind.PROCESSING: "Jede Nutzung der Daten, die das Gesetz nicht verlangt",
+        Kind.MARKETING: "Werbung",
+        Kind.PROFILING: "Schließen, wie die Kundin oder der Kunde ist",
+        Kind.SHARING: "Daten an fremde Firmen geben",
+        Kind.OBSERVED: "Zuschneiden nach dem, was wir gesehen haben",
+        Kind.ACQUIRED: "Zuschneiden nach dem, was andere uns verkauft haben",
+        Kind.INFERRED: "Zuschneiden nach dem, was wir vermuten",
+        Kind.DEMOGRAPHIC: "Zuschneiden nach Alter, Gegend oder Gruppe",
+        Kind.MORE_THAN_TOLD: "Zuschneiden nach mehr als dem, was uns gesagt wurde",
+    },
+    ages={AgeBand.ADULT: "erwachsen", AgeBand.MINOR: "noch nicht erwachsen", AgeBand.UNKNOWN: "nicht bekannt"},
     statuses={
         Status.GIVEN: "Ja",
         Status.RENEWED: "Ja, erneuert",
@@ -162,7 +217,7 @@ def words_in(language: str) -> Words:
 
 def text(act: Act, catalogue: Catalogue, wording: Wording) -> str:
     """Return the receipt of an act as a person reads it."""
-    return "\n".join(Teller(act, catalogue, wording).lines()) + "\n"
+    return "\n".join(Teller(act, catalogue.told_in(wording.language), wording).lines()) + "\n"
 
 
 class Teller(Struct, frozen=True):
@@ -186,8 +241,7 @@ class Teller(Struct, frozen=True):
         for answer in self.act.answers:
             yield from self._answer(answer)
         for choice in self.act.choices:
-            # On one line, whatever it is: a value must not look like a line of ours.
-            yield " ".join(words.choice.format(choice=choice.choice, value=choice.value).split())
+            yield self._choice(choice)
             yield from self._details(choice.acting, choice.method, choice.given_at, choice.recorder)
         yield from self._now()
         yield words.withdraw
@@ -210,6 +264,28 @@ class Teller(Struct, frozen=True):
         return words.answer.format(
             purpose=self._title(purpose), channel=words.channels[channel], status=words.statuses[status]
         )
+
+    def _choice(self, event: ChoiceEvent) -> str:
+        try:
+            return self._chosen(choice_from(event.choice, event.value))
+        except ValueError:
+            # On one line, whatever it is: a value must not look like a line of ours.
+            return " ".join(self.words.choice.format(choice=event.choice, value=event.value).split())
+
+    def _chosen(self, choice: Choice) -> str:
+        words = self.words
+        match choice:
+            case Allowed(kind, allowed):
+                return (words.allowed if allowed else words.not_allowed).format(flag=words.flags[kind])
+            case Objection(purpose, stands):
+                said = words.objected if stands else words.no_longer_objected
+                return said.format(purpose=self._title(purpose))
+            case Pause(until):
+                return words.not_paused if until is None else words.paused.format(at=_clock(until))
+            case Quiet(hours):
+                return words.quiet.format(hours=hours) if hours else words.not_quiet
+            case Age(band):
+                return words.age.format(age=words.ages[band])
 
     def _details(self, acting: Acting, method: Method, at: datetime, recorder: str) -> Iterator[str]:
         words = self.words

@@ -17,6 +17,7 @@ KNOWN = re.compile(
     | schema\.cedarschema
     | (purposes|attributes|services|canaries|company)\.toml
     | notices/[^/]+/[^/]+\.md
+    | words/[^/]+\.toml
     """,
     re.VERBOSE,
 )

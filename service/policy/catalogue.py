@@ -14,6 +14,7 @@ from service.policy.bundle import Bundle
 from service.policy.faults import fault
 from service.policy.notices import notices_in
 from service.policy.references import broken_references
+from service.policy.translations import translations_in
 
 COMPANY = "company.toml"
 Item = TypeVar("Item", Purpose, Attribute, Service)
@@ -32,6 +33,7 @@ def parse_catalogue(bundle: Bundle) -> Catalogue:
         services={ServiceId(s.id): s for s in services},
         notices={(n.purpose, n.version, n.language): n for n in notices},
         company=_company(bundle, faults),
+        translations=translations_in(bundle, faults),
     )
     # An item that could not be read would be missed by everything that names it: first things first.
     if not faults:

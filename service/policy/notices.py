@@ -17,7 +17,8 @@ from collections.abc import Iterator
 import msgspec
 from msgspec import Struct
 
-from service.model.catalogue import Notice, Text
+from service.model.catalogue import Notice
+from service.model.translation import Text
 from service.model.words import PurposeId
 from service.policy.bundle import Bundle
 

@@ -6,6 +6,7 @@ from service.model.catalogue import Attribute, Catalogue, Notice, Purpose, Servi
 from service.model.words import Basis, IdentifierKind, Provenance, PurposeId
 from service.policy.faults import fault
 from service.policy.notices import path_of
+from service.policy.translations import file_of, misplaced_words
 
 FAMILIES: dict[Basis, str] = {
     Basis.CONSENT: "consent-based",
@@ -32,6 +33,8 @@ def broken_references(catalogue: Catalogue) -> Iterator[str]:
     for notice in catalogue.notices.values():
         if notice.purpose not in catalogue.purposes:
             yield f"{path_of(notice)}: no purpose {notice.purpose}"
+    for language, said in catalogue.translations.items():
+        yield from (fault(file_of(language), item, what) for item, what in misplaced_words(catalogue, language, said))
 
 
 def _of_each(rules: Iterable[Callable[..., Iterator[str]]], *arguments: object) -> Iterator[str]:

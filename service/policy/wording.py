@@ -1,59 +1,74 @@
 """Whether a person understands what she is asked: plain words, short sentences, in every language that is offered."""
 
-import re
 from collections.abc import Iterator
-from statistics import fmean
 
 from service.model.catalogue import Catalogue, Purpose
 from service.model.words import PurposeId
 from service.policy.faults import fault
 from service.policy.notices import path_of
+from service.policy.readability import HARDEST, average_sentence, faults_of_words, found_in, grade, words_of
+from service.policy.translations import file_of, missing_words
 
-VAGUE = ("may", "might", "such as", "for example", "etc", "and so on", "among others")
-"""Words that leave open what is done. A purpose says what is done."""
 LONGEST = 20
 """Words in a sentence, on average."""
-WORD = re.compile(r"[^\W_]+(?:[-'\u2019.@][^\W_]+)*")
-SENTENCE = re.compile(r"(?<=[.!?])\s+|\n{2,}")
-HEADING = re.compile(r"\*\*.*?\*\*", re.DOTALL)
 
 
 def wording_faults(catalogue: Catalogue) -> list[str]:
     """Return every text that is missing, vague or too long to follow."""
     faults: list[str] = []
-    for purpose in catalogue.purposes.values():
-        faults += [fault("purposes.toml", purpose.id, what) for what in _of_purpose(catalogue, purpose)]
+    for file, language in _files(catalogue):
+        told = catalogue.told_in(language)
+        for purpose in told.purposes.values():
+            faults += [fault(file, purpose.id, what) for what in _of_purpose(purpose, language)]
+    for id_ in catalogue.purposes:
+        faults += [fault("purposes.toml", id_, what) for what in _without_notice(catalogue, id_)]
     for notice in catalogue.notices.values():
         faults += [f"{path_of(notice)}: {what}" for what in _long(notice.text)]
     return faults + [f"company.toml: {what}" for what in _of_company(catalogue)]
 
 
-def average_sentence(text: str) -> float:
-    """Return how many words a sentence has on average; headings are no sentences."""
-    sentences = SENTENCE.split(HEADING.sub("", text))
-    counts = [len(WORD.findall(sentence)) for sentence in sentences]
-    return fmean([count for count in counts if count] or [0])
+def wording_warnings(catalogue: Catalogue) -> list[str]:
+    """Return what a person should look at before it is published: what is not translated, hard to read, or presses."""
+    warnings = missing_words(catalogue)
+    for file, language in _files(catalogue):
+        told = catalogue.told_in(language)
+        for purpose in told.purposes.values():
+            warnings += [fault(file, purpose.id, what) for what in _hard(_said(purpose), language)]
+        titles = {each.id: each.title for each in told.attributes.values()}
+        titles |= {each.id: each.title for each in told.services.values()}
+        for item, title in titles.items():
+            warnings += [fault(file, item, what) for what in faults_of_words(title, language)]
+    for notice in catalogue.notices.values():
+        warnings += [f"{path_of(notice)}: {what}" for what in _hard(notice.text, notice.language)]
+    return warnings
 
 
-def _of_purpose(catalogue: Catalogue, purpose: Purpose) -> Iterator[str]:
+def _files(catalogue: Catalogue) -> list[tuple[str, str]]:
+    """Return each language that texts are in, and the file that has those of purposes."""
+    others = [language for language in sorted(catalogue.translations) if language != catalogue.language]
+    return [("purposes.toml", catalogue.language), *((file_of(language), language) for language in others)]
+
+
+def _said(purpose: Purpose) -> str:
     needs = [needed.why for needed in purpose.attributes.values()]
-    said = (purpose.title, purpose.text, purpose.benefit, purpose.consequence, *needs)
-    for word in VAGUE:
-        if any(re.search(rf"\b{word}\b", text, re.IGNORECASE) for text in said):
+    return "\n\n".join((purpose.title, purpose.text, purpose.benefit, purpose.consequence, *needs))
+
+
+def _of_purpose(purpose: Purpose, language: str) -> Iterator[str]:
+    for word in words_of(language).vague:
+        if next(found_in(_said(purpose), (word,)), None) is not None:
             yield f'says "{word}"; say what is done'
-    yield from _long("\n\n".join(said[1:4]))
-    yield from _missing(catalogue, purpose)
+    yield from _long(f"{purpose.text}\n\n{purpose.benefit}\n\n{purpose.consequence}")
 
 
-def _missing(catalogue: Catalogue, purpose: Purpose) -> Iterator[str]:
-    id_ = PurposeId(purpose.id)
+def _without_notice(catalogue: Catalogue, id_: PurposeId) -> Iterator[str]:
     newest = catalogue.notice_in_force(id_)
     if not newest:
         yield "needs a notice"
         return
     written = {notice.language for notice in catalogue.notices_of(id_) if notice.version == newest}
-    offered = {notice.language for notice in catalogue.notices.values()}
-    yield from (f"its notice {newest} is missing in {language}" for language in sorted(offered - written))
+    missing = [language for language in catalogue.languages if language not in written]
+    yield from (f"its notice {newest} is missing in {language}" for language in missing)
 
 
 def _of_company(catalogue: Catalogue) -> Iterator[str]:
@@ -70,3 +85,10 @@ def _long(text: str) -> Iterator[str]:
     words = average_sentence(text)
     if words > LONGEST:
         yield f"its sentences have {words:.0f} words on average, and {LONGEST} is the most"
+
+
+def _hard(text: str, language: str) -> Iterator[str]:
+    year = grade(text, language)
+    if year is not None and year > HARDEST:
+        yield f"reads like year {year:.0f} of school, and {HARDEST} is the most"
+    yield from faults_of_words(text, language)

@@ -12,9 +12,10 @@ from service.errors import MissingFieldError
 from service.model.choices import Allowed, Choice, Kind, Objection, Pause
 from service.model.consent import Reach
 from service.model.words import Channel, Method, PurposeId, Status
+from service.portal import preferences
 from service.portal.forms import read_form
+from service.portal.pages import local, see
 from service.portal.pages import page as shown
-from service.portal.pages import see
 from service.portal.visit import Visit
 from service.usecases import choices, consents
 from service.usecases.permissions import Shown
@@ -59,9 +60,18 @@ class Pausing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 async def page(actions: NamedDependency[Actions], visit: NamedDependency[Visit]) -> Response[str]:
     """Return the page."""
     found = await actions.permissions(visit.her, visit.language, LAYOUT)
-    assert visit.catalogue is not None  # noqa: S101  permissions are read by the catalogue
+    likes, catalogue = await actions.read_preferences(visit.her), await actions.catalogue()
+    quiet = preferences.hours(likes)
     return shown(
-        visit, "choices.html", found=found, asked=sorted(found.asked, key=_first), catalogue=visit.catalogue, kinds=Kind
+        visit,
+        "choices.html",
+        found=found,
+        asked=sorted(found.asked, key=_first),
+        catalogue=catalogue,
+        likes=preferences.offered(catalogue, likes),
+        seen=likes.tag,
+        quiet=quiet,
+        zones=preferences.zones(catalogue, quiet),
     )
 
 
@@ -109,8 +119,7 @@ async def pause(
     if form.pause == "start":
         until = (await actions.overview(visit.her)).now + PAUSE
     done = await actions.choose(visit.her, choices.Said(choice=Pause(until), method=Method.PORTAL), None)
-    back = form.back if form.back.startswith("/") and not form.back.startswith("//") else "/"
-    return see(back.partition("?")[0], "paused" if until else "resumed", at="pause", entry=done.entry)
+    return see(local(form.back), "paused" if until else "resumed", at="pause", entry=done.entry)
 
 
 def _meant(purpose: str) -> PurposeId | Reach:

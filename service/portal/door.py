@@ -9,11 +9,48 @@ from litestar.types import Message, Scope
 
 from service.actions import Actions
 from service.errors import ServiceError
-from service.portal import choices, overview, refusals, static
+from service.portal import (
+    about,
+    again,
+    choices,
+    language,
+    notices,
+    overview,
+    preferences,
+    receipts,
+    refusals,
+    signin,
+    static,
+    verify,
+    ways,
+)
+from service.portal.carrying import carry_on
 from service.portal.look import Look
 from service.portal.visit import visit
 
-ROUTES = [overview.page, choices.page, choices.answer, choices.choose, choices.pause, static.file]
+ROUTES = [
+    overview.page,
+    choices.page,
+    choices.answer,
+    choices.choose,
+    choices.pause,
+    preferences.keep,
+    language.choose,
+    receipts.page,
+    receipts.one,
+    receipts.as_json,
+    receipts.as_signed,
+    verify.page,
+    verify.check,
+    notices.page,
+    about.help_,
+    about.privacy,
+    about.accessibility,
+    *signin.ROUTES,
+    *again.ROUTES,
+    *ways.ROUTES,
+    static.file,
+]
 LIMIT = 64 * 1024
 EVERYWHERE = {
     "Cache-Control": "no-store",
@@ -53,7 +90,8 @@ def portal(actions: Actions, look: Look) -> Litestar:
     )
 
 
-async def _add_headers(message: Message, _: Scope) -> None:
+async def _add_headers(message: Message, scope: Scope) -> None:
+    carry_on(message, scope)
     if message["type"] == "http.response.start":
         headers = MutableScopeHeaders.from_message(message)
         for name, value in EVERYWHERE.items():

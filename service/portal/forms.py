@@ -28,6 +28,18 @@ async def read_form(request: Request[Any, Any, Any], visit: Visit, kind: type[Fo
 
     Raises ForeignFormError for what another site sent, or another session's page.
     """
+    return _struct(await _sent(request, visit), kind)
+
+
+async def read_fields(request: Request[Any, Any, Any], visit: Visit) -> dict[str, list[str]]:
+    """Return what a form sent that is made from the catalogue, by name; refused like any other."""
+    fields: dict[str, list[str]] = {}
+    for name, value in await _sent(request, visit):
+        fields.setdefault(name, []).append(value)
+    return fields
+
+
+async def _sent(request: Request[Any, Any, Any], visit: Visit) -> list[tuple[str, str]]:
     refuse_foreign(request)
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != MEDIA:
         raise UnsupportedMediaError
@@ -35,7 +47,7 @@ async def read_form(request: Request[Any, Any, Any], visit: Visit, kind: type[Fo
     tokens = [value for name, value in pairs if name == "token"]
     if visit.session and not (len(tokens) == 1 and fits(visit.session, tokens[0])):
         raise ForeignFormError
-    return _struct([(name, value) for name, value in pairs if name != "token" and value], kind)
+    return [(name, value) for name, value in pairs if name != "token" and value]
 
 
 def refuse_foreign(request: Request[Any, Any, Any]) -> None:

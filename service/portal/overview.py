@@ -11,4 +11,5 @@ from service.portal.visit import Visit
 @get("/")
 async def page(actions: NamedDependency[Actions], visit: NamedDependency[Visit]) -> Response[str]:
     """Return the first page after signing in."""
-    return shown(visit, "overview.html", overview=await actions.overview(visit.her))
+    found = await actions.overview(visit.her)
+    return shown(visit, "overview.html", overview=found, catalogue=await actions.catalogue())

@@ -1,7 +1,6 @@
 """Pages: templates in, HTML out, in the language of the visit; and what a form is answered with."""
 
 import re
-from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -9,23 +8,32 @@ from urllib.parse import urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import Response
-from markupsafe import Markup, escape
 
+from service.model.catalogue import Catalogue
+from service.portal import written
+from service.portal.carrying import carried
+from service.portal.markdown import as_html, differences
 from service.portal.static import address, logo, style
 from service.portal.visit import Visit
-from service.portal.words import LANGUAGES, direction
+from service.portal.words import direction, name_of, said, translations
 
 TEMPLATES = Path(__file__).parent / "templates"
 HTML = "text/html"
-BOLD = re.compile(r"\*\*(.+?)\*\*", re.DOTALL)
-MENU = (("/", "Overview"), ("/choices", "What I allow"))
+OURS = re.compile(r"/(?:[A-Za-z0-9._~-]+(?:/[A-Za-z0-9._~-]+)*)?")
+"""An address of a page of ours: no browser takes it for one of another site."""
+MENU = (("/", said("Overview")), ("/choices", said("What I allow")), ("/receipts", said("Receipts")))
 """The main menu: addresses, and words for gettext."""
 
 
 def page(visit: Visit, template: str, *, status: int = 200, **context: Any) -> Response[str]:  # noqa: ANN401  what a template needs
-    """Return a page; ``context``: what its template shows."""
-    text = environment(visit.language).get_template(template).render(visit=visit, status=status, **context)
-    return Response(text, status_code=status, media_type=HTML)
+    """Return a page; ``context``: what its template shows. A catalogue among it speaks the language of the page."""
+    told = {
+        name: each.told_in(visit.language) if isinstance(each, Catalogue) else each for name, each in context.items()
+    }
+    text = environment(visit.language).get_template(template).render(visit=visit, status=status, **told)
+    if visit.asked_language:
+        text = carried(text, visit.asked_language)
+    return Response(text, status_code=status, media_type=HTML, headers={"Content-Language": visit.language})
 
 
 def see(path: str, done: str = "", *, at: str = "", **query: str) -> Response[None]:
@@ -33,6 +41,11 @@ def see(path: str, done: str = "", *, at: str = "", **query: str) -> Response[No
     said = urlencode({key: value for key, value in {"done": done, **query}.items() if value})
     where = f"{path}{'?' if said else ''}{said}{'#' if at else ''}{at}"
     return Response(None, status_code=303, headers={"Location": where})
+
+
+def local(back: str) -> str:
+    """Return the page of ours that a form was on, the first page for anything else."""
+    return back if OURS.fullmatch(back) else "/"
 
 
 @cache
@@ -46,23 +59,10 @@ def environment(language: str) -> Environment:
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n"],
     )
-    made.install_gettext_translations(LANGUAGES[language], newstyle=True)  # type: ignore[attr-defined]  # the extension adds it
-    made.globals.update(static=address, style=style, logo=logo, direction=direction, menu=MENU)
-    made.filters["notice"] = _notice
-    made.filters["day"] = _day
-    made.filters["moment"] = _moment
+    made.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]  # the extension adds it
+    made.globals.update(
+        static=address, style=style, logo=logo, direction=direction, name_of=name_of, differences=differences, menu=MENU
+    )
+    made.filters["notice"] = as_html
+    written.install(made)
     return made
-
-
-def _day(at: datetime) -> str:
-    return f"{at.day} {at:%B %Y}"
-
-
-def _moment(at: datetime) -> str:
-    return f"{at.day} {at:%B %Y, %H:%M}"
-
-
-def _notice(text: str) -> Markup:
-    """Return a notice as HTML: paragraphs, and what stands between two pairs of stars; nothing else is markup."""
-    paragraphs = (BOLD.sub(r"<strong>\1</strong>", str(escape(each))) for each in text.strip().split("\n\n"))
-    return Markup("".join(f"<p>{each}</p>" for each in paragraphs))  # noqa: S704  escaped above

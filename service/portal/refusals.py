@@ -1,24 +1,28 @@
 """Refusals as pages: in plain words what did not happen, and a way on."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
-from service.errors import ServiceError, UnauthenticatedError
+from service.errors import ServiceError, StepUpRequiredError, UnauthenticatedError
+from service.portal.carrying import NAME
 from service.portal.look import Look
 from service.portal.pages import page, see
 from service.portal.visit import Visit
-from service.portal.words import chosen
+from service.portal.words import chosen, offered
 from service.refusals import framework_refusal, headers_of, note, note_bug, status_of
 
-SIGN_IN = "/signin"
+SIGN_IN, AGAIN = "/signin", "/signin/again"
 
 
 def refuse(request: Request[Any, Any, Any], error: ServiceError) -> Response[Any]:
     """Answer a refusal; whoever has to sign in first is led there, and back."""
     if isinstance(error, UnauthenticatedError) and request.method in ("GET", "HEAD"):
         return see(SIGN_IN, next=_here(request))
+    if isinstance(error, StepUpRequiredError):
+        return see(AGAIN, next=_page_of(request))
     note(error, request.scope.get("path_template", ""), request.headers.get("traceparent", ""))
     response = page(_nobody(request), "refusal.html", status=status_of(type(error)), code=error.code)
     response.headers.update({name: value for name, value in headers_of(error).items() if name == "Retry-After"})
@@ -43,7 +47,18 @@ def _here(request: Request[Any, Any, Any]) -> str:
     return request.scope["path"] if request.scope["path"] != "/" else ""
 
 
+def _page_of(request: Request[Any, Any, Any]) -> str:
+    """Return the page that she is on: of a form, the one that it stands on, as far as the browser says."""
+    if request.method in ("GET", "HEAD"):
+        return _here(request)
+    parts = urlsplit(request.headers.get("referer", ""))
+    return parts.path if parts.netloc == request.headers.get("host") else ""
+
+
 def _nobody(request: Request[Any, Any, Any]) -> Visit:
     """Return a visit that rests on nothing: whatever failed, its page can be shown."""
     look: Look = request.app.state.look
-    return Visit(look=look, language=chosen(request.headers.get("accept-language", "")), path=request.scope["path"])
+    language = request.state.get("language") or chosen(
+        offered(None), [request.query_params.get(NAME, "")], request.headers.get("accept-language", "")
+    )
+    return Visit(look=look, language=language, languages=[language], path=request.scope["path"])

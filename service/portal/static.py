@@ -15,7 +15,12 @@ from service.kept import FOR_EVER, Kept
 from service.portal.look import Look
 
 STATIC = Path(__file__).parent / "static"
-LOADED = {"portal.css": "text/css", "portal.js": "text/javascript", "htmx-2.0.11.min.js": "text/javascript"}
+LOADED = {
+    "portal.css": "text/css",
+    "portal.js": "text/javascript",
+    "signin.js": "text/javascript",
+    "htmx-2.0.11.min.js": "text/javascript",
+}
 SMALLER = {"text/css", "text/javascript", "image/svg+xml"}
 
 

@@ -1,9 +1,13 @@
 """Who looks at a page, and what every page shows of that: the company, the language, a pause."""
 
+import re
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from babel import Locale
 from litestar import Request
 from litestar.di import NamedDependency
 from msgspec import Struct, structs
@@ -13,10 +17,19 @@ from service.crypto.forms import form_token
 from service.errors import ServiceError, UnauthenticatedError
 from service.model.callers import CustomerCaller
 from service.model.catalogue import Catalogue
+from service.model.signin import Session
+from service.portal.carrying import NAME, in_language
 from service.portal.look import Look
-from service.portal.words import chosen
+from service.portal.words import chosen, offered
+from service.portal.written import locale_of
+from service.usecases.overview import Peace
 
 COOKIE = "__Host-session"
+ENTRY = re.compile(r"ent_[0-9A-HJKMNP-TV-Z]{26}")
+SHOWS = "shows"
+"""What a route says that answers a form with a page, and not by leading to one."""
+NOWHERE = "UTC"
+"""Where somebody is of whom nobody knows where."""
 
 
 class Visit(Struct, frozen=True, kw_only=True):
@@ -25,13 +38,22 @@ class Visit(Struct, frozen=True, kw_only=True):
     look: Look
     language: str
     path: str
+    query: str = ""
+    languages: Sequence[str] = ()
+    """Those that a page can be in."""
+    asked_language: str = ""
+    """The language that the address asks for, if it does."""
     caller: CustomerCaller | None = None
     session: str = ""
+    entered: Session | None = None
+    """How and when she came in; None for nobody."""
     catalogue: Catalogue | None = None
     """None where no policies can be used: what only takes away works without."""
-    paused_until: datetime | None = None
+    peace: Peace = Peace()
     done: str = ""
     """By its code, what has just been done."""
+    entry: str = ""
+    """The entry that it made, of which there is a receipt."""
 
     @property
     def her(self) -> CustomerCaller:
@@ -41,10 +63,38 @@ class Visit(Struct, frozen=True, kw_only=True):
         return self.caller
 
     @property
+    def sitting(self) -> Session:
+        """Her session; raises UnauthenticatedError where nobody is signed in."""
+        if self.entered is None:
+            raise UnauthenticatedError
+        return self.entered
+
+    @property
     def company(self) -> str:
         """How the company is called."""
         told = None if self.catalogue is None else self.catalogue.company
         return self.look.name or ("" if told is None else told.name)
+
+    @property
+    def locale(self) -> Locale:
+        """How this language is written where the company has its seat."""
+        told = None if self.catalogue is None else self.catalogue.company
+        return locale_of(self.language, "" if told is None else told.jurisdictions[0])
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """By which clock she lives, as far as we know: that of her quiet hours, else the company's."""
+        told = None if self.catalogue is None else self.catalogue.company
+        return self.peace.zone or ZoneInfo(NOWHERE if told is None else told.time_zone)
+
+    @property
+    def paused_until(self) -> datetime | None:
+        """Until when she has asked for peace."""
+        return self.peace.paused_until
+
+    def here_in(self, language: str) -> str:
+        """Return the address of this page in another language."""
+        return in_language(self.path, self.query, language)
 
     @property
     def token(self) -> str:
@@ -59,29 +109,61 @@ async def visit(
     request: Request[Any, Any, Any], actions: NamedDependency[Actions], look: NamedDependency[Look]
 ) -> Visit:
     """Return who is there, as far as can be told; a cookie that opens nothing is nobody."""
-    session, caller, catalogue = request.cookies.get(COOKIE, ""), None, None
-    if session:
-        with suppress(UnauthenticatedError):
-            caller = await actions.visitor(session)
-            # Only "1" says it (Global Privacy Control, section 3.3).
-            caller = structs.replace(caller, gpc=request.headers.getall("sec-gpc", []) == ["1"])
+    session, catalogue = request.cookies.get(COOKIE, ""), None
+    entered = await _entered(request, actions, session)
+    caller = None if entered is None else entered.caller
     with suppress(ServiceError):
         catalogue = await actions.catalogue()
+    languages, asked = offered(catalogue), request.query_params.get(NAME, "")
+    shows = request.method == "GET" or SHOWS in request.route_handler.opt
+    wished = asked if asked in languages else await _language(actions, caller if shows else None)
+    language = chosen(languages, [wished], request.headers.get("accept-language", ""))
+    request.state.language = language
     return Visit(
         look=look,
-        language=chosen(request.headers.get("accept-language", "")),
+        language=language,
+        languages=languages,
+        asked_language=asked if asked in languages else "",
         path=request.scope["path"],
+        query=request.scope["query_string"].decode("latin-1"),
         caller=caller,
-        session=session if caller else "",
-        catalogue=catalogue,
-        paused_until=await _paused(request, actions, caller),
+        session="" if entered is None else session,
+        entered=entered,
+        catalogue=None if catalogue is None else catalogue.told_in(language),
+        peace=await _peace(actions, caller if shows else None),
         done=request.query_params.get("done", ""),
+        entry=_entry(request.query_params.get("entry", "")),
     )
 
 
-async def _paused(request: Request[Any, Any, Any], actions: Actions, caller: CustomerCaller | None) -> datetime | None:
-    """Return until when she has asked for peace, for the header of a page; what cannot be proven is not shown."""
-    if caller is not None and request.method == "GET":
+async def _entered(request: Request[Any, Any, Any], actions: Actions, session: str) -> Session | None:
+    """Return the session that a cookie opens, None where it opens nothing."""
+    if not session:
+        return None
+    try:
+        entered = await actions.visitor(session)
+    except UnauthenticatedError:
+        return None
+    # Only "1" says it (Global Privacy Control, section 3.3).
+    gpc = request.headers.getall("sec-gpc", []) == ["1"]
+    return structs.replace(entered, caller=structs.replace(entered.caller, gpc=gpc))
+
+
+def _entry(text: str) -> str:
+    return text if ENTRY.fullmatch(text) else ""
+
+
+async def _language(actions: Actions, caller: CustomerCaller | None) -> str:
+    """Return the language that she likes to be spoken to in, if she said so."""
+    if caller is not None:
         with suppress(ServiceError):
-            return await actions.paused_until(caller)
-    return None
+            return await actions.language(caller)
+    return ""
+
+
+async def _peace(actions: Actions, caller: CustomerCaller | None) -> Peace:
+    """Return until when she has asked for peace, for the header of a page; what cannot be proven is not shown."""
+    if caller is not None:
+        with suppress(ServiceError):
+            return await actions.peace(caller)
+    return Peace()

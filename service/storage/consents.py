@@ -1,7 +1,7 @@
 """Consents: every answer ever given, and what stands now."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import msgspec
 from asyncpg import Record
@@ -9,8 +9,10 @@ from msgspec import Struct, structs
 
 from service.crypto.keyring import Keyring, standing_parts
 from service.database import Connection
+from service.model.catalogue import Catalogue
 from service.model.consent import Answer, Evidence, Shown, Spot, latest, standing_after
 from service.model.facts import Sealed, Standing
+from service.model.suppression import Recording, Suppression, refusal, refusals
 from service.model.words import Channel, CustomerId, PurposeId, Status
 from service.storage import links
 from service.storage.statements import statements
@@ -51,6 +53,24 @@ async def take_in(
     await connection.executemany(SQL["put_standing"], [_standing_row(keyring, *each) for each in changed])
     noes = [(customer, answer.purpose, answer.channel) for customer, answer in answers if answer.status.no]
     await links.forget_yeses(connection, noes)
+
+
+async def refuse_left_alone(
+    connection: Connection,
+    keyring: Keyring,
+    catalogue: Catalogue,
+    customer: CustomerId,
+    left_alone: Collection[Suppression],
+    recording: Recording,
+) -> list[Answer]:
+    """Record what a customer refused before she was anybody here, and return it."""
+    if not left_alone:
+        return []
+    stands = (await standing_of_many(connection, [customer])).get(customer, {})
+    wanted = refusals(left_alone, stands, catalogue)
+    answers = [refusal(spot, since, recording) for spot, since in wanted.items()]
+    await take_in(connection, keyring, [(customer, each) for each in answers])
+    return answers
 
 
 async def standing(

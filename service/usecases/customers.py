@@ -27,7 +27,7 @@ from service.model.consent import Answer
 from service.model.facts import CERTAIN, fact_name, restrictions_at_enrolment, with_age_band
 from service.model.identifiers import Identifier, recognised
 from service.model.ledger import Contributed, Enrolled, entry
-from service.model.suppression import Found, Recording, Suppression, bearing, forgotten, refusal, refusals
+from service.model.suppression import Found, Recording, Suppression, bearing, forgotten
 from service.model.words import (
     Acting,
     AgeBand,
@@ -135,7 +135,9 @@ async def enrol(
             await customers.put_identifier(connection, keyring, customer, key, each, verified_at)
         pairwise = await customers.pairwise_id(connection, keyring, customer, caller.service)
         recording = Recording(actor(caller), change.now, policies.version, id_)
-        refused = await _refused(connection, keyring, policies, customer, left_alone, recording)
+        refused = await consents.refuse_left_alone(
+            connection, keyring, policies.catalogue, customer, left_alone, recording
+        )
         act = Enrolled(
             identifiers=sorted({each.kind for each in mine}),
             new=new,
@@ -147,7 +149,9 @@ async def enrol(
         for other in change.others:
             too = ledger.new_entry_id(change.now)
             recording = structs.replace(recording, entry=too)
-            refused = await _refused(connection, keyring, policies, other, left_alone, recording)
+            refused = await consents.refuse_left_alone(
+                connection, keyring, policies.catalogue, other, left_alone, recording
+            )
             events = []
             if other in aged:
                 events.append(await _believe(connection, other, _age(caller, who.age_band, change.now, too)))
@@ -227,24 +231,6 @@ async def _left_alone(
     if forgotten(each for these in found.values() for each in these):
         raise SuppressedError
     return bearing((each for these in found.values() for each in these), shown)
-
-
-async def _refused(
-    connection: Connection,
-    keyring: Keyring,
-    policies: Policies,
-    customer: CustomerId,
-    left_alone: Collection[Suppression],
-    recording: Recording,
-) -> list[Answer]:
-    """Record what a customer refused before she was anybody here, and return it."""
-    if not left_alone:
-        return []
-    standing = (await consents.standing_of_many(connection, [customer])).get(customer, {})
-    wanted = refusals(left_alone, standing, policies.catalogue)
-    answers = [refusal(spot, since, recording) for spot, since in wanted.items()]
-    await consents.take_in(connection, keyring, [(customer, each) for each in answers])
-    return answers
 
 
 async def _believe(connection: Connection, customer: CustomerId, chosen: Chosen) -> Chosen:

@@ -1,35 +1,53 @@
 """A customer's affairs at a glance: how much is known, allowed and used, and whether she has asked for peace."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
+from service.crypto.cursors import LAST
 from service.crypto.keyring import Keyring
-from service.database import Database
+from service.database import Connection, Database
 from service.errors import IntegrityError
 from service.model.callers import CustomerCaller
+from service.model.catalogue import Catalogue, Purpose
+from service.model.choices import Chosen
+from service.model.consent import RENEWAL_DUE, Answer
 from service.model.facts import Restrictions
+from service.model.quiet_hours import quiet_hours
 from service.model.situation import Asked, not_paused, told
-from service.model.words import Basis, Provenance, PurposeId, ServiceId
+from service.model.words import Basis, Channel, CustomerId, Provenance, PurposeId, ServiceId
 from service.policy.engine import Policies
-from service.storage import customers, facts, uses
+from service.storage import choices, consents, customers, facts, uses
 
 LATELY = timedelta(days=7)
+SHOWN = 5
+"""Things that she did last."""
 NOBODY = ServiceId("")
 """What a purpose rests on is the same whichever service asks."""
+
+
+class Due(Struct, frozen=True):
+    """A yes that wants a look: it does not cover what a newer notice asks for, or ends soon, at ``ends``."""
+
+    purpose: Purpose
+    channel: Channel
+    ends: datetime | None = None
 
 
 class Overview(Struct, frozen=True, kw_only=True):
     """``known``: facts by how they came to be known. ``allowed`` of ``asked`` purposes by consent, on some channel.
 
-    ``used``: of the last seven days.
+    ``used``: of the last seven days. ``lately``: what she answered and chose last, newest first.
     """
 
     known: Mapping[Provenance, int]
     allowed: int
     asked: int
     used: uses.Summary
+    due: list[Due]
+    lately: list[Answer | Chosen]
     limits: Restrictions
     now: datetime
 
@@ -42,31 +60,74 @@ async def overview(database: Database, keyring: Keyring, policies: Policies, cal
     async with database.snapshot() as connection:
         profile = await facts.read_profile(connection, keyring, caller.customer)
         used = await uses.summary(connection, caller.customer, profile.now - LATELY)
+        lately = await _lately(connection, policies.catalogue, caller.customer)
     if profile.restrictions is None:
         raise IntegrityError("a customer's restrictions are gone or do not carry our MAC")
     everything = [fact for each in profile.facts.values() for fact in each]
     asked = [each for each in policies.catalogue.purposes.values() if each.basis is Basis.CONSENT]
-    allowed = [
-        purpose
-        for purpose in asked
-        if any(
-            told(profile.facts_for(Asked(NOBODY, PurposeId(purpose.id), channel)))[0].valid
-            for channel in purpose.channels
-        )
-    ]
+    yeses = [yes for purpose in asked for yes in _yeses(profile, purpose)]
     return Overview(
         known={each: sum(fact.provenance is each for fact in everything) for each in Provenance},
-        allowed=len(allowed),
+        allowed=len({yes.purpose.id for yes in yeses}),
         asked=len(asked),
         used=used,
+        due=[due for yes in yeses if (due := _due(policies.catalogue, yes, profile.now)) is not None],
+        lately=lately,
         limits=profile.restrictions,
         now=profile.now,
     )
 
 
-async def paused_until(database: Database, keyring: Keyring, caller: CustomerCaller) -> datetime | None:
-    """Return until when she has asked for peace; None where she has not, or where nothing proves it."""
+class _Yes(Struct, frozen=True):
+    purpose: Purpose
+    channel: Channel
+    notice: int
+    ends: datetime | None
+
+
+def _yeses(profile: facts.Profile, purpose: Purpose) -> Iterator[_Yes]:
+    for channel in purpose.channels:
+        bearing = profile.facts_for(Asked(NOBODY, PurposeId(purpose.id), channel))
+        status, notice = told(bearing)
+        if status.valid:
+            ends = [side.standing.expires_at for side in bearing.sides if side.standing and side.standing.expires_at]
+            yield _Yes(purpose, channel, notice or 0, min(ends, default=None))
+
+
+def _due(catalogue: Catalogue, yes: _Yes, now: datetime) -> Due | None:
+    if yes.notice < catalogue.newest_material(PurposeId(yes.purpose.id)):
+        return Due(yes.purpose, yes.channel)
+    soon = yes.ends is not None and yes.ends <= now + RENEWAL_DUE
+    return Due(yes.purpose, yes.channel, yes.ends) if soon else None
+
+
+async def _lately(connection: Connection, catalogue: Catalogue, customer: CustomerId) -> list[Answer | Chosen]:
+    """Return what she answered and chose last; that she was asked is nothing that she did."""
+    answered = await consents.history(connection, customer, catalogue.consents_of(None), LAST, 4 * SHOWN)
+    acts: list[Answer | Chosen] = [each.answer for each in answered if not each.answer.status.open]
+    acts += [each for _, each in await choices.history(connection, customer, LAST, SHOWN)]
+    return sorted(acts, key=lambda each: each.recorded_at, reverse=True)[:SHOWN]
+
+
+class Peace(Struct, frozen=True):
+    """Until when she has asked for peace, if she has; and by which clock she has quiet hours, if she does."""
+
+    paused_until: datetime | None = None
+    zone: ZoneInfo | None = None
+
+
+async def peace(database: Database, keyring: Keyring, caller: CustomerCaller) -> Peace:
+    """Return what she asked for to be left alone; nothing where nothing proves it."""
     async with database.connection() as connection:
         limits = (await customers.restrictions_of(connection, keyring, [caller.customer])).get(caller.customer)
         now = await customers.clock(connection)
-    return None if limits is None or not_paused(limits, now) else limits.paused_until
+    if limits is None:
+        return Peace()
+    return Peace(None if not_paused(limits, now) else limits.paused_until, _zone(limits.quiet_hours))
+
+
+def _zone(hours: str) -> ZoneInfo | None:
+    try:
+        return quiet_hours(hours).zone if hours else None
+    except ValueError:
+        return None

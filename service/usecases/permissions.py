@@ -81,8 +81,9 @@ async def permissions(
         effects = await uses.effects(connection, caller.customer, answered)
     if profile.restrictions is None:
         raise IntegrityError("a customer's restrictions are gone or do not carry our MAC")
-    screen = _Screen(keyring, policies.catalogue, caller, language, layout, profile.now)
-    shown = [_shown(screen, profile, effects, purpose) for purpose in policies.catalogue.purposes.values()]
+    told = policies.catalogue.told_in(language)
+    screen = _Screen(keyring, told, caller, language, layout, profile.now)
+    shown = [_shown(screen, profile, effects, purpose) for purpose in told.purposes.values()]
     asked = [each for each in shown if each.purpose.basis is Basis.CONSENT]
     unasked = [each for each in shown if each.purpose.basis is not Basis.CONSENT]
     return Permissions(asked, unasked, profile.restrictions, profile.now)

@@ -95,6 +95,33 @@ async def keep(
     return Kept(change.version, id_, _tag(keyring, caller.customer, values, wished.quiet_hours))
 
 
+async def language(database: Database, keyring: Keyring, policies: Policies, caller: CustomerCaller) -> str:
+    """Return the language that she likes to be spoken to in, empty where she did not say."""
+    attribute = policies.catalogue.spoken
+    if attribute is None:
+        return ""
+    liked = (await read(database, keyring, policies, caller)).values.get(attribute)
+    return "" if liked is None else msgspec.json.decode(liked, type=str)
+
+
+async def speak(
+    database: Database, keyring: Keyring, policies: Policies, caller: CustomerCaller, language: str
+) -> Kept | None:
+    """Keep the language that she likes to be spoken to in, and leave the rest as it is.
+
+    Returns None where the catalogue has no attribute for it, or not this language.
+    """
+    catalogue = policies.catalogue
+    attribute = catalogue.spoken
+    if attribute is None or language not in catalogue.attributes[attribute].choices:
+        return None
+    seen = await read(database, keyring, policies, caller)
+    values = {id_: bytes(value) for id_, value in seen.values.items()} | {attribute: msgspec.json.encode(language)}
+    return await keep(
+        database, keyring, policies, caller, Wished([*values.items()], seen.quiet_hours), frozenset([seen.tag])
+    )
+
+
 class _Keeping(Struct, frozen=True):
     caller: CustomerCaller
     change: customers.Change

@@ -17,7 +17,7 @@ from service.errors import KeysUnavailableError, PoliciesUnavailableError, Unkno
 from service.model.callers import CustomerCaller, ServiceCaller
 from service.model.catalogue import Catalogue, Company
 from service.model.ledger import Body
-from service.model.receipt import ENGLISH, Act, Flaw, Holder, Standings, Wording
+from service.model.receipt import Act, Flaw, Holder, Standings, Wording
 from service.model.receipt_document import STATUS, told, written
 from service.model.receipt_text import text
 from service.model.words import CustomerId, EntryId, PairwiseId, PolicyVersion
@@ -35,11 +35,16 @@ class Desk(Struct, frozen=True):
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
-    """Which receipt: of which customer, None for the caller herself, and in which language it is told."""
+    """Which receipt: of which customer, None for the caller herself.
+
+    ``language``: in which its text is, where it is not known in which she was asked. ``page``: the language of the page
+    that shows it, which no text on it departs from.
+    """
 
     entry: EntryId
     customer: PairwiseId | None = None
     language: str | None = None
+    page: str | None = None
 
 
 class Receipt(Struct, frozen=True):
@@ -112,7 +117,7 @@ async def receipt_of(desk: Desk, caller: ServiceCaller | CustomerCaller, wanted:
     company = await _company(desk, found.versions)
     document = written(found.act, found.holder, catalogue, company)
     signed, key = _signed(desk.keyring, found.signers, found.act.recorded_at, document)
-    language = found.act.language or wanted.language or ENGLISH
+    language = wanted.page or found.act.language or wanted.language or catalogue.language
     said = text(found.act, catalogue, Wording(language, company, found.now, key))
     return Receipt(wanted.entry, signed, document, said)
 

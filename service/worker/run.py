@@ -11,6 +11,7 @@ from service.errors import ServiceError
 from service.policy.engine import Policies
 from service.usecases.access import forget_old_tokens
 from service.usecases.announcements import announce_renewals
+from service.usecases.codes import forget_old
 from service.usecases.once import forget_old_keys
 from service.usecases.retention import end_expired_consents, end_outlived_facts
 
@@ -55,6 +56,7 @@ async def _round(
         "announced": announced,
         "old keys": lambda: forget_old_keys(database),
         "old tokens": lambda: forget_old_tokens(database),
+        "old sign-ins": lambda: forget_old(database),
     }
     done = [await _well(name, job) for name, job in jobs.items()]
     return all(done)

@@ -16,6 +16,7 @@ from rdflib.term import Node
 
 from service.model import receipt_document, receipt_text
 from service.model.catalogue import Catalogue, Company
+from service.model.choices import FLAG
 from service.model.consent import Answer, Shown
 from service.model.facts import Standing
 from service.model.receipt import Act, ChoiceEvent, Holder, Standings, Wording
@@ -23,6 +24,7 @@ from service.model.receipt_document import CONTEXT, SOURCE, SPOKE, STATUS, TERMS
 from service.model.receipt_text import WORDS, text, words_in
 from service.model.words import (
     Acting,
+    AgeBand,
     Channel,
     EntryId,
     Method,
@@ -32,7 +34,7 @@ from service.model.words import (
     ServiceId,
     Status,
 )
-from service.policy.bundle import read_bundle
+from service.policy.bundle import Bundle, read_bundle
 from service.policy.catalogue import parse_catalogue
 from service.schema import shipped
 
@@ -355,6 +357,41 @@ def test_two_receipts_in_one_graph_do_not_speak_of_one_person(catalogue: Catalog
     assert len(subjects) == 2
 
 
+# --- in her language, and as it always was ---------------------------------------------------------------------
+
+
+def test_who_was_asked_in_german_has_a_receipt_with_german_words_only(catalogue: Catalogue, company: Company) -> None:
+    document = json.loads(written(act(structs.replace(ANSWER, shown=SHOWN)), HERS, catalogue, company))
+    (record,) = document["dpv:hasRecordOfActivity"]
+    told = catalogue.translations["de"]
+    (purpose,) = record["dpv:hasProcess"][0]["dpv:hasPurpose"]
+    assert purpose["skos:prefLabel"] == told.purposes[NEWSLETTER].title
+    assert purpose["skos:definition"] == told.purposes[NEWSLETTER].text
+    labels = {
+        data["dpv:hasIdentifier"]: data["skos:prefLabel"] for data in record["dpv:hasProcess"][0]["dpv:hasPersonalData"]
+    }
+    assert labels == {id_: told.attributes[id_] for id_ in labels}
+    recipients = {each.get("dpv:hasIdentifier"): each.get("dpv:hasName") for each in document["dpv:hasEntity"]}
+    assert recipients["newsletter"] == told.services["newsletter"].recipient
+    assert record["dpv:hasConsentControl"][0]["dpv:isExercisedAt"] == [company.withdraw["de"]]
+
+
+GOLDEN: dict[str, Any] = json.loads((Path(__file__).parents[1] / "vectors/golden-receipt-1.json").read_bytes())
+"""Receipts as they were written before the catalogue could be translated, and the catalogue that they speak by."""
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"), [("asked in German", SHOWN), ("asked in nobody knows which language", None)]
+)
+def test_a_receipt_of_before_the_catalogue_was_translated_is_still_the_same_to_the_byte(
+    said: str, shown: Shown | None
+) -> None:
+    then = parse_catalogue(Bundle(GOLDEN["bundle"]))
+    assert then.company is not None
+    again = written(act(structs.replace(ANSWER, notice=1, shown=shown), CHOICE), HERS, then, then.company)
+    assert again.decode() == GOLDEN["documents"][said]
+
+
 # --- the text ------------------------------------------------------------------------------------------------
 
 
@@ -364,6 +401,8 @@ def test_every_word_has_its_terms_in_both_languages() -> None:
         assert set(words.channels) == set(Channel)
         assert set(words.methods) == set(Method)
         assert set(words.acting) == set(Acting)
+        assert set(words.flags) == set(FLAG)
+        assert set(words.ages) == set(AgeBand)
     assert set(STATUS) == set(Status)
     assert set(SPOKE) == set(Acting)
     assert set(SOURCE) == set(Provenance)
@@ -430,6 +469,29 @@ def test_every_act_can_be_told_in_every_language(
     told = text(said, catalogue, Wording(language, company, standing(Status.GIVEN), "x"))
     assert ENTRY in told
     assert "alice" not in told
+
+
+@pytest.mark.parametrize(
+    ("choice", "value", "english", "german"),
+    [
+        ("marketing", "no", "Advertising: not allowed", "Werbung: nicht erlaubt"),
+        ("demographic", "yes", "Tailoring by age, area or group: allowed", None),
+        ("objection", "prevent.fraud raised", "Stopping stolen cards: objected to", None),
+        ("objection", "prevent.fraud lifted", None, "Gestohlene Karten erkennen: Widerspruch zurückgenommen"),
+        ("pause", "2027-01-01T00:00:00+00:00", "Pause until 2027-01-01 00:00:00 UTC", None),
+        ("pause", "none", "The pause is over", "Die Pause ist vorbei"),
+        ("quiet-hours", "22:00-07:00 Europe/Berlin", None, "Ruhezeit: 22:00-07:00 Europe/Berlin"),
+        ("quiet-hours", "none", "No quiet hours", None),
+        ("age-band", "minor", "Age: not yet adult", "Alter: noch nicht erwachsen"),
+    ],
+)
+def test_a_choice_is_told_in_words(
+    choice: str, value: str, english: str | None, german: str | None, catalogue: Catalogue, company: Company
+) -> None:
+    said = act(structs.replace(CHOICE, choice=choice, value=value))
+    for language, line in (("en", english), ("de", german)):
+        told = text(said, catalogue, Wording(language, company, Standings(AT, []), "x")).splitlines()
+        assert line is None or line in told
 
 
 def test_a_chosen_value_does_not_look_like_a_line_of_ours(catalogue: Catalogue, company: Company) -> None:

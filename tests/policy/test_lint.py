@@ -99,7 +99,7 @@ def test_a_policy_that_is_not_formatted_is_a_fault(bundle: Bundle, faults: Fault
 
 
 def test_a_catalogue_that_changed_without_its_schema_is_a_fault(changed: Change, faults: Faults) -> None:
-    found = faults(changed("services.toml", 'team = "data"', 'team = "science"'))
+    found = faults(changed("purposes.toml", "kinds = []", 'kinds = ["delivery"]'))
     assert any(line.startswith("schema.cedarschema: is not the schema") for line in found)
 
 

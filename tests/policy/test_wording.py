@@ -7,7 +7,8 @@ import pytest
 from service.policy.bundle import Bundle
 from service.policy.catalogue import parse_catalogue
 from service.policy.engine import Policies, compile_policies
-from service.policy.wording import average_sentence, wording_faults
+from service.policy.readability import average_sentence
+from service.policy.wording import wording_faults
 
 Change = Callable[..., Bundle]
 Faults = Callable[[Bundle], list[str]]

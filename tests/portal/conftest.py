@@ -9,9 +9,11 @@ from msgspec import Struct
 
 from service.app import House
 from service.model.identifiers import identifier
-from service.model.words import IdentifierKind
+from service.model.signin import Arrival
+from service.model.words import IdentifierKind, PairwiseId, ServiceId
 from service.portal.visit import COOKIE
-from service.usecases import access
+from service.storage import customers
+from service.usecases import access, sessions
 from tests.conftest import OPERATOR, Person
 from tests.houses import reaching
 
@@ -73,8 +75,10 @@ class Page(HTMLParser):
 class Browser:
     """A browser with or without a session, on the pages of one house."""
 
-    def __init__(self, client: httpx.AsyncClient, session: str = "") -> None:
+    def __init__(self, client: httpx.AsyncClient, session: str = "", token: str = "") -> None:
+        """``token``: with which the same customer calls the API, to see what a page did."""
         self.client = client
+        self.token = token
         self.led_to = ""
         self.headers = {"cookie": f"{COOKIE}={session}"} if session else {}
 
@@ -108,10 +112,19 @@ async def stranger(house: House) -> AsyncIterator[Browser]:
 @pytest.fixture
 async def her(stranger: Browser, house: House, abbie: Person) -> Browser:
     """Abbie, signed in."""
-    return Browser(stranger.client, await session_of(house, abbie))
+    return Browser(stranger.client, await session_of(house, abbie), await token_of(house, abbie))
 
 
 async def session_of(house: House, person: Person) -> str:
-    """Return the secret of a new session of somebody."""
+    """Return the secret of a new session of somebody, who has just proved that it is she."""
+    keyring = await house.keys()
+    async with house.database.connection() as connection:
+        who = await customers.by_pairwise(connection, keyring, ServiceId("shop"), PairwiseId(person.at_shop))
+    assert who is not None
+    return await sessions.begin_for_show(house.database, keyring, who, Arrival("Firefox/Linux"))
+
+
+async def token_of(house: House, person: Person) -> str:
+    """Return a token with which somebody calls the API."""
     found_by = identifier(IdentifierKind.EMAIL, person.email)
     return (await access.make_customer_token(house.database, await house.keys(), OPERATOR, found_by, 60)).text

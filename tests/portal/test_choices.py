@@ -34,7 +34,7 @@ async def test_one_press_allows_again_with_proof_of_what_was_on_the_screen(
     page = await her.press(page, SWITCH)
     assert "Allowed. It counts from now on." in page.text
     assert await outcome(api, abbie) != "deny"
-    token = her.headers["cookie"].partition("=")[2]
+    token = her.token
     last = (await api.call("GET", "/v1/me/consents/history", token)).json()["history"][0]
     assert last["status"] == "given"
     assert last["method"] == "portal"
@@ -42,7 +42,7 @@ async def test_one_press_allows_again_with_proof_of_what_was_on_the_screen(
 
 
 async def test_what_she_has_not_decided_has_two_answers_and_either_is_recorded(her: Browser, api: Api) -> None:
-    token = her.headers["cookie"].partition("=")[2]
+    token = her.token
     page = await her.get("/choices")
     page = await her.press(page, "n-research.panel-email")
     page = await her.press(page, "b-research.panel-phone")
@@ -52,7 +52,7 @@ async def test_what_she_has_not_decided_has_two_answers_and_either_is_recorded(h
 
 
 async def test_nothing_is_allowed_by_looking(her: Browser, api: Api) -> None:
-    token = her.headers["cookie"].partition("=")[2]
+    token = her.token
     before = (await api.call("GET", "/v1/me/consents/history", token)).json()
     await her.get("/choices")
     await her.get("/")
@@ -70,7 +70,7 @@ async def test_special_data_takes_a_sentence_more_and_stopping_it_one_press(her:
     page = await her.get("/choices")
     assert "I agree that you use" in page.text
     page = await her.press(page, f"s-{RECOMMENDATIONS}-web")
-    token = her.headers["cookie"].partition("=")[2]
+    token = her.token
 
     async def explicit() -> bool:
         answers = (await api.call("GET", "/v1/me/consents", token)).json()["standing"]
@@ -164,3 +164,35 @@ async def test_what_pages_load_is_kept_for_ever_under_a_name_that_changes_with_i
         assert response.status_code == 200
         assert "immutable" in response.headers["cache-control"]
     assert (await her.client.get("/static/portal.css")).status_code == 404
+
+
+async def test_she_says_when_nobody_disturbs_her_and_what_she_likes_and_keeps_what_the_form_does_not_show(
+    her: Browser, api: Api
+) -> None:
+    token = her.token
+    page = await her.get("/choices")
+    form = page.form_of("b-preferences")
+    wished = [("quiet-start", "22:00"), ("quiet-end", "07:00"), ("quiet-zone", "Europe/Dublin")]
+    likes = [("contact_frequency", "monthly"), ("newsletter_topics", "trips"), ("newsletter_topics", "readings")]
+    fields = [each for each in form.fields if each[0] in ("token", "seen")]
+    response = await her.post(form.action, [*fields, *wished, *likes])
+    assert response.status_code == 303
+    found = (await api.call("GET", "/v1/me/preferences", token)).json()
+    said = {each["attribute"]: each["value"] for each in found["preferences"] if "value" in each}
+    assert (found["quiet_hours"], said) == (
+        "22:00-07:00 Europe/Dublin",
+        {"contact_frequency": "monthly", "newsletter_topics": ["trips", "readings"]},
+    )
+    assert (await her.post(form.action, [*fields, *wished])).status_code == 412
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [("quiet-start", "22:00"), ("contact_frequency", "hourly"), ("quiet-end", "x"), ("newsletter_topics", "x")],
+)
+async def test_preferences_that_are_none_are_refused_in_words(her: Browser, wrong: tuple[str, str]) -> None:
+    form = (await her.get("/choices")).form_of("b-preferences")
+    fields = [each for each in form.fields if each[0] in ("token", "seen")]
+    response = await her.post(form.action, [*fields, wrong])
+    assert response.status_code == 422
+    assert "Nothing was changed." in response.text

@@ -1,0 +1,69 @@
+"""What every way of signing in shares: from where somebody comes, where she goes on to, her cookie, and letters."""
+
+import re
+from ipaddress import IPv6Address, ip_address, ip_network
+from typing import Any
+
+from litestar import Request, Response
+
+from service.actions import Actions
+from service.mail import Mail
+from service.model.signin import Aim, Arrival, device_of
+from service.portal.pages import environment, see
+from service.portal.visit import COOKIE, Visit
+from service.usecases.codes import Letter
+
+ONWARD = re.compile(r"/[A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)*")
+KEPT = "; Path=/; Secure; HttpOnly; SameSite=Lax"
+GONE = f"{COOKIE}=; Max-Age=0{KEPT}"
+HOUSE = 64
+"""Bits of an IPv6 address that one house has alone."""
+LETTERS = {Aim.SIGN_IN: "sign-in", Aim.STEP_UP: "again", Aim.ADDRESS: "address"}
+
+
+def onward(path: str) -> str:
+    """Return where she goes on to: a page of ours, and nothing else that an address could be made to say."""
+    return path if ONWARD.fullmatch(path) else "/"
+
+
+def arrival(request: Request[Any, Any, Any]) -> Arrival:
+    """Return from where somebody signs in, as far as it is kept."""
+    return Arrival(device_of(request.headers.get("user-agent", "")))
+
+
+async def network(request: Request[Any, Any, Any], actions: Actions) -> str:
+    """Return from which address of the network somebody comes; of IPv6 only what a house has alone.
+
+    Each proxy adds whom it heard at the end, so only as many are believed as the operator says there are.
+    """
+    proxies = (await actions.ways()).proxies
+    heard = [each.strip() for each in request.headers.get("x-forwarded-for", "").split(",") if each.strip()]
+    client = request.client.host if request.client else ""
+    return _house(heard[-proxies] if 0 < proxies <= len(heard) else client)
+
+
+def _house(written: str) -> str:
+    try:
+        found = ip_address(written)
+    except ValueError:
+        return ""
+    if isinstance(found, IPv6Address):
+        return str(found.ipv4_mapped or ip_network((found, HOUSE), strict=False))
+    return str(found)
+
+
+def signed_in(cookie: str, path: str) -> Response[None]:
+    """Give a browser its session, and lead it on."""
+    response = see(path, "signed-in")
+    response.headers["Set-Cookie"] = f"{COOKIE}={cookie}{KEPT}"
+    return response
+
+
+async def post(actions: Actions, visit: Visit, letter: Letter | None) -> None:
+    """Send a letter, after the answer. Where nothing may be sent, one is written all the same."""
+    written = letter or Letter("", Aim.SIGN_IN)
+    address = f"{(await actions.ways()).public_url}/signin/link/{written.link}" if written.link else ""
+    template = environment(visit.language).get_template(f"letters/{LETTERS[written.aim]}.txt")
+    subject, _, text = template.render(company=visit.company, code=written.code, link=address).partition("\n")
+    if letter is not None:
+        await actions.post(Mail(letter.to, subject, text.strip() + "\n"))

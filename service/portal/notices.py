@@ -1,0 +1,49 @@
+"""``/notices/{purpose}/{version}``: what is shown for a purpose, for ever at one address, and what changed in it."""
+
+from typing import Any
+
+from litestar import Request, Response, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from service.actions import Actions
+from service.errors import UnknownNoticeError
+from service.model.catalogue import Catalogue, Notice
+from service.model.translation import nearest
+from service.model.words import PurposeId
+from service.portal.numbers import number_in
+from service.portal.pages import page as shown
+from service.portal.visit import Visit
+
+
+@get("/notices/{purpose:str}/{version:str}")
+async def page(
+    request: Request[Any, Any, Any],
+    purpose: FromPath[str],
+    version: FromPath[str],
+    actions: NamedDependency[Actions],
+    visit: NamedDependency[Visit],
+) -> Response[str]:
+    """Return one version of a notice; ``from``: the version that it is compared with."""
+    catalogue, id_ = await actions.catalogue(), PurposeId(purpose)
+    notice = _notice(catalogue, id_, number_in(version), visit.language)
+    earlier = request.query_params.get("from")
+    before = None if not earlier else _notice(catalogue, id_, number_in(earlier), notice.language)
+    return shown(
+        visit,
+        "notice.html",
+        notice=notice,
+        before=before if before is not None and before.language == notice.language else None,
+        versions=sorted({each.version for each in catalogue.notices_of(id_)}),
+        in_force=catalogue.notice_in_force(id_),
+        catalogue=catalogue,
+    )
+
+
+def _notice(catalogue: Catalogue, purpose: PurposeId, version: int, language: str) -> Notice:
+    """Return a version of a notice in a language, else in that of the catalogue, else in the first there is."""
+    written = {each.language: each for each in catalogue.notices_of(purpose) if each.version == version}
+    if not written:
+        raise UnknownNoticeError
+    found = nearest(language, written) or nearest(catalogue.language, written) or min(written)
+    return written[found]

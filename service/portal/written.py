@@ -1,0 +1,89 @@
+"""How days, moments, numbers and lists are written in her language and country, as CLDR has it. Template filters."""
+
+from collections.abc import Callable, Iterable
+from datetime import date, datetime
+from functools import cache
+from typing import cast
+from zoneinfo import ZoneInfo
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date, format_time, format_timedelta
+from babel.lists import format_list
+from babel.numbers import format_decimal, format_percent
+from jinja2 import Environment, pass_context
+from jinja2.runtime import Context
+
+
+@cache
+def locale_of(language: str, country: str) -> Locale:
+    """Return how a language is written in a country, or by itself where the two do not go together."""
+    plain, _, own = language.partition("-")
+    try:
+        return Locale(plain, own or country or None)
+    except UnknownLocaleError:
+        return Locale(plain)
+
+
+def install(made: Environment) -> None:
+    """Let templates write what is no text: ``at|day``, ``at|moment``, ``count|number``, ``things|listed``, ..."""
+    for each in (day, moment, ago, number, percent, listed):
+        made.filters[each.__name__] = each
+    counted: Callable[..., str] = cast("Callable[..., str]", made.globals["ngettext"])  # the extension adds it
+
+    @pass_context
+    def ngettext(context: Context, singular: str, plural: str, num: int, **variables: object) -> str:
+        return counted(context, singular, plural, num, **{"num": number(context, num), **variables})
+
+    made.globals["ngettext"] = ngettext
+
+
+def _locale(context: Context) -> Locale:
+    found = context["visit"].locale
+    assert isinstance(found, Locale)  # noqa: S101  every page has a visit
+    return found
+
+
+def _zone(context: Context) -> ZoneInfo:
+    found = context["visit"].zone
+    assert isinstance(found, ZoneInfo)  # noqa: S101  every page has a visit
+    return found
+
+
+@pass_context
+def day(context: Context, at: datetime | date) -> str:
+    """Write a day; of an instant, the day that it is where she is."""
+    there = at.astimezone(_zone(context)).date() if isinstance(at, datetime) else at
+    return format_date(there, "long", locale=_locale(context))
+
+
+@pass_context
+def moment(context: Context, at: datetime) -> str:
+    """Write an instant: the day and the time that it is where she is."""
+    locale = _locale(context)
+    clock = format_time(at, "short", tzinfo=_zone(context), locale=locale)
+    both = str(locale.datetime_formats["medium"])
+    return both.replace("'", "").replace("{1}", day(context, at)).replace("{0}", clock)
+
+
+@pass_context
+def ago(context: Context, at: datetime, now: datetime) -> str:
+    """Write how long ago an instant is, or how long until it."""
+    return format_timedelta(at - now, add_direction=True, locale=_locale(context))
+
+
+@pass_context
+def number(context: Context, value: float) -> str:
+    """Write a number."""
+    return format_decimal(value, locale=_locale(context))
+
+
+@pass_context
+def percent(context: Context, value: float) -> str:
+    """Write a share of one in percent."""
+    return format_percent(value, locale=_locale(context))
+
+
+@pass_context
+def listed(context: Context, things: Iterable[str]) -> str:
+    """Write several things in a row, with the word for "and" before the last."""
+    return format_list([*things], locale=_locale(context))
