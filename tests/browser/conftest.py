@@ -1,18 +1,21 @@
 """One Chromium, and one server with one database, for every test in a browser."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+from _pytest.mark.structures import ParameterSet
 from msgspec import Struct
 from playwright.async_api import Browser, Page, async_playwright
 
 from service.app import House
 from service.database import opened
+from service.model.translation import ENGLISH
+from service.portal.words import LANGUAGES
 from tests.browser.gates import Heard
-from tests.browser.pages import STATES, State, arrive
+from tests.browser.pages import FIRST, STATES, State, arrive
 from tests.browser.site import HIGH, WIDE, Site
 from tests.conftest import Api, Template, client_of, own_database
 from tests.consistency.processes import Process, serving
@@ -22,14 +25,9 @@ from tests.test_cli import shell_with
 CHROMIUM = Path(os.environ.get("PLAYWRIGHT_CHROMIUM", "/usr/bin/chromium"))  # noqa: TID251  a setting of the tests
 IN_CI = bool(os.environ.get("CI"))  # noqa: TID251  as above
 
-RESTORED = """
-folded => {
-    document.adoptedStyleSheets = [];
-    document.documentElement.removeAttribute("style");
-    document.documentElement.dir = "ltr";
-    document.querySelectorAll("details").forEach((each, place) => { each.open = folded[place]; });
-}
-"""
+MAIL = {"SMTP_URL": "smtp://localhost:9?starttls=no", "MAIL_FROM": "Harbour <hello@harbour.example>"}
+"""Nobody takes it: what is shown must not depend on that."""
+FOLD = "folded => document.querySelectorAll('details').forEach((each, place) => { each.open = folded[place]; })"
 
 
 @pytest.fixture(scope="session")
@@ -53,8 +51,8 @@ async def site(
     folder = tmp_path_factory.mktemp("browser")
     async with AsyncExitStack() as leaving:
         url = await leaving.enter_async_context(own_database(server, template))
-        environment = shell_with(DATABASE_URL=url, KEYS=str(template.root_key_file)).environment
-        process = Process(environment, folder / "serve.log")
+        settings = {"DATABASE_URL": url, "KEYS": str(template.root_key_file), **MAIL}
+        process = Process(shell_with(**settings).environment, folder / "serve.log")
         leaving.enter_context(serving(process))
         house = House(await leaving.enter_async_context(opened(url, connections=4)), template.root_key_file)
         client = await leaving.enter_async_context(client_of(house))
@@ -74,11 +72,20 @@ class Visited(Struct, frozen=True):
     first: list[int]
 
 
-@pytest.fixture(scope="session", params=STATES, ids=lambda state: state.name)
+def _walk() -> Iterator[ParameterSet]:
+    """Yield every page in every state: in English, and in the other languages one state of each page, else in full."""
+    for language in LANGUAGES:
+        for state in STATES:
+            quick = language == ENGLISH or FIRST[state.path] is state
+            marks = [] if quick else [pytest.mark.browser]
+            yield pytest.param((state, language), id=f"{state.name}, {language}", marks=marks)
+
+
+@pytest.fixture(scope="session", params=_walk())
 async def state_of_a_page(request: pytest.FixtureRequest, site: Site) -> AsyncIterator[Visited]:
     """Every page in every state, brought into it once for all the gates."""
-    state: State = request.param
-    async with site.browsing(await state.visitor(site)) as context:
+    state, language = request.param
+    async with site.browsing(await state.visitor(site), locale=language) as context:
         page = await context.new_page()
         heard = Heard(page, site.address)
         await heard.listen(await context.new_cdp_session(page))
@@ -92,6 +99,15 @@ async def visited(state_of_a_page: Visited) -> AsyncIterator[Visited]:
     page = state_of_a_page.page
     folded = await page.evaluate("[...document.querySelectorAll('details')].map(each => each.open)")
     yield state_of_a_page
-    await page.evaluate(RESTORED, folded)
+    await restore(page)
+    await page.evaluate(FOLD, folded)
+
+
+async def restore(page: Page) -> None:
+    """Take back whatever a reader has changed."""
+    await page.evaluate(
+        "document.adoptedStyleSheets = []; document.documentElement.removeAttribute('style');"
+        "document.documentElement.dir = 'ltr'"
+    )
     await page.emulate_media(color_scheme="light", forced_colors="none")
     await page.set_viewport_size({"width": WIDE, "height": HIGH})

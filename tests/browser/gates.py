@@ -9,8 +9,10 @@ AXE = (Path(__file__).parent / "axe/axe.min.js").read_text(encoding="utf-8")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", "best-practice"]
 SMALLEST, BUTTON = 24, 44
 """Pixels: WCAG 2.2, 2.5.8; and what a thumb hits."""
-EXPECTED = "Failed to load resource: the server responded with a status of"
+REFUSED = "Failed to load resource: the server responded with a status of"
 """What Chromium says of every refusal."""
+CLEARED = "Clear-Site-Data header on"
+"""What it says when it has done as it was told."""
 
 RUN = """
 async rules => {
@@ -25,12 +27,12 @@ CUT = """
     const root = document.documentElement, found = [];
     if (root.scrollWidth > root.clientWidth) found.push(`the page: ${root.scrollWidth} > ${root.clientWidth}`);
     for (const each of document.body.querySelectorAll("*")) {
-        if (!each.checkVisibility() || each.closest(".hidden, .skip, pre, .scrolling")) continue;
+        if (!each.checkVisibility() || each.closest(".hidden, .skip")) continue;
         const box = each.getBoundingClientRect(), style = getComputedStyle(each);
         if (box.width && (box.left < -1 || box.right > root.clientWidth + 1)) found.push("outside: " + named(each));
         const cut = each.scrollWidth > each.clientWidth + 1 || each.scrollHeight > each.clientHeight + 1;
         if (cut && each.clientWidth && style.overflow !== "visible") found.push("cut: " + named(each));
-        if (style.textOverflow === "ellipsis") found.push("shortened: " + named(each));
+        if (style.textOverflow === "ellipsis" && !each.matches("input")) found.push("shortened: " + named(each));
     }
     return found;
 }
@@ -52,7 +54,8 @@ SMALL = """
 }
 """
 EDGELESS = """
-() => [...document.querySelectorAll("button:not(.switch), .track, .button, select, textarea, input:not([type=hidden])")]
+() => [...document.querySelectorAll(
+    "button:not(.switch), .track, .button, select, textarea, input:not([type=hidden], [type=checkbox], [type=radio])")]
     .filter(each => each.checkVisibility() && getComputedStyle(each).borderTopWidth === "0px")
     .map(each => each.id || each.className)
 """

@@ -9,13 +9,10 @@ from msgspec import Struct
 from playwright.async_api import Browser, BrowserContext, Page
 
 from service.app import House
-from service.model.identifiers import identifier
-from service.model.words import IdentifierKind
 from service.portal.visit import COOKIE
-from service.usecases import access
 from tests.browser.lives import LIVES
-from tests.conftest import OPERATOR, Api, Person, enrol
-from tests.portal.conftest import session_of
+from tests.conftest import Api, Person, enrol
+from tests.portal.conftest import session_of, token_of
 
 NUMBERS = count(1)
 PATIENCE = 10_000
@@ -53,11 +50,7 @@ class Site:
         person = await enrol(self.api, f"{life}{next(NUMBERS)}@example.com", LIVES[life].facts)
         await LIVES[life].lead(self.api, person)
         await self.seal()
-        found_by = identifier(IdentifierKind.EMAIL, person.email)
-        token = await access.make_customer_token(
-            self.house.database, await self.house.keys(), OPERATOR, found_by, 60
-        )
-        return Her(person, await session_of(self.house, person), token.text)
+        return Her(person, await session_of(self.house, person), await token_of(self.house, person))
 
     async def resident(self, life: str) -> Her:
         """Return somebody who has led a life, whom other tests look at, too, and nobody changes."""
