@@ -38,6 +38,40 @@ ALTER TABLE public.announcement ALTER COLUMN sequence ADD GENERATED ALWAYS AS ID
 );
 
 --
+-- Name: block; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.block (
+    customer uuid NOT NULL,
+    strike uuid NOT NULL,
+    scope text NOT NULL,
+    mac_version integer NOT NULL,
+    digest bytea NOT NULL,
+    derived boolean NOT NULL,
+    since timestamp with time zone,
+    until timestamp with time zone,
+    CONSTRAINT block_digest_check CHECK ((length(digest) = 32))
+);
+
+--
+-- Name: TABLE block; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.block IS 'Keeps out what was struck out. It only takes away, so it needs no MAC.';
+
+--
+-- Name: COLUMN block.digest; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.block.digest IS 'MAC of her and of what the scope names; what that is, is nowhere.';
+
+--
+-- Name: COLUMN block.derived; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.block.derived IS 'Whether it keeps out only what rests on nothing, or on what is kept out.';
+
+--
 -- Name: body; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -671,6 +705,24 @@ CREATE TABLE public.rate (
 COMMENT ON TABLE public.rate IS 'How often something was tried in a stretch of time; the subject is a keyed hash.';
 
 --
+-- Name: recipient; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.recipient (
+    customer uuid NOT NULL,
+    strike uuid NOT NULL,
+    service text NOT NULL,
+    attributes text[] NOT NULL,
+    told_at timestamp with time zone
+);
+
+--
+-- Name: TABLE recipient; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.recipient IS 'Services that had what was struck out, and are to be told (GDPR Art. 19).';
+
+--
 -- Name: restrictions; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -693,6 +745,8 @@ CREATE TABLE public.restrictions (
     quiet_hours text DEFAULT ''::text NOT NULL,
     linked uuid[] DEFAULT '{}'::uuid[] NOT NULL,
     said_no text[] DEFAULT '{}'::text[] NOT NULL,
+    disputed text[] DEFAULT '{}'::text[] NOT NULL,
+    barred text[] DEFAULT '{}'::text[] NOT NULL,
     CONSTRAINT restrictions_age_band_check CHECK ((age_band = ANY (ARRAY['adult'::text, 'minor'::text, 'unknown'::text])))
 );
 
@@ -719,6 +773,18 @@ COMMENT ON COLUMN public.restrictions.linked IS 'Other customers who are the sam
 --
 
 COMMENT ON COLUMN public.restrictions.said_no IS 'Said while no key was there: only takes away, so it needs no MAC.';
+
+--
+-- Name: COLUMN restrictions.disputed; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.restrictions.disputed IS 'Kinds of facts, attribute#provenance, of which one was not her.';
+
+--
+-- Name: COLUMN restrictions.barred; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.restrictions.barred IS 'What she keeps out of a purpose or a kind of purposes.';
 
 --
 -- Name: session; Type: TABLE; Schema: public; Owner: -
@@ -807,6 +873,107 @@ CREATE TABLE public.source_record (
 --
 
 COMMENT ON TABLE public.source_record IS 'Blind index of a row of another system, and a MAC of what was last imported.';
+
+--
+-- Name: strike; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.strike (
+    sequence bigint NOT NULL,
+    id uuid NOT NULL,
+    customer uuid NOT NULL,
+    kind text NOT NULL,
+    entry text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    version bigint NOT NULL,
+    kinds text[] NOT NULL,
+    named integer NOT NULL,
+    built_on integer NOT NULL,
+    disputes boolean NOT NULL,
+    kept timestamp with time zone NOT NULL,
+    answer text DEFAULT ''::text NOT NULL,
+    undone_at timestamp with time zone,
+    CONSTRAINT strike_built_on_check CHECK ((built_on >= 0)),
+    CONSTRAINT strike_kind_check CHECK ((kind = ANY (ARRAY['dispute'::text, 'correction'::text, 'deletion'::text]))),
+    CONSTRAINT strike_named_check CHECK ((named >= 0))
+);
+
+--
+-- Name: TABLE strike; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.strike IS 'Each time she struck facts out; of a merged person one row for each side.';
+
+--
+-- Name: COLUMN strike.version; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.strike.version IS 'Her version that it made: by it what she put instead is known.';
+
+--
+-- Name: COLUMN strike.disputes; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.strike.disputes IS 'Whether it was not her: then it is kept out for good.';
+
+--
+-- Name: COLUMN strike.kept; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.strike.kept IS 'Until when what was struck out can be brought back.';
+
+--
+-- Name: strike_sequence_seq; Type: SEQUENCE; Schema: public; Owner: -
+--
+
+ALTER TABLE public.strike ALTER COLUMN sequence ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.strike_sequence_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
+-- Name: struck_fact; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.struck_fact (
+    strike uuid NOT NULL,
+    customer uuid NOT NULL,
+    attribute text NOT NULL,
+    provenance text NOT NULL,
+    source text NOT NULL,
+    as_of timestamp with time zone NOT NULL,
+    confidence smallint NOT NULL,
+    derived_from text[] NOT NULL,
+    revision bigint NOT NULL,
+    key text NOT NULL,
+    sealed bytea NOT NULL,
+    named boolean NOT NULL,
+    kept timestamp with time zone NOT NULL,
+    CONSTRAINT struck_fact_confidence_check CHECK (((confidence >= 0) AND (confidence <= 100))),
+    CONSTRAINT struck_fact_provenance_check CHECK ((provenance = ANY (ARRAY['volunteered'::text, 'observed'::text, 'acquired'::text, 'inferred'::text])))
+);
+
+--
+-- Name: TABLE struck_fact; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.struck_fact IS 'Facts that she struck out, apart, so that no release sees them.';
+
+--
+-- Name: COLUMN struck_fact.sealed; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.struck_fact.sealed IS 'What the fact held, sealed once more: put back, it does not open.';
+
+--
+-- Name: COLUMN struck_fact.named; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.struck_fact.named IS 'Whether she named it; otherwise it was built on one that she named.';
 
 --
 -- Name: suppression; Type: TABLE; Schema: public; Owner: -
@@ -913,6 +1080,13 @@ ALTER TABLE ONLY public.announcement
 
 ALTER TABLE ONLY public.announcement
     ADD CONSTRAINT announcement_pkey PRIMARY KEY (sequence);
+
+--
+-- Name: block block_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.block
+    ADD CONSTRAINT block_pkey PRIMARY KEY (customer, strike, scope, digest);
 
 --
 -- Name: body body_id_key; Type: CONSTRAINT; Schema: public; Owner: -
@@ -1118,6 +1292,13 @@ ALTER TABLE ONLY public.rate
     ADD CONSTRAINT rate_pkey PRIMARY KEY (subject, since);
 
 --
+-- Name: recipient recipient_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.recipient
+    ADD CONSTRAINT recipient_pkey PRIMARY KEY (customer, strike, service);
+
+--
 -- Name: restrictions restrictions_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -1158,6 +1339,20 @@ ALTER TABLE ONLY public.sign_in
 
 ALTER TABLE ONLY public.source_record
     ADD CONSTRAINT source_record_pkey PRIMARY KEY (source, digest);
+
+--
+-- Name: strike strike_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.strike
+    ADD CONSTRAINT strike_pkey PRIMARY KEY (customer, id);
+
+--
+-- Name: struck_fact struck_fact_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.struck_fact
+    ADD CONSTRAINT struck_fact_pkey PRIMARY KEY (customer, strike, attribute, provenance, source);
 
 --
 -- Name: suppression suppression_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -1320,6 +1515,12 @@ CREATE INDEX queue_unsealed ON public.queue USING btree (customer, number) WHERE
 CREATE INDEX rate_until ON public.rate USING btree (until);
 
 --
+-- Name: recipient_untold; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX recipient_untold ON public.recipient USING btree (customer, strike) WHERE (told_at IS NULL);
+
+--
 -- Name: session_customer; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -1344,11 +1545,24 @@ CREATE INDEX sign_in_expires_at ON public.sign_in USING btree (expires_at);
 CREATE INDEX source_record_by_customer ON public.source_record USING btree (customer, source);
 
 --
+-- Name: struck_fact_by_age; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX struck_fact_by_age ON public.struck_fact USING btree (kept);
+
+--
 -- Name: announcement announcement_customer_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
 ALTER TABLE ONLY public.announcement
     ADD CONSTRAINT announcement_customer_fkey FOREIGN KEY (customer) REFERENCES public.customer(id);
+
+--
+-- Name: block block_customer_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.block
+    ADD CONSTRAINT block_customer_fkey FOREIGN KEY (customer) REFERENCES public.customer(id);
 
 --
 -- Name: checkpoint checkpoint_prev_size_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
@@ -1463,6 +1677,13 @@ ALTER TABLE ONLY public.passkey
     ADD CONSTRAINT passkey_customer_fkey FOREIGN KEY (customer) REFERENCES public.customer(id) ON DELETE CASCADE;
 
 --
+-- Name: recipient recipient_customer_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.recipient
+    ADD CONSTRAINT recipient_customer_fkey FOREIGN KEY (customer) REFERENCES public.customer(id);
+
+--
 -- Name: restrictions restrictions_customer_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -1482,6 +1703,20 @@ ALTER TABLE ONLY public.session
 
 ALTER TABLE ONLY public.source_record
     ADD CONSTRAINT source_record_customer_fkey FOREIGN KEY (customer) REFERENCES public.customer(id);
+
+--
+-- Name: strike strike_customer_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.strike
+    ADD CONSTRAINT strike_customer_fkey FOREIGN KEY (customer) REFERENCES public.customer(id);
+
+--
+-- Name: struck_fact struck_fact_customer_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.struck_fact
+    ADD CONSTRAINT struck_fact_customer_fkey FOREIGN KEY (customer) REFERENCES public.customer(id);
 
 --
 -- PostgreSQL database dump complete

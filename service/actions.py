@@ -16,9 +16,11 @@ from service.model.callers import Caller, CustomerCaller, ServiceCaller
 from service.model.catalogue import Catalogue, Notice
 from service.model.identifiers import Identifier
 from service.model.prompts import Prompt
-from service.model.signin import Aim, Arrival, Session, Ways
+from service.model.signin import Aim, Session, Ways
+from service.model.strikes import Answer as Reason
+from service.model.strikes import Selection
 from service.model.words import Channel, EntryId, PairwiseId
-from service.usecases import choices, codes, federated, passkeys, sessions
+from service.usecases import choices, codes, federated, passkeys, sessions, strikes
 from service.usecases.announcements import Announced
 from service.usecases.choices import Choices, Taken
 from service.usecases.consents import Acknowledged, Said
@@ -36,6 +38,7 @@ from service.usecases.receipts import Page, Receipt, Verdict
 from service.usecases.receipts import Wanted as WantedReceipt
 from service.usecases.records import History, Record
 from service.usecases.releases import Answer, Wanted
+from service.usecases.strikes import Explanation, Item, Reach, Undone
 from service.usecases.uses import Filter, Opened, Uses
 
 
@@ -68,6 +71,13 @@ class Actions(Struct, frozen=True):
     read_choices: Callable[[CustomerCaller, str | None, int], Awaitable[Choices]]
     read_preferences: Callable[[CustomerCaller], Awaitable[Preferences]]
     keep_preferences: Callable[[CustomerCaller, Wished, frozenset[str], Attempt | None], Awaitable[Kept]]
+    reach: Callable[[CustomerCaller, Selection], Awaitable[Reach]]
+    dispute: Callable[[CustomerCaller, Selection, Attempt | None], Awaitable[strikes.Done]]
+    correct: Callable[[CustomerCaller, Item, bytes, Attempt | None], Awaitable[strikes.Done]]
+    delete_fact: Callable[[CustomerCaller, Item, Attempt | None], Awaitable[strikes.Done]]
+    undo_dispute: Callable[[CustomerCaller, EntryId, Attempt | None], Awaitable[Undone]]
+    explain_dispute: Callable[[CustomerCaller, EntryId, Reason, Attempt | None], Awaitable[Explanation]]
+    disputes: Callable[[CustomerCaller, str | None, int], Awaitable[strikes.Page]]
     known: Callable[[CustomerCaller, str | None, int], Awaitable[Knowledge]]
     uses: Callable[[CustomerCaller, Filter, str | None, int], Awaitable[Uses]]
     uses_of_line: Callable[[CustomerCaller, str, str | None, int], Awaitable[Opened]]
@@ -95,17 +105,17 @@ class Actions(Struct, frozen=True):
     """Send a letter, after the answer; whether it goes out is told to nobody."""
     ask_code: Callable[[Identifier, str], Awaitable[codes.Asked]]
     """For whoever is known by an e-mail address; the text is from where on the network, here and below."""
-    enter_code: Callable[[str, str, str, Arrival], Awaitable[codes.Entered]]
-    """What the tab keeps, the code, and from where."""
+    enter_code: Callable[[str, str, str, str], Awaitable[codes.Entered]]
+    """What the tab keeps, the code, from where, and with which device."""
     link_waits: Callable[[str], Awaitable[bool]]
-    press_link: Callable[[str, str, Arrival], Awaitable[codes.Entered]]
+    press_link: Callable[[str, str, str], Awaitable[codes.Entered]]
     ask_code_again: Callable[[Session, str, str], Awaitable[codes.Asked]]
     """To an address of hers, by its reference."""
     enter_code_again: Callable[[Session, str, str, str], Awaitable[EntryId]]
     ask_to_add_address: Callable[[Session, Identifier, str], Awaitable[codes.Asked]]
     add_address: Callable[[Session, codes.Shown], Awaitable[codes.Added]]
     ask_passkey: Callable[[str], Awaitable[passkeys.Ceremony]]
-    enter_passkey: Callable[[passkeys.Answer, Arrival], Awaitable[passkeys.Entered]]
+    enter_passkey: Callable[[passkeys.Answer, str], Awaitable[passkeys.Entered]]
     ask_passkey_again: Callable[[Session], Awaitable[passkeys.Ceremony]]
     enter_passkey_again: Callable[[Session, passkeys.Answer], Awaitable[EntryId]]
     ask_to_add_passkey: Callable[[Session, str], Awaitable[passkeys.Ceremony]]
@@ -115,7 +125,7 @@ class Actions(Struct, frozen=True):
     remove_passkey: Callable[[Session, str], Awaitable[EntryId]]
     leave_to_sign_in: Callable[[Aim, Session | None, str], Awaitable[federated.Away]]
     """To the company's own sign-in, and where she goes on to when she is back."""
-    come_back: Callable[[federated.Back, Session | None, Arrival], Awaitable[federated.Entered]]
+    come_back: Callable[[federated.Back, Session | None, str], Awaitable[federated.Entered]]
     her_sessions: Callable[[Session], Awaitable[list[sessions.HerSession]]]
     end_session: Callable[[Session, str], Awaitable[sessions.Ended]]
     end_other_sessions: Callable[[Session], Awaitable[sessions.Ended]]

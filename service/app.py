@@ -37,6 +37,8 @@ from service.model.catalogue import Catalogue, Notice
 from service.model.choices import takes_away
 from service.model.limits import Limits
 from service.model.prompts import Prompt
+from service.model.strikes import Answer as Reason
+from service.model.strikes import Selection
 from service.model.words import Channel, CustomerId, EntryId, PairwiseId
 from service.policy.engine import Policies
 from service.portal.door import portal
@@ -60,6 +62,7 @@ from service.usecases import (
     receipts,
     records,
     releases,
+    strikes,
     uses,
 )
 from service.usecases.keys import Keys
@@ -132,6 +135,13 @@ class House:
             read_choices=self._read_choices,
             read_preferences=self._read_preferences,
             keep_preferences=self._keep_preferences,
+            reach=self._reach,
+            dispute=self._dispute,
+            correct=self._correct,
+            delete_fact=self._delete_fact,
+            undo_dispute=self._undo_dispute,
+            explain_dispute=self._explain_dispute,
+            disputes=self._disputes,
             known=self._known,
             uses=self._uses,
             uses_of_line=self._uses_of_line,
@@ -397,6 +407,63 @@ class House:
             return await preferences.keep(database, keyring, policies, caller, wished, seen)
 
         return await self._once(caller, attempt, preferences.Kept, write)
+
+    async def _reach(self, caller: CustomerCaller, selection: Selection) -> strikes.Reach:
+        await self._keys_for(caller)
+        return await strikes.reach(self.database, await self.library.current(), caller, selection)
+
+    async def _dispute(self, caller: CustomerCaller, selection: Selection, attempt: Attempt | None) -> strikes.Done:
+        """Strike out what was not her, on the connections of a no."""
+        began = METERS.now()
+        keyring, policies = await self._keys_for(caller), await self.library.current()
+
+        async def write(database: Database) -> strikes.Done:
+            return await strikes.dispute(database, keyring, policies, caller, selection)
+
+        done = await self._once(caller, attempt, strikes.Done, write, self.reserved)
+        METERS.withdrawn(began)
+        return done
+
+    async def _correct(
+        self, caller: CustomerCaller, item: strikes.Item, value: bytes, attempt: Attempt | None
+    ) -> strikes.Done:
+        keyring = await self._keys_for(caller)
+        policies = await self._proven_policies(keyring)
+
+        async def write(database: Database) -> strikes.Done:
+            return await strikes.correct(database, keyring, policies, caller, item, value)
+
+        return await self._once(caller, attempt, strikes.Done, write)
+
+    async def _delete_fact(self, caller: CustomerCaller, item: strikes.Item, attempt: Attempt | None) -> strikes.Done:
+        keyring, policies = await self._keys_for(caller), await self.library.current()
+
+        async def write(database: Database) -> strikes.Done:
+            return await strikes.delete(database, keyring, policies, caller, item)
+
+        return await self._once(caller, attempt, strikes.Done, write)
+
+    async def _undo_dispute(self, caller: CustomerCaller, entry: EntryId, attempt: Attempt | None) -> strikes.Undone:
+        keyring = await self._keys_for(caller)
+        policies = await self._proven_policies(keyring)
+
+        async def write(database: Database) -> strikes.Undone:
+            return await strikes.undo(database, keyring, policies, caller, entry)
+
+        return await self._once(caller, attempt, strikes.Undone, write)
+
+    async def _explain_dispute(
+        self, caller: CustomerCaller, entry: EntryId, said: Reason, attempt: Attempt | None
+    ) -> strikes.Explanation:
+        keyring = await self._keys_for(caller)
+
+        async def write(database: Database) -> strikes.Explanation:
+            return await strikes.explain(database, keyring, caller, entry, said)
+
+        return await self._once(caller, attempt, strikes.Explanation, write)
+
+    async def _disputes(self, caller: CustomerCaller, after: str | None, most: int) -> strikes.Page:
+        return await strikes.listed(self.database, await self._keys_for(caller), caller, after, most)
 
     async def _known(self, caller: CustomerCaller, after: str | None, most: int) -> hers.Knowledge:
         keyring = await self._keys_for(caller)

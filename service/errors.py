@@ -226,6 +226,34 @@ class UnknownFactError(ServiceError):
     title = "There is no such fact of this customer"
 
 
+class NotTellableError(ServiceError):
+    """Nobody can tell us this of herself: the catalogue does not take it as volunteered."""
+
+    code = "not-tellable"
+    title = "This is nothing that she can tell"
+
+
+class UnknownDisputeError(ServiceError):
+    """No act by which this customer struck something out has this entry."""
+
+    code = "unknown-dispute"
+    title = "There is no such dispute"
+
+
+class NothingToUndoError(ServiceError):
+    """The act was undone already, or what it took away is not kept any more."""
+
+    code = "nothing-to-undo"
+    title = "There is nothing to undo"
+
+
+class DemandedByLawError(ServiceError):
+    """The law demands this purpose, so she cannot keep anything out of it."""
+
+    code = "demanded-by-law"
+    title = "The law demands this purpose"
+
+
 class UnknownReceiptError(ServiceError):
     """No act of this customer that the caller may see has this entry."""
 

@@ -111,7 +111,9 @@ def test_who_is_no_member_of_the_owner_migrates_nothing(bare: str) -> None:
         migrate(of(bare, "of_maker", "plain"))
 
 
-def test_whoever_owned_the_tables_until_now_may_go_on(bare: str) -> None:
+def test_whoever_owned_the_tables_until_now_may_go_on(
+    bare: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As the previous release does, while an administrator migrates."""
     of_maker = url_of(bare, "of_maker")
     migrate(of_maker, "0008")

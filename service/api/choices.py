@@ -14,21 +14,37 @@ from service.actions import Actions
 from service.api.attempts import attempt_of
 from service.api.bodies import instant, read_body, read_query
 from service.api.described import described
-from service.api.wire import Instant, PageQuery, PurposeWord, Receipt, Staff, customer_in_path
+from service.api.wire import AttributeWord, Instant, PageQuery, PurposeWord, Receipt, Staff, customer_in_path
 from service.errors import (
     BadCursorError,
+    DemandedByLawError,
     MissingFieldError,
     NotGrantedError,
     NotInterestBasedError,
+    UnknownAttributeError,
     UnknownCustomerError,
     UnknownPurposeError,
     WrongKindError,
 )
 from service.model.callers import CustomerCaller, ServiceCaller
-from service.model.choices import FLAG, LIFTED, NO, NONE, RAISED, YES, Choice, Kind, Objection, Pause, choice_from
+from service.model.choices import (
+    FLAG,
+    LIFTED,
+    NO,
+    NONE,
+    RAISED,
+    YES,
+    Bar,
+    Choice,
+    Kind,
+    Objection,
+    Pause,
+    Strike,
+    choice_from,
+)
 from service.model.facts import Restrictions
 from service.model.quiet_hours import WRITTEN
-from service.model.words import AgeBand, Channel, Method, PurposeId
+from service.model.words import AgeBand, Channel, Method, Provenance
 from service.usecases.choices import Choices, Conflict, Said, Taken
 
 Value = Annotated[
@@ -37,7 +53,8 @@ Value = Annotated[
         min_length=1,
         max_length=80,
         description=(
-            "`yes` or `no`; of an objection `raised` or `lifted`; of a pause when it ends, or `none`; "
+            "`yes` or `no`; of an objection and of what is not to be used `raised` or `lifted`; "
+            "of a pause when it ends, or `none`; "
             "of quiet hours `22:00-07:00 Europe/Berlin`, or `none`; of an age band `minor`."
         ),
         examples=[NO],
@@ -50,30 +67,58 @@ def _rule(kinds: list[str], value: dict[str, Any]) -> dict[str, Any]:
     return {"if": {"properties": {"choice": {"enum": kinds}}}, "then": {"properties": {"value": value}}}
 
 
-ONLY_AN_OBJECTION_NAMES_A_PURPOSE = {
-    "if": {"properties": {"choice": {"const": Kind.OBJECTION.value}}},
-    "then": {"required": ["purpose"], "properties": {"purpose": {"type": "string"}}},
-    "else": {"properties": {"purpose": {"type": "null"}}},
-}
+def _names(field: str, *kinds: Kind) -> dict[str, Any]:
+    """Say that choices of these kinds name this, and no others do."""
+    return {
+        "if": {"properties": {"choice": {"enum": [str(kind) for kind in kinds]}}},
+        "then": {"required": [field], "properties": {field: {"type": "string"}}},
+        "else": {"properties": {field: {"type": "null"}}},
+    }
+
+
+MADE_HERE = Literal[
+    "processing",
+    "marketing",
+    "profiling",
+    "sharing",
+    "observed",
+    "acquired",
+    "inferred",
+    "demographic",
+    "more-than-told",
+    "objection",
+    "pause",
+    "quiet-hours",
+    "age-band",
+    "do-not-use",
+]
+"""All kinds but those by which facts are struck out: these are acts of their own, at ``/v1/me/disputes``."""
+NAMES_A_PURPOSE = (Kind.OBJECTION, Kind.DO_NOT_USE)
+NAMES_AN_ATTRIBUTE = (Kind.DO_NOT_USE,)
 EACH_KIND_HAS_ITS_VALUES = {
     "allOf": [
         _rule([str(kind) for kind in FLAG], {"enum": [YES, NO]}),
-        _rule([Kind.OBJECTION.value], {"enum": [RAISED, LIFTED]}),
+        _rule([Kind.OBJECTION.value, Kind.DO_NOT_USE.value], {"enum": [RAISED, LIFTED]}),
         _rule([Kind.PAUSE.value], {"anyOf": [{"const": NONE}, {"pattern": f"^{TIME}$"}]}),
         _rule([Kind.QUIET_HOURS.value], {"anyOf": [{"const": NONE}, {"pattern": f"^{WRITTEN.pattern}$"}]}),
         _rule([Kind.AGE_BAND.value], {"const": AgeBand.MINOR.value}),
-        ONLY_AN_OBJECTION_NAMES_A_PURPOSE,
+        _names("purpose", *NAMES_A_PURPOSE),
+        _names("attribute", *NAMES_AN_ATTRIBUTE),
     ]
 }
-REFUSALS = (UnknownPurposeError, NotInterestBasedError)
+REFUSALS = (UnknownPurposeError, UnknownAttributeError, NotInterestBasedError, DemandedByLawError)
 
 
 class HerChoice(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """One choice. An objection names the purpose; an age band is here only ever ``minor``."""
+    """One choice. An objection names the purpose; an age band is here only ever ``minor``.
 
-    choice: Kind
+    ``do-not-use`` names an attribute, and the purpose or the kind of purposes that it is kept out of.
+    """
+
+    choice: MADE_HERE
     value: Value
     purpose: PurposeWord | None = None
+    attribute: AttributeWord | None = None
 
     def __repr__(self) -> str:  # what she chose is hers
         return f"{type(self).__name__}({self.choice!r})"
@@ -103,6 +148,7 @@ class ChoiceRecorded(Struct, frozen=True, omit_defaults=True):
     version: int
     entry: str
     purpose: str | None = None
+    attribute: str | None = None
     conflicts: list[Overruled] = []
     receipt: Receipt | None = None
 
@@ -111,11 +157,13 @@ class ChoiceRecorded(Struct, frozen=True, omit_defaults=True):
 
 
 class Holds(Struct, frozen=True, omit_defaults=True):
-    """What holds for one kind of choice."""
+    """What holds for one kind of choice. A dispute says of which kind of fact: by attribute and provenance."""
 
     choice: Kind
     value: str
     purpose: str | None = None
+    attribute: str | None = None
+    provenance: Provenance | None = None
 
     def __repr__(self) -> str:  # what she chose is hers
         return f"{type(self).__name__}({self.choice!r})"
@@ -132,6 +180,8 @@ class ChoiceMade(Struct, frozen=True, omit_defaults=True):
     recorded_at: Instant
     entry: str
     purpose: str | None = None
+    attribute: str | None = None
+    provenance: Provenance | None = None
 
     def __repr__(self) -> str:  # what she chose is hers
         return f"{type(self).__name__}({self.choice!r})"
@@ -168,7 +218,7 @@ EXAMPLE_CHOICES = HerChoices(
         body=ChoiceElsewhere,
         writes=True,
         body_rule=EACH_KIND_HAS_ITS_VALUES,
-        body_example=ChoiceElsewhere(choice=Kind.MARKETING, value=NO, method="phone", actor="staff-7"),
+        body_example=ChoiceElsewhere(choice="marketing", value=NO, method="phone", actor="staff-7"),
         answer=ChoiceRecorded,
         example=EXAMPLE_RECORDED,
         refusals=(*REFUSALS, UnknownCustomerError, NotGrantedError),
@@ -200,7 +250,7 @@ async def record_choice(
         body=HerChoice,
         writes=True,
         body_rule=EACH_KIND_HAS_ITS_VALUES,
-        body_example=HerChoice(choice=Kind.MARKETING, value=NO),
+        body_example=HerChoice(choice="marketing", value=NO),
         answer=ChoiceRecorded,
         example=EXAMPLE_RECORDED,
         refusals=REFUSALS,
@@ -239,7 +289,7 @@ async def read_choices(
                 each.given_at,
                 each.recorded_at,
                 each.entry,
-                _purpose(each.choice),
+                *_about(each.choice),
             )
             for each in found.history
         ],
@@ -254,16 +304,14 @@ def _said(body: HerChoice, method: Method) -> Said:
 
 def _choice(body: HerChoice) -> Choice:
     """Return the choice of a body, or refuse a value that its kind does not have."""
-    if body.choice is Kind.OBJECTION and body.purpose is None:
-        raise MissingFieldError("an objection names the purpose", pointer="/purpose")
-    if body.choice is not Kind.OBJECTION and body.purpose is not None:
-        raise WrongKindError("only an objection names a purpose", pointer="/purpose")
-    if body.choice is Kind.PAUSE and body.value != NONE and not re.fullmatch(TIME, body.value):
+    kind = Kind(body.choice)
+    _refuse_misnamed(kind, body)
+    if kind is Kind.PAUSE and body.value != NONE and not re.fullmatch(TIME, body.value):
         raise WrongKindError("expected a time or none", pointer="/value")
-    if body.choice is Kind.AGE_BAND and body.value != AgeBand.MINOR:
+    if kind is Kind.AGE_BAND and body.value != AgeBand.MINOR:
         raise WrongKindError("expected minor: an adult is enrolled as one", pointer="/value")
     try:
-        found = choice_from(body.choice, f"{body.purpose} {body.value}" if body.purpose else body.value)
+        found = choice_from(kind, " ".join(each for each in (body.attribute, body.purpose, body.value) if each))
     except ValueError:
         raise WrongKindError(f"no value of {body.choice}", pointer="/value") from None
     if isinstance(found, Pause) and found.until is not None:
@@ -271,15 +319,30 @@ def _choice(body: HerChoice) -> Choice:
     return found
 
 
+def _refuse_misnamed(kind: Kind, body: HerChoice) -> None:
+    """Refuse a choice that does not name what its kind names, or names what it does not."""
+    named = {"purpose": (body.purpose, NAMES_A_PURPOSE), "attribute": (body.attribute, NAMES_AN_ATTRIBUTE)}
+    for field, (value, kinds) in named.items():
+        if kind in kinds and value is None:
+            raise MissingFieldError(f"this choice names the {field}", pointer=f"/{field}")
+        if kind not in kinds and value is not None:
+            raise WrongKindError(f"this choice names no {field}", pointer=f"/{field}")
+
+
 def _recorded(choice: Choice, taken: Taken, receipt: str | None) -> ChoiceRecorded:
     conflicts = [_overruled(each) for each in taken.conflicts]
-    return ChoiceRecorded(choice.kind, _value(choice), taken.version, taken.entry, _purpose(choice), conflicts, receipt)
+    purpose, attribute, _ = _about(choice)
+    return ChoiceRecorded(
+        choice.kind, _value(choice), taken.version, taken.entry, purpose, attribute, conflicts, receipt
+    )
 
 
 def _holds(found: Choices) -> Iterator[Holds]:
     limits: Restrictions = found.limits
     yield from (Holds(kind, YES if getattr(limits, field) else NO) for kind, field in FLAG.items())
     yield from (Holds(Kind.OBJECTION, RAISED, purpose) for purpose in limits.objections)
+    yield from (_raised(choice_from(Kind.DO_NOT_USE, f"{each} {RAISED}")) for each in limits.barred)
+    yield from (_raised(choice_from(Kind.DISPUTE, f"{each} {RAISED}")) for each in limits.disputed)
     paused = limits.paused_until is not None and limits.paused_until > found.now
     yield Holds(Kind.PAUSE, Pause(limits.paused_until if paused else None).value)
     yield Holds(Kind.QUIET_HOURS, limits.quiet_hours or NONE)
@@ -287,11 +350,24 @@ def _holds(found: Choices) -> Iterator[Holds]:
 
 
 def _value(choice: Choice) -> str:
-    return choice.value.rpartition(" ")[2] if isinstance(choice, Objection) else choice.value
+    return choice.value.rpartition(" ")[2] if isinstance(choice, Objection | Bar | Strike) else choice.value
 
 
-def _purpose(choice: Choice) -> PurposeId | None:
-    return choice.purpose if isinstance(choice, Objection) else None
+def _about(choice: Choice) -> tuple[str | None, str | None, Provenance | None]:
+    """Return the purpose, the attribute and the provenance that a choice names."""
+    match choice:
+        case Objection():
+            return choice.purpose, None, None
+        case Bar():
+            return choice.purpose, choice.attribute, None
+        case Strike():
+            return None, choice.attribute, choice.provenance
+        case _:
+            return None, None, None
+
+
+def _raised(choice: Choice) -> Holds:
+    return Holds(choice.kind, RAISED, *_about(choice))
 
 
 def _overruled(conflict: Conflict) -> Overruled:

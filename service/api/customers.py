@@ -12,7 +12,16 @@ from service.actions import Actions
 from service.api.attempts import attempt_of
 from service.api.bodies import instant, read_body
 from service.api.described import described
-from service.api.wire import HER, AttributeWord, CustomerWord, Identifiers, Instant, SomeIdentifiers, customer_in_path
+from service.api.wire import (
+    HER,
+    AttributeWord,
+    CustomerWord,
+    Identifiers,
+    Instant,
+    SomeIdentifiers,
+    SourceWord,
+    customer_in_path,
+)
 from service.errors import (
     IdentifierTakenError,
     NotGrantedError,
@@ -50,7 +59,7 @@ class Parent(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     attribute: AttributeWord
     provenance: Provenance
-    source: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:/-]{1,129}(?!\n)$")]
+    source: SourceWord
 
 
 class Fact(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -79,7 +88,7 @@ ONLY_GUESSES_ARE_DERIVED = {
 
 
 class Contribution(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Facts about one customer; all of them are stored, or none."""
+    """Facts about one customer; all of them are taken in, or none. What she said was not her is not kept."""
 
     facts: Annotated[
         list[Annotated[Fact, Meta(extra_json_schema=ONLY_GUESSES_ARE_DERIVED)]], Meta(min_length=1, max_length=100)
@@ -92,6 +101,15 @@ class Written(Struct, frozen=True):
     customer: CustomerWord
     version: int
     entry: str
+
+
+class Taken(Struct, frozen=True, omit_defaults=True):
+    """What a contribution answers. ``not_kept``: places in ``facts`` of those that she wants kept by nobody."""
+
+    customer: CustomerWord
+    version: int
+    entry: str
+    not_kept: list[int] = []
 
 
 EXAMPLE = Written(HER, 43, "ent_01K9Z6V7W8X9Y0Z1A2B3C4D5E6")
@@ -138,8 +156,8 @@ async def enrol(
                 )
             ]
         ),
-        answer=Written,
-        example=EXAMPLE,
+        answer=Taken,
+        example=Taken(EXAMPLE.customer, EXAMPLE.version, EXAMPLE.entry),
         refusals=(UnknownCustomerError, UnknownAttributeError, UnknownFactError, NotGrantedError),
     ),
 )
@@ -148,12 +166,13 @@ async def contribute(
     customer: FromPath[str],
     actions: NamedDependency[Actions],
     caller: NamedDependency[ServiceCaller],
-) -> Written:
+) -> Taken:
     """Contribute facts about a customer, as far as this service may say them."""
     body = await read_body(request, Contribution)
     claims = [_claim(index, fact) for index, fact in enumerate(body.facts)]
     attempt = await attempt_of(request, caller)
-    return _written(await actions.contribute(caller, customer_in_path(customer), claims, attempt))
+    done = await actions.contribute(caller, customer_in_path(customer), claims, attempt)
+    return Taken(done.customer, done.version, done.entry, done.not_kept)
 
 
 def _claim(index: int, fact: Fact) -> Claim:

@@ -62,6 +62,14 @@ AttributeWord = Annotated[
         examples=["favourite_genres"],
     ),
 ]
+SourceWord = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9._:/-]{1,129}(?!\n)$",
+        description="Where a fact comes from, as it is listed: a service and, behind a slash, that one's own word.",
+        examples=["shop/order-10482"],
+    ),
+]
 TilePath = Annotated[
     str,
     Meta(

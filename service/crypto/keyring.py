@@ -14,7 +14,7 @@ from typing import Literal
 from uuid import UUID
 
 import structlog
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from service.crypto.envelope import KEY, seal, unseal, unseal_all, unwrap, wrap
 from service.crypto.framing import Framed, Part, framed, spelt
@@ -170,6 +170,12 @@ class Keyring:
             return False
         return hmac.compare_digest(mac.digest, self._mac(mac.version, parts))
 
+    def block(self, version: int, customer: CustomerId, scope: str, values: Sequence[str]) -> bytes:
+        """Return by what a block knows what it keeps out of a customer: in these respects, these values."""
+        if version not in self._begun:
+            raise KeysUnavailableError(f"there is no mac key {version}")
+        return self._mac(version, ["block", customer, scope, len(values), *values])
+
     def authentic_again(self, mac: Mac, parts: tuple[Part, ...]) -> bool:
         """Whether a MAC is ours, remembered: for the few rows that every request rests on."""
         return self._again(mac, parts)
@@ -293,6 +299,20 @@ def open_own(key: OpenKey, caller: CustomerCaller, fact: SealedFact) -> bytes:
     return unseal(key.key, fact.sealed, fact_labels(caller.customer, fact))
 
 
+def strike_out(key: OpenKey, customer: CustomerId, fact: SealedFact) -> SealedFact:
+    """Seal a sealed fact once more, as one that was struck out: put back among the others, it does not open."""
+    return structs.replace(fact, sealed=seal(key.key, fact.sealed.data, _struck_labels(customer, fact)))
+
+
+def bring_back(key: OpenKey, customer: CustomerId, fact: SealedFact) -> SealedFact:
+    """Return a fact that was struck out as it was before: still sealed."""
+    return structs.replace(fact, sealed=Sealed(unseal(key.key, fact.sealed, _struck_labels(customer, fact))))
+
+
+def _struck_labels(customer: CustomerId, fact: SealedFact) -> list[Part]:
+    return ["struck", *fact_labels(customer, fact)]
+
+
 def identifier_labels(customer: CustomerId, kind: IdentifierKind, digest: bytes, key: str) -> list[Part]:
     """Return what a sealed identifier is bound to."""
     return ["identifier", customer, kind, digest, NORMALISATION, key]
@@ -375,6 +395,14 @@ def _said_later(limits: Restrictions) -> Iterator[Part]:
         yield "linked"
         yield len(limits.linked)
         yield from limits.linked
+    if limits.disputed:
+        yield "disputed"
+        yield len(limits.disputed)
+        yield from limits.disputed
+    if limits.barred:
+        yield "barred"
+        yield len(limits.barred)
+        yield from limits.barred
 
 
 def pairwise_parts(customer: CustomerId, service: ServiceId, id_: PairwiseId) -> list[Part]:

@@ -3,6 +3,7 @@
 Pure: what holds for a customer is the replay of her choices, whoever recorded them and by which road.
 """
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -11,7 +12,7 @@ from msgspec import Struct, structs
 
 from service.model.facts import FLAGS, Restrictions, restrictions_at_enrolment, with_age_band
 from service.model.quiet_hours import quiet_hours
-from service.model.words import Acting, AgeBand, EntryId, Method, PurposeId
+from service.model.words import Acting, AgeBand, AttributeId, EntryId, Method, Provenance, PurposeId
 
 YES, NO, NONE = "yes", "no", "none"
 RAISED, LIFTED = "raised", "lifted"
@@ -33,6 +34,10 @@ class Kind(StrEnum):
     PAUSE = "pause"
     QUIET_HOURS = "quiet-hours"
     AGE_BAND = "age-band"
+    DO_NOT_USE = "do-not-use"
+    DISPUTE = "dispute"
+    CORRECTION = "correction"
+    DELETION = "deletion"
 
 
 FLAG: dict[Kind, str] = {
@@ -110,7 +115,59 @@ class Age(Struct, frozen=True):
         return str(self.band)
 
 
-Choice = Allowed | Objection | Pause | Quiet | Age
+class Bar(Struct, frozen=True):
+    """That an attribute is not to be used for a purpose, or a kind of purposes; or that she lifts it."""
+
+    attribute: AttributeId
+    purpose: str
+    stands: bool
+    kind: Kind = Kind.DO_NOT_USE
+
+    @property
+    def what(self) -> str:
+        """What is barred from what, as restrictions keep it."""
+        return f"{self.attribute} {self.purpose}"
+
+    @property
+    def value(self) -> str:
+        """Its canonical text."""
+        return f"{self.what} {RAISED if self.stands else LIFTED}"
+
+
+class Strike(Struct, frozen=True):
+    """That a fact of one kind was struck out: disputed, corrected or deleted; or that none is any more.
+
+    ``what``: ``attribute#provenance``. Only a dispute is kept in restrictions: the others say what was done.
+    """
+
+    kind: Kind
+    what: str
+    stands: bool
+
+    @property
+    def attribute(self) -> AttributeId:
+        """Of which attribute."""
+        return AttributeId(self.what.partition("#")[0])
+
+    @property
+    def provenance(self) -> Provenance:
+        """How it was known."""
+        return Provenance(self.what.partition("#")[2])
+
+    @property
+    def value(self) -> str:
+        """Its canonical text."""
+        return f"{self.what} {RAISED if self.stands else LIFTED}"
+
+
+Choice = Allowed | Objection | Pause | Quiet | Age | Bar | Strike
+STRIKES = (Kind.DISPUTE, Kind.CORRECTION, Kind.DELETION)
+"""What is chosen of single facts, by acts of its own."""
+WORD = {Kind.DO_NOT_USE: "barred", Kind.DISPUTE: "disputed"}
+"""The field of restrictions that each is kept in, and its word where there is no key to prove a row with."""
+RAISED_BY = {"objection": Kind.OBJECTION} | {word: kind for kind, word in WORD.items()}
+BARRED = re.compile(r"[a-z0-9_]{1,64} [a-z0-9.-]{1,64}")
+STRUCK = re.compile(rf"[a-z0-9_]{{1,64}}#({'|'.join(Provenance)})")
 
 
 class Chosen(Struct, frozen=True, kw_only=True):
@@ -146,6 +203,8 @@ def choice_from(kind: str, value: str) -> Choice:
             return Pause(None if value == NONE else _instant(value))
         case Kind.QUIET_HOURS:
             return Quiet("" if value == NONE else _readable(value))
+        case Kind.DO_NOT_USE | Kind.DISPUTE | Kind.CORRECTION | Kind.DELETION:
+            return _of_facts(found, value)
         case _:
             return Age(AgeBand(value))
 
@@ -167,6 +226,26 @@ def restrictions_after(limits: Restrictions, choice: Choice) -> Restrictions:
         case Age():
             # Only a word that was believed is recorded, so it was for its recorder to say.
             return with_age_band(limits, choice.band, may_open=True)
+        case Bar() | Strike():
+            # A correction or a deletion is done, and nothing more holds because of it.
+            kept = {name: getattr(limits, name) for kind, name in WORD.items() if kind is choice.kind}
+            after = {name: _with(known, choice.what, choice.stands) for name, known in kept.items()}
+            return structs.replace(limits, **after)
+
+
+def _of_facts(kind: Kind, value: str) -> Choice:
+    what, _, said = value.rpartition(" ")
+    form = BARRED if kind is Kind.DO_NOT_USE else STRUCK
+    if not form.fullmatch(what) or said not in (RAISED, LIFTED):
+        raise ValueError("what is said of facts is raised or lifted")
+    if kind is not Kind.DO_NOT_USE:
+        return Strike(kind, what, said == RAISED)
+    attribute, _, purpose = what.partition(" ")
+    return Bar(AttributeId(attribute), purpose, said == RAISED)
+
+
+def _with(known: Iterable[str], what: str, stands: bool) -> tuple[str, ...]:  # noqa: FBT001  a value, not a switch
+    return tuple(sorted({*known, what} if stands else set(known) - {what}))
 
 
 def replay(choices: Iterable[Choice]) -> Restrictions:
@@ -192,6 +271,8 @@ def narrows(before: Restrictions, after: Restrictions) -> bool:
         )
         and before.quiet_hours in ("", after.quiet_hours)
         and set(before.linked) <= set(after.linked)
+        and set(before.disputed) <= set(after.disputed)
+        and set(before.barred) <= set(after.barred)
     )
 
 
@@ -200,7 +281,7 @@ def takes_away(choice: Choice) -> bool:
     match choice:
         case Allowed():
             return not choice.allowed
-        case Objection():
+        case Objection() | Bar():
             return choice.stands
         case Pause():
             return choice.until is not None
@@ -208,6 +289,8 @@ def takes_away(choice: Choice) -> bool:
             return bool(choice.hours)
         case Age():
             return choice.band is AgeBand.MINOR
+        case Strike():
+            return choice.stands and choice.kind is Kind.DISPUTE
 
 
 def said_no(choice: Choice) -> str:
@@ -223,6 +306,8 @@ def said_no(choice: Choice) -> str:
             return f"quiet_hours:{choice.hours}"
         case Age():
             return f"age_band:{choice.band}"
+        case Bar() | Strike():
+            return f"{WORD[choice.kind]}:{choice.what}"
 
 
 def less(limits: Restrictions, words: Iterable[str]) -> Restrictions | None:
@@ -242,8 +327,8 @@ def less(limits: Restrictions, words: Iterable[str]) -> Restrictions | None:
 def _taken_away(word: str) -> Choice:
     name, _, value = word.partition(":")
     match name:
-        case "objection":
-            return choice_from(Kind.OBJECTION, f"{value} {RAISED}")
+        case "objection" | "barred" | "disputed":
+            return choice_from(RAISED_BY[name], f"{value} {RAISED}")
         case "paused_until":
             return choice_from(Kind.PAUSE, value)
         case "quiet_hours":

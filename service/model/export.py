@@ -104,6 +104,8 @@ class Limits(Line, frozen=True, tag="restrictions"):
     quiet_hours: str
     linked: list[UUID]
     said_no: list[str]
+    disputed: list[str] = []
+    barred: list[str] = []
 
     @property
     def restrictions(self) -> Restrictions:

@@ -23,6 +23,8 @@ from service.model.words import (
 )
 
 CERTAIN = 100
+HERSELF = "customer"
+"""The source of what she says herself; no service has this name."""
 PREFERENCE = {provenance: rank for rank, provenance in enumerate(Provenance)}
 
 
@@ -62,7 +64,12 @@ class SealedFact(Struct, frozen=True, array_like=True):
 
 def fact_name(attribute: str, provenance: str, source: str) -> str:
     """Return the name of a fact among those of one customer."""
-    return f"{attribute}#{provenance}@{source}"
+    return f"{kind_of(attribute, provenance)}@{source}"
+
+
+def kind_of(attribute: str, provenance: str) -> str:
+    """Return the kind of a fact: an attribute, known in one way."""
+    return f"{attribute}#{provenance}"
 
 
 class Standing(Struct, frozen=True, array_like=True):
@@ -103,13 +110,17 @@ class Restrictions(Struct, frozen=True, array_like=True):
     """``22:00-07:00 Europe/Berlin``, or empty."""
     linked: tuple[CustomerId, ...] = ()
     """Other customers who are the same person, sorted: what each of them refuses is refused."""
+    disputed: tuple[str, ...] = ()
+    """Kinds of facts, each ``attribute#provenance``, of which she said that one was not her; sorted."""
+    barred: tuple[str, ...] = ()
+    """What she keeps out of a purpose, or of a kind of purposes: each ``attribute purpose``, sorted."""
 
 
 def restrictions_from(age_band: str, *values: Any) -> Restrictions:  # noqa: ANN401  as a row has them
     """Return restrictions from the values of a row, in the order of the fields; ``linked`` as text."""
-    *said, objections, paused_until, quiet_hours, linked = values
+    *said, objections, paused_until, quiet_hours, linked, disputed, barred = values
     others = tuple(CustomerId(UUID(str(each))) for each in linked)
-    in_order: Any = (*said, tuple(objections), paused_until, quiet_hours, others)
+    in_order: Any = (*said, tuple(objections), paused_until, quiet_hours, others, tuple(disputed), tuple(barred))
     return Restrictions(AgeBand(age_band), *in_order)
 
 
@@ -186,6 +197,16 @@ class Facts(Struct, frozen=True):
     def sides(self) -> tuple[Side, ...]:
         """Every side of the person, first the customer who was asked about."""
         return Side(self.standing, self.restrictions), *self.others
+
+    @property
+    def disputed(self) -> frozenset[str]:
+        """The kinds of which a fact was struck out, on whichever side of the person."""
+        return frozenset(each for side in self.sides if side.restrictions for each in side.restrictions.disputed)
+
+    def bars(self, attribute: AttributeId, groups: Iterable[str]) -> bool:
+        """Whether she keeps an attribute out of one of these: a purpose and its kinds."""
+        barred = [each for side in self.sides if side.restrictions for each in side.restrictions.barred]
+        return bool(barred) and any(f"{attribute} {group}" in barred for group in groups)
 
     def candidates(self, attribute: AttributeId) -> list[SealedFact]:
         """Return the facts of an attribute in the order in which they are preferred."""

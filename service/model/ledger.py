@@ -119,6 +119,36 @@ class Preferred(Act, frozen=True, omit_defaults=True, tag="preferences"):
     quiet_hours: bool = False
 
 
+class Struck(Act, frozen=True, omit_defaults=True, tag="strike"):
+    """She struck facts out: how many she named, in which respects, and how many were built on these; of which kinds.
+
+    ``manner``: dispute, correction or deletion.
+    """
+
+    manner: str
+    named: int
+    built_on: int
+    facts: list[str]
+    respects: list[str] = []
+
+
+class Restored(Act, frozen=True, omit_defaults=True, tag="restore"):
+    """She took it back: so many facts are where they were, of these kinds. ``strike``: the entry by which they went."""
+
+    strike: str
+    restored: int
+    facts: list[str]
+
+
+class Explained(Act, frozen=True, omit_defaults=True, tag="strike-answer"):
+    """She said why something was not her."""
+
+    strike: str
+
+    def __repr__(self) -> str:
+        return "Explained()"
+
+
 class Enrolled(Act, frozen=True, omit_defaults=True, tag="enrol"):
     """A customer was enrolled, or recognised by her identifiers; ``restrictions`` names those that changed.
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from service.model.catalogue import Catalogue
-from service.model.choices import Age, Allowed, Choice, Kind, Objection, Pause, Quiet, choice_from
+from service.model.choices import Age, Allowed, Bar, Choice, Kind, Objection, Pause, Quiet, Strike, choice_from
 from service.model.consent import Answer
 from service.model.receipt import Act, ChoiceEvent, Wording
 from service.model.translation import ENGLISH
@@ -39,6 +39,10 @@ class Words(Struct, frozen=True):
     quiet: str
     not_quiet: str
     age: str
+    barred: str
+    unbarred: str
+    taken_back: str
+    struck: Mapping[Kind, str]
     flags: Mapping[Kind, str]
     ages: Mapping[AgeBand, str]
     statuses: Mapping[Status, str]
@@ -73,6 +77,14 @@ ENGLISH_WORDS = Words(
     not_paused="The pause is over",
     quiet="Quiet hours: {hours}",
     not_quiet="No quiet hours",
+    barred="{attribute}: not to be used for {purpose}",
+    unbarred="{attribute}: may be used for {purpose} again",
+    taken_back="{attribute}: taken back",
+    struck={
+        Kind.DISPUTE: "{attribute}: that was not me",
+        Kind.CORRECTION: "{attribute}: corrected",
+        Kind.DELETION: "{attribute}: deleted",
+    },
     age="Age: {age}",
     flags={
         Kind.PROCESSING: "Any use of the data that the law does not demand",
@@ -153,6 +165,14 @@ GERMAN_WORDS = Words(
     not_paused="Die Pause ist vorbei",
     quiet="Ruhezeit: {hours}",
     not_quiet="Keine Ruhezeit",
+    barred="{attribute}: nicht zu verwenden für {purpose}",
+    unbarred="{attribute}: darf wieder verwendet werden für {purpose}",
+    taken_back="{attribute}: zurückgenommen",
+    struck={
+        Kind.DISPUTE: "{attribute}: das war ich nicht",
+        Kind.CORRECTION: "{attribute}: berichtigt",
+        Kind.DELETION: "{attribute}: gelöscht",
+    },
     age="Alter: {age}",
     flags={
         Kind.PROCESSING: "Jede Nutzung der Daten, die das Gesetz nicht verlangt",
@@ -286,6 +306,16 @@ class Teller(Struct, frozen=True):
                 return words.quiet.format(hours=hours) if hours else words.not_quiet
             case Age(band):
                 return words.age.format(age=words.ages[band])
+            case Bar() | Strike():
+                return self._of_facts(choice)
+
+    def _of_facts(self, choice: Bar | Strike) -> str:
+        words, known = self.words, self.catalogue.told_in(self.wording.language).attributes
+        attribute = known[choice.attribute].title if choice.attribute in known else choice.attribute
+        if isinstance(choice, Strike):
+            return (words.struck[choice.kind] if choice.stands else words.taken_back).format(attribute=attribute)
+        said = words.barred if choice.stands else words.unbarred
+        return said.format(attribute=attribute, purpose=self._title(PurposeId(choice.purpose)))
 
     def _details(self, acting: Acting, method: Method, at: datetime, recorder: str) -> Iterator[str]:
         words = self.words

@@ -47,10 +47,14 @@ class Situation(Struct, frozen=True, kw_only=True):
     acquired_allowed: bool = False
     inferred_allowed: bool = False
     demographic_allowed: bool = False
+    unbarred: bool = False
+    """She has not said that this attribute is not to be used for this purpose."""
     fresh: bool = False
     """The fact is not older than the catalogue lets it be used."""
     awake: bool = False
     """It is none of her quiet hours, or the channel disturbs nobody."""
+    undisputed: bool = False
+    """She has not said that the fact was not her. The last: that she did is told only to whom it would have gone."""
 
 
 FIELDS = tuple(field.name for field in fields(Situation))
@@ -72,8 +76,10 @@ BRIGHTEST = Situation(
     acquired_allowed=True,
     inferred_allowed=True,
     demographic_allowed=True,
+    unbarred=True,
     fresh=True,
     awake=True,
+    undisputed=True,
 )
 
 AGES = (AgeBand.ADULT, AgeBand.MINOR, AgeBand.UNKNOWN)
@@ -167,6 +173,11 @@ def notices(asked: Asked, facts: Facts) -> tuple[int | None, ...]:
     """Return to which notice each side of the person answered; None where she did not answer."""
     answers = [_standing(asked, side) for side in facts.sides]
     return tuple(None if each is None else each.notice for each in answers)
+
+
+def barred(catalogue: Catalogue, asked: Asked, facts: Facts, attribute: AttributeId) -> bool:
+    """Whether she keeps an attribute out of this purpose, or of a kind that it is of."""
+    return facts.bars(attribute, (asked.purpose, *catalogue.purposes[asked.purpose].kinds))
 
 
 def brought_to(

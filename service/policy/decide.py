@@ -1,17 +1,19 @@
 """Decisions: which facts of one customer may leave. The only place where a ``Permit`` is made."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
+from typing import TypeAlias
 
 from msgspec import structs
 
 from service.model.catalogue import Catalogue
 from service.model.decision import Decision, Obligation, Permit, Withheld, nothing_but
-from service.model.facts import Facts, SealedFact, restrictions_at_enrolment
-from service.model.situation import Asked, background, notices
-from service.model.words import AgeBand, AttributeId, Basis
+from service.model.facts import PREFERENCE, Facts, SealedFact, kind_of, restrictions_at_enrolment
+from service.model.situation import Asked, background, barred, notices
+from service.model.words import AgeBand, AttributeId, Basis, Provenance
 from service.policy.engine import ENGINE_ERROR, Policies, in_order
-from service.policy.rulings import Case, Ruling, rule
+from service.policy.rulings import Case, Kept, Ruling, rule
 
 REMEMBERED = 4096  # rulings; some 10 MiB
 
@@ -23,7 +25,7 @@ def decide(policies: Policies, asked: Asked, attributes: Sequence[AttributeId], 
     if asked.service not in catalogue.services or asked.purpose not in catalogue.purposes:
         return nothing_but(ENGINE_ERROR, wanted, policies.version)
     known = facts if facts.customer is not None else _nobody(facts)
-    candidates = {attribute: _candidates(known, attribute) for attribute in wanted}
+    candidates = {attribute: _candidates(catalogue, known, attribute) for attribute in wanted}
     ruling = _ruling(policies, _case(catalogue, asked, known, candidates))
     permits: list[Permit] = []
     withheld: list[Withheld] = []
@@ -33,6 +35,7 @@ def decide(policies: Policies, asked: Asked, attributes: Sequence[AttributeId], 
             withheld.append(ruled)
         else:
             fact = its[ruled[0]]
+            assert isinstance(fact, SealedFact)  # noqa: S101  what was struck out is never permitted
             permits.append(Permit(fact.owner or facts.customer, fact, ruled[1]))
     due = _obligations(catalogue, asked, known, ruling) if permits else ()
     return Decision(tuple(permits), tuple(withheld), due, policies.version)
@@ -51,25 +54,46 @@ def _remembered(policies: Policies, case: Case) -> Ruling:
     return rule(policies.evaluate, policies.catalogue, case)
 
 
-def _candidates(facts: Facts, attribute: AttributeId) -> list[SealedFact]:
+Candidate: TypeAlias = SealedFact | Provenance
+"""A fact, or how one came to be known that she had struck out."""
+
+
+def _candidates(catalogue: Catalogue, facts: Facts, attribute: AttributeId) -> list[Candidate]:
     # A fact under a wrong heading would leave under a wrong name.
-    return [fact for fact in facts.candidates(attribute) if fact.attribute == attribute]
+    found: list[Candidate] = [fact for fact in facts.candidates(attribute) if fact.attribute == attribute]
+    disputed = facts.disputed
+    if disputed and attribute in catalogue.attributes:
+        provenances = catalogue.attributes[attribute].provenances
+        found += [each for each in provenances if kind_of(attribute, each) in disputed]
+        found.sort(key=lambda each: PREFERENCE[_provenance(each)])
+    return found
+
+
+def _provenance(candidate: Candidate) -> Provenance:
+    return candidate if isinstance(candidate, Provenance) else candidate.provenance
 
 
 def _case(
-    catalogue: Catalogue, asked: Asked, facts: Facts, candidates: Mapping[AttributeId, Sequence[SealedFact]]
+    catalogue: Catalogue, asked: Asked, facts: Facts, candidates: Mapping[AttributeId, Sequence[Candidate]]
 ) -> Case:
     """Reduce what is known to what bears on a ruling."""
-    kinds, now = catalogue.attributes, facts.now
     known = [
-        # What the catalogue does not know is withheld, however fresh.
         (
             attribute,
-            tuple([(fact.provenance, attribute in kinds and kinds[attribute].fresh(fact.as_of, now)) for fact in its]),
+            barred(catalogue, asked, facts, attribute),
+            tuple([_kept(catalogue, each, facts.now) for each in its]),
         )
         for attribute, its in candidates.items()
     ]
     return Case(asked, background(catalogue, asked, facts), notices(asked, facts), tuple(known))
+
+
+def _kept(catalogue: Catalogue, candidate: Candidate, now: datetime) -> Kept:
+    if isinstance(candidate, Provenance):
+        return candidate, True, False
+    # What the catalogue does not know is withheld, however fresh.
+    kind = catalogue.attributes.get(candidate.attribute)
+    return candidate.provenance, kind is not None and kind.fresh(candidate.as_of, now), True
 
 
 def _obligations(catalogue: Catalogue, asked: Asked, facts: Facts, ruling: Ruling) -> tuple[Obligation, ...]:

@@ -46,8 +46,10 @@ CONDITIONS: Mapping[Loss, str] = {
     ("acquired_allowed", False): "she allows what others sold us",
     ("inferred_allowed", False): "she allows what we guessed",
     ("demographic_allowed", False): "she allows what her group is like",
+    ("unbarred", False): "she does not keep it out of this purpose",
     ("fresh", False): "what is known is not out of date",
     ("awake", False): "it is none of her quiet hours",
+    ("undisputed", False): "she has not said that it was not her",
 }
 """What is needed where a loss closes something. One answer that is no yes stands for all of them."""
 

@@ -30,8 +30,10 @@ IN_WORDS: Mapping[str, str] = {
     UNMET["explicit"]: "she has not agreed to exactly this in so many words",
     UNMET["observed_allowed"]: "she wants only what she told us used",
     UNMET["demographic_allowed"]: "she has not allowed what her group is like",
+    UNMET["unbarred"]: "she has said that it is not to be used for this",
     UNMET["fresh"]: "what is known is older than the catalogue lets it be used",
     UNMET["awake"]: "it is one of her quiet hours",
+    UNMET["undisputed"]: "she has said that what was known was not her",
 }
 
 

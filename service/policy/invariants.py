@@ -183,9 +183,21 @@ INVARIANTS = (
         lambda case: not case.rests_on(Basis.LEGAL_OBLIGATION),
     ),
     Invariant(
+        "barred",
+        "what she keeps out of a purpose is used for it only where the law demands it",
+        ({"unbarred": False},),
+        lambda case: not case.rests_on(Basis.LEGAL_OBLIGATION),
+    ),
+    Invariant(
+        "disputed",
+        "what was not her is never used",
+        ({"undisputed": False},),
+        lambda _: True,
+    ),
+    Invariant(
         "law-goes-on",
         "no objection, restriction, pause or withdrawal stops what the law demands, such as an invoice",
-        ({**OBJECTED, "may_process": False, "fresh": False},),
+        ({**OBJECTED, "may_process": False, "fresh": False, "unbarred": False},),
         lambda case: case.rests_on(Basis.LEGAL_OBLIGATION),
         goes_on=True,
     ),

@@ -32,8 +32,10 @@ UNMET: Mapping[str, str] = {
     "acquired_allowed": "only-what-i-told-you",
     "inferred_allowed": "only-what-i-told-you",
     "demographic_allowed": "demographic",
+    "unbarred": "not-for-this-she-said",
     "fresh": "out-of-date",
     "awake": "quiet-hours",
+    "undisputed": "disputed",
 }
 """The reason for each field of a situation, when a permit asks for it and does not find it."""
 

@@ -15,11 +15,14 @@ from service.model.situation import Asked, Situation, brought_to
 from service.model.words import AttributeId, Provenance
 from service.policy.engine import ENGINE_ERROR, Answer, in_order
 from service.policy.question import Question
+from service.policy.reasons import UNMET
 
 NOT_KNOWN = "not-known"
 
-Kept = tuple[Provenance, bool]
-"""Of a fact how it came to be known, and whether it is fresh."""
+DISPUTED = UNMET["undisputed"]
+
+Kept = tuple[Provenance, bool, bool]
+"""Of a fact how it came to be known, whether it is fresh, and whether it is undisputed: what was struck out is not."""
 
 
 class Case(Struct, frozen=True):
@@ -29,8 +32,8 @@ class Case(Struct, frozen=True):
     background: Situation
     notices: tuple[int | None, ...]
     """Of each side of the person, the notice that she answered to."""
-    attributes: tuple[tuple[AttributeId, tuple[Kept, ...]], ...]
-    """What is asked for, and what is known of it, in the order in which it is preferred."""
+    attributes: tuple[tuple[AttributeId, bool, tuple[Kept, ...]], ...]
+    """What is asked for, whether it is barred from this, and what is known of it, as it is preferred."""
 
 
 class Ruling(Struct, frozen=True):
@@ -42,7 +45,7 @@ class Ruling(Struct, frozen=True):
 
 def rule(evaluate: Callable[[Question], Answer], catalogue: Catalogue, case: Case) -> Ruling:
     """Rule on a case; raises what the evaluation raises."""
-    ruled = [_rule(evaluate, catalogue, case, attribute, known) for attribute, known in case.attributes]
+    ruled = [_rule(evaluate, catalogue, case, *each) for each in case.attributes]
     due = chain.from_iterable(each[1] for each in ruled)
     return Ruling(tuple(each[0] for each in ruled), in_order(set(due)))
 
@@ -52,19 +55,23 @@ def _rule(
     catalogue: Catalogue,
     case: Case,
     attribute: AttributeId,
+    barred: bool,  # noqa: FBT001  a value, not a switch
     known: tuple[Kept, ...],
 ) -> tuple[tuple[int, tuple[str, ...]] | Withheld, tuple[Obligation, ...]]:
     if attribute not in catalogue.attributes:
         return Withheld(attribute, ENGINE_ERROR), ()
-    situation = brought_to(case.background, catalogue, case.asked, attribute, case.notices)
+    ground = brought_to(case.background, catalogue, case.asked, attribute, case.notices)
+    situation = structs.replace(ground, unbarred=not barred)
     if not known:
         return _without_a_fact(evaluate, catalogue, case.asked, attribute, situation), ()
     answers: list[Answer] = []
-    for index, (provenance, fresh) in enumerate(known):
-        answer = evaluate(_question(case.asked, attribute, provenance, structs.replace(situation, fresh=fresh)))
-        if answer.permit:
+    for index, (provenance, fresh, undisputed) in enumerate(known):
+        alone = structs.replace(situation, fresh=fresh, undisputed=undisputed)
+        answer = evaluate(_question(case.asked, attribute, provenance, alone))
+        if answer.permit and undisputed:
             return (index, answer.policies), answer.obligations
-        answers.append(answer)
+        # Whatever the policies say: what was struck out is not there to be released.
+        answers.append(Answer(permit=False, reason=DISPUTED) if answer.permit else answer)
     return _no(attribute, answers[0]), ()
 
 
@@ -76,7 +83,7 @@ def _without_a_fact(
     situation: Situation,
 ) -> Withheld:
     """Say that nothing is known only to whom a fresh fact would have been told; a refusal does not tell."""
-    fresh = structs.replace(situation, fresh=True)
+    fresh = structs.replace(situation, fresh=True, undisputed=True)
     provenances = catalogue.attributes[attribute].provenances
     answers = [evaluate(_question(asked, attribute, each, fresh)) for each in provenances]
     if any(answer.permit for answer in answers):

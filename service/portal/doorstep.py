@@ -1,6 +1,5 @@
 """What every way of signing in shares: from where somebody comes, where she goes on to, her cookie, and letters."""
 
-import re
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
 
@@ -8,12 +7,11 @@ from litestar import Request, Response
 
 from service.actions import Actions
 from service.mail import Mail
-from service.model.signin import Aim, Arrival, device_of
+from service.model.signin import Aim, device_of
 from service.portal.pages import environment, see
 from service.portal.visit import COOKIE, Visit
 from service.usecases.codes import Letter
 
-ONWARD = re.compile(r"/[A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)*")
 KEPT = "; Path=/; Secure; HttpOnly; SameSite=Lax"
 GONE = f"{COOKIE}=; Max-Age=0{KEPT}"
 HOUSE = 64
@@ -21,14 +19,9 @@ HOUSE = 64
 LETTERS = {Aim.SIGN_IN: "sign-in", Aim.STEP_UP: "again", Aim.ADDRESS: "address"}
 
 
-def onward(path: str) -> str:
-    """Return where she goes on to: a page of ours, and nothing else that an address could be made to say."""
-    return path if ONWARD.fullmatch(path) else "/"
-
-
-def arrival(request: Request[Any, Any, Any]) -> Arrival:
-    """Return from where somebody signs in, as far as it is kept."""
-    return Arrival(device_of(request.headers.get("user-agent", "")))
+def device(request: Request[Any, Any, Any]) -> str:
+    """Return with what somebody signs in, as far as it is kept."""
+    return device_of(request.headers.get("user-agent", ""))
 
 
 async def network(request: Request[Any, Any, Any], actions: Actions) -> str:

@@ -13,7 +13,8 @@ SELECT sequence, choice, value, method, acting, actor, recorder, given_at, recor
 -- name: held
 -- What her restrictions say, and what was taken away from them since, for whoever may look without asking for proof.
 SELECT age_band, may_process, may_market, may_profile, may_share, observed_allowed, acquired_allowed,
-       inferred_allowed, demographic_allowed, more_than_told, objections, paused_until, quiet_hours, linked, said_no
+       inferred_allowed, demographic_allowed, more_than_told, objections, paused_until, quiet_hours, linked,
+       disputed, barred, said_no
   FROM restrictions
  WHERE customer = $1;
 

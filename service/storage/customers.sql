@@ -92,7 +92,7 @@ SELECT id, epoch, wrapped FROM customer_key WHERE customer = $1;
 -- name: restrictions_of
 SELECT customer, age_band, may_process, may_market, may_profile, may_share, observed_allowed, acquired_allowed,
        inferred_allowed, demographic_allowed, more_than_told, objections, paused_until, quiet_hours,
-       linked::text[] AS linked, said_no, mac_version, mac
+       linked::text[] AS linked, disputed, barred, said_no, mac_version, mac
   FROM restrictions
  WHERE customer = ANY($1::uuid[]);
 
@@ -100,8 +100,8 @@ SELECT customer, age_band, may_process, may_market, may_profile, may_share, obse
 -- Whoever writes a row started from what it said without what was taken away since, so that is in it now.
 INSERT INTO restrictions (customer, age_band, may_process, may_market, may_profile, may_share, observed_allowed,
                           acquired_allowed, inferred_allowed, demographic_allowed, more_than_told, objections,
-                          paused_until, quiet_hours, linked, mac_version, mac)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+                          paused_until, quiet_hours, linked, disputed, barred, mac_version, mac)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
     ON CONFLICT (customer) DO UPDATE
    SET age_band = excluded.age_band, may_process = excluded.may_process, may_market = excluded.may_market,
        may_profile = excluded.may_profile, may_share = excluded.may_share,
@@ -109,6 +109,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $
        inferred_allowed = excluded.inferred_allowed, demographic_allowed = excluded.demographic_allowed,
        more_than_told = excluded.more_than_told, objections = excluded.objections,
        paused_until = excluded.paused_until, quiet_hours = excluded.quiet_hours, linked = excluded.linked,
+       disputed = excluded.disputed, barred = excluded.barred,
        said_no = '{}', mac_version = excluded.mac_version, mac = excluded.mac;
 
 -- name: put_identifier

@@ -29,5 +29,6 @@ SELECT customer, purpose, channel, status, notice, explicit, decided_at, expires
 
 -- name: restrictions
 SELECT customer, age_band, may_process, may_market, may_profile, may_share, observed_allowed, acquired_allowed,
-       inferred_allowed, demographic_allowed, more_than_told, objections, paused_until, quiet_hours, linked, said_no
+       inferred_allowed, demographic_allowed, more_than_told, objections, paused_until, quiet_hours, linked,
+       disputed, barred, said_no
   FROM restrictions;

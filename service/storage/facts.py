@@ -291,6 +291,24 @@ async def names(connection: Connection, customer: CustomerId, attributes: Iterab
     return {fact_name(row["attribute"], row["provenance"], row["source"]) for row in rows}
 
 
+async def of_customer(connection: Connection, customer: CustomerId) -> list[SealedFact]:
+    """Return all that is known about a customer herself, sealed."""
+    return [
+        SealedFact(
+            AttributeId(row["attribute"]),
+            Provenance(row["provenance"]),
+            row["source"],
+            row["as_of"],
+            row["revision"],
+            row["key"],
+            Sealed(row["sealed"]),
+            row["confidence"],
+            tuple(row["derived_from"]),
+        )
+        for row in await connection.fetch(SQL["of_customer"], customer)
+    ]
+
+
 async def outlived(connection: Connection, kept: Mapping[AttributeId, int], most: int) -> list[CustomerId]:
     """Return customers of whom something has run its time; ``kept``: attribute to days."""
     rows = await connection.fetch(SQL["outlived"], list(kept), list(kept.values()), most)

@@ -28,7 +28,7 @@ SELECT json_build_array(
                        r.customer, r.mac_version, encode(r.mac, 'base64'), r.said_no, json_build_array(
                        r.age_band, r.may_process, r.may_market, r.may_profile, r.may_share, r.observed_allowed,
                        r.acquired_allowed, r.inferred_allowed, r.demographic_allowed, r.more_than_told, r.objections,
-                       r.paused_until, r.quiet_hours, r.linked)))
+                       r.paused_until, r.quiet_hours, r.linked, r.disputed, r.barred)))
           FROM restrictions r
          WHERE r.customer = ANY(person.ids)),
        (SELECT json_agg(json_build_array(
@@ -96,7 +96,7 @@ SELECT json_build_array(
                        r.customer, r.mac_version, encode(r.mac, 'base64'), r.said_no, json_build_array(
                        r.age_band, r.may_process, r.may_market, r.may_profile, r.may_share, r.observed_allowed,
                        r.acquired_allowed, r.inferred_allowed, r.demographic_allowed, r.more_than_told, r.objections,
-                       r.paused_until, r.quiet_hours, r.linked)))
+                       r.paused_until, r.quiet_hours, r.linked, r.disputed, r.barred)))
           FROM restrictions r
          WHERE r.customer = ANY(person.ids)),
        (SELECT json_agg(json_build_array(
@@ -139,6 +139,13 @@ SELECT customer, attribute, provenance, as_of FROM fact WHERE customer = ANY($1:
 -- name: names
 -- The names of a customer's facts of these attributes.
 SELECT attribute, provenance, source FROM fact WHERE customer = $1 AND attribute = ANY($2::text[]);
+
+-- name: of_customer
+-- All that is known about a customer herself, sealed.
+SELECT attribute, provenance, source, as_of, revision, key, sealed, confidence, derived_from
+  FROM fact
+ WHERE customer = $1
+ ORDER BY attribute, provenance, source;
 
 -- name: outlived
 -- Customers of whom something is kept that has run its time: attributes, and for each the days it is kept.

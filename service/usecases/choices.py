@@ -10,10 +10,12 @@ from service.crypto.framing import Part
 from service.crypto.keyring import Keyring
 from service.database import Connection, Database
 from service.errors import (
+    DemandedByLawError,
     IntegrityError,
     KeysUnavailableError,
     NotGrantedError,
     NotInterestBasedError,
+    UnknownAttributeError,
     UnknownPurposeError,
     WrongKindError,
 )
@@ -22,12 +24,14 @@ from service.model.callers import Caller, CustomerCaller, ServiceCaller, actor
 from service.model.catalogue import Catalogue
 from service.model.choices import (
     Allowed,
+    Bar,
     Choice,
     Chosen,
     Kind,
     Objection,
     Pause,
     Quiet,
+    Strike,
     narrows,
     restrictions_after,
     takes_away,
@@ -219,8 +223,14 @@ async def _refuse_misfits(
     """Refuse a pause that is over, and an objection to what nobody rests on an interest."""
     if isinstance(choice, Pause) and choice.until is not None and choice.until <= now:
         raise WrongKindError("a pause ends in the future", pointer="/value")
-    if not isinstance(choice, Objection) or catalogue is None:
+    if isinstance(choice, Strike):
+        raise WrongKindError("facts are struck out by acts of their own", pointer="/choice")
+    if catalogue is None:
         return  # without policies nobody knows what rests on what, and she may object all the same
+    if isinstance(choice, Bar):
+        await _refuse_unusable(connection, catalogue, customer, choice)
+    if not isinstance(choice, Objection):
+        return
     purpose = catalogue.purposes.get(choice.purpose)
     held = await choices.held(connection, customer)
     if not choice.stands and held is not None and choice.purpose in held.objections:
@@ -229,6 +239,21 @@ async def _refuse_misfits(
         raise UnknownPurposeError(pointer="/purpose")
     if purpose.basis is not Basis.LEGITIMATE_INTEREST:
         raise NotInterestBasedError(pointer="/purpose")
+
+
+async def _refuse_unusable(connection: Connection, catalogue: Catalogue, customer: CustomerId, bar: Bar) -> None:
+    """Refuse to keep what there is not out of what there is not, and anything out of what the law demands."""
+    held = await choices.held(connection, customer)
+    if not bar.stands and held is not None and bar.what in held.barred:
+        return  # whatever became of it, she can take back what she said
+    if bar.attribute not in catalogue.attributes:
+        raise UnknownAttributeError(pointer="/attribute")
+    purpose = catalogue.purposes.get(PurposeId(bar.purpose))
+    kinds = {kind for each in catalogue.purposes.values() for kind in each.kinds}
+    if purpose is None and bar.purpose not in kinds:
+        raise UnknownPurposeError(pointer="/purpose")
+    if purpose is not None and purpose.basis is Basis.LEGAL_OBLIGATION:
+        raise DemandedByLawError(pointer="/purpose")
 
 
 async def _conflicts(

@@ -24,9 +24,10 @@ from service.model.catalogue import Service
 from service.model.choices import Age, Chosen
 from service.model.clocks import CLOCKS_DIFFER
 from service.model.consent import Answer
-from service.model.facts import CERTAIN, fact_name, restrictions_at_enrolment, with_age_band
+from service.model.facts import CERTAIN, fact_name, kind_of, restrictions_at_enrolment, with_age_band
 from service.model.identifiers import Identifier, recognised
 from service.model.ledger import Contributed, Enrolled, entry
+from service.model.strikes import Label, kept_out
 from service.model.suppression import Found, Recording, Suppression, bearing, forgotten
 from service.model.words import (
     Acting,
@@ -40,18 +41,19 @@ from service.model.words import (
     Provenance,
 )
 from service.policy.engine import Policies
-from service.storage import access, choices, consents, customers, facts, ledger, suppressions
+from service.storage import access, choices, consents, customers, facts, ledger, strikes, suppressions
 
 DIFFERENT = "the identifiers belong to different customers"
 """Also what is said of one that she disowned, so that nobody learns that she did."""
 
 
 class Changed(Struct, frozen=True):
-    """What every write answers: ids, the version and the entry."""
+    """What every write answers: ids, the version and the entry; of facts also the places of those not kept."""
 
     customer: PairwiseId
     version: int
     entry: EntryId
+    not_kept: list[int] = []
 
 
 class Parent(Struct, frozen=True):
@@ -171,7 +173,10 @@ async def contribute(
     customer: PairwiseId,
     claims: Sequence[Claim],
 ) -> Changed:
-    """Store facts about a customer, sealed, as far as this service may say them."""
+    """Store facts about a customer, sealed, as far as this service may say them.
+
+    What she said was not her, and what was built on that, is not kept.
+    """
     values = [_checked(policies, caller, index, claim) for index, claim in enumerate(claims)]
     async with database.transaction() as connection:
         await access.refuse_ended(connection, caller)
@@ -190,12 +195,17 @@ async def contribute(
             )
             for index, (claim, value) in enumerate(zip(claims, values, strict=True))
         ]
-        await _refuse_unknown_parents(connection, found, claims, {_name(each) for each in new})
-        await facts.put_all(connection, [(found, key, each, change.version) for each in new])
-        act = Contributed(facts=sorted({f"{claim.attribute}#{claim.provenance}" for claim in claims}))
+        blocks = await strikes.blocks(connection, (found, *change.others))
+        fence = strikes.Fence(keyring, blocks, policies.catalogue.attributes)
+        live = await facts.names(connection, found, _attributes_of_parents(claims))
+        _refuse_unknown_parents(claims, live | {_name(each) for each in new}, fence)
+        out = kept_out([_label(each) for each in new], live, fence) if fence else {}
+        kept = [each for index, each in enumerate(new) if index not in out]
+        await facts.put_all(connection, [(found, key, each, change.version) for each in kept])
+        act = Contributed(facts=sorted({kind_of(each.attribute, each.provenance) for each in kept}))
         id_ = ledger.new_entry_id(change.now)
         await ledger.append(connection, keyring, entry(id_, found, caller, change.now, act))
-    return Changed(customer, change.version, id_)
+    return Changed(customer, change.version, id_, sorted(out))
 
 
 def _source(caller: ServiceCaller, claim: Claim) -> str:
@@ -207,17 +217,22 @@ def _name(fact: facts.NewFact) -> str:
     return fact_name(fact.attribute, fact.provenance, fact.source)
 
 
-async def _refuse_unknown_parents(
-    connection: Connection, customer: CustomerId, claims: Sequence[Claim], new: set[str]
-) -> None:
-    """Refuse lineage that leads nowhere, for then an inference could not be taken back with what it rests on."""
-    parents = {parent for claim in claims for parent in claim.derived_from}
-    if not parents:
-        return
-    known = new | await facts.names(connection, customer, {AttributeId(parent.attribute) for parent in parents})
+def _label(fact: facts.NewFact) -> Label:
+    return Label(fact.attribute, fact.provenance, fact.source, fact.as_of, fact.derived_from)
+
+
+def _attributes_of_parents(claims: Sequence[Claim]) -> set[AttributeId]:
+    return {AttributeId(parent.attribute) for claim in claims for parent in claim.derived_from}
+
+
+def _refuse_unknown_parents(claims: Sequence[Claim], known: set[str], fence: strikes.Fence) -> None:
+    """Refuse lineage that leads nowhere, for then an inference could not be taken back with what it rests on.
+
+    Of what was struck out nobody is told that it is not there: what rests on it is not kept, and that is all.
+    """
     for index, claim in enumerate(claims):
         for place, parent in enumerate(claim.derived_from):
-            if parent.name not in known:
+            if parent.name not in known and fence.knows(parent.name) is None:
                 raise UnknownFactError(pointer=f"/facts/{index}/derived_from/{place}")
 
 

@@ -34,6 +34,7 @@ from service.model.hearsay import Heard, Stood, refused_purposes, said
 from service.model.identifiers import STRENGTH, Identifier, recognised
 from service.model.ledger import Entry, Imported, Suppressed, entry
 from service.model.sheet import Reject, Row
+from service.model.strikes import Block, Label, kept_out
 from service.model.suppression import (
     Found,
     Recording,
@@ -56,7 +57,18 @@ from service.model.words import (
     Provenance,
 )
 from service.policy.engine import Policies
-from service.storage import choices, consents, customers, evidence, facts, hearsay, ledger, sources, suppressions
+from service.storage import (
+    choices,
+    consents,
+    customers,
+    evidence,
+    facts,
+    hearsay,
+    ledger,
+    sources,
+    strikes,
+    suppressions,
+)
 
 BATCH = 100
 """Rows of one transaction: it is over long before anybody who waits for it loses patience."""
@@ -64,6 +76,7 @@ FORGOTTEN = "asked to be forgotten"
 NOBODY = "without an identifier nobody can be found by this row, and her no could not be kept"
 KEYLESS = "this customer's key is gone, as after erasure, or does not open"
 NOT_HERS = "this customer said that this {} is not hers; the rest of the row is in"
+NOT_KEPT = "this customer wants {} kept by nobody; the rest of the row is in"
 SHUT = "the key that seals what proves her answers does not open, so a yes cannot be kept; the rest of the row is in"
 UNPROVEN = "what this customer forbids is gone or does not carry our MAC, so her age band cannot be kept"
 
@@ -339,6 +352,8 @@ class _Ground(Struct, frozen=True):
     """What holds for them, as far as it carries our MAC."""
     dates: dict[tuple[CustomerId, AttributeId, Provenance], datetime]
     suppressed: dict[Found, list[Suppression]]
+    blocks: list[Block]
+    """What keeps something of them out."""
     sharing: dict[Found, set[CustomerId]]
     """Everybody who shares an address about whose consents a row says something."""
     stood: Stood
@@ -387,6 +402,7 @@ async def _ground(connection: Connection, run: _Run, group: list[_Arrival]) -> _
         limits=await customers.restrictions_of(connection, keyring, concerned),
         dates=await facts.dates(connection, concerned, source),
         suppressed=await suppressions.among(connection, wanted | in_use),
+        blocks=await strikes.blocks(connection, concerned),
         sharing=sharing,
         stood=await hearsay.stood(connection, concerned, source),
         now=await customers.clock(connection),
@@ -468,22 +484,35 @@ def _profiled(run: _Run, ground: _Ground, landing: _Landing) -> _Landing:
         return _Landing(arrival, customer, "rejected", refused=UNPROVEN)
     had = ground.hers | ground.disowned
     new = {found: each for found, each in arrival.found_by.items() if (customer, *found) not in had}
+    news = _news(run.columns.origin, ground, arrival, customer)
+    out = _unwanted(run, ground, customer, news)
     profiled = structs.replace(
         landing,
         identifiers=new,
-        news=_news(run.columns.origin, ground, arrival, customer),
+        news=tuple(each for index, each in enumerate(news) if index not in out),
         limits=limits,
         linked=linked,
         shared=len(new.keys() & ground.claims.keys()),
-        refused=_passed_over(ground, arrival, customer),
+        refused=_passed_over(ground, arrival, customer, [news[index].attribute for index in sorted(out)]),
     )
     return structs.replace(profiled, outcome=_changed(profiled)) if arrival.digest in ground.known else profiled
 
 
-def _passed_over(ground: _Ground, arrival: _Arrival, customer: CustomerId) -> str:
-    """Say which identifiers of a row are not hers, as she said."""
+def _passed_over(ground: _Ground, arrival: _Arrival, customer: CustomerId, unwanted: list[AttributeId]) -> str:
+    """Say which identifiers of a row are not hers, as she said, and what else of it she wants kept by nobody."""
     kinds = sorted({kind for kind, digest in arrival.found_by if (customer, kind, digest) in ground.disowned})
-    return NOT_HERS.format(" and ".join(kinds)) if kinds else ""
+    reasons = [NOT_HERS.format(" and ".join(kinds))] if kinds else []
+    reasons += [NOT_KEPT.format(" and ".join(unwanted))] if unwanted else []
+    return "; ".join(reasons)
+
+
+def _unwanted(run: _Run, ground: _Ground, customer: CustomerId, news: tuple[facts.NewFact, ...]) -> Mapping[int, UUID]:
+    """Return which facts of a row were struck out before, so that they stay out."""
+    blocks = [each for each in ground.blocks if each.customer in ground.person(customer)]
+    if not blocks:
+        return {}
+    fence = strikes.Fence(run.means.keyring, blocks, run.means.policies.catalogue.attributes)
+    return kept_out([Label(each.attribute, each.provenance, each.source, each.as_of) for each in news], (), fence)
 
 
 def _aged_too(ground: _Ground, customer: CustomerId) -> dict[CustomerId, Restrictions] | None:

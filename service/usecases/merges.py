@@ -1,6 +1,6 @@
 """Merging two customers who are one person, and parting them again as they were."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -17,12 +17,15 @@ from service.errors import (
     UnknownLinkError,
 )
 from service.model.callers import OperatorCaller, actor
+from service.model.choices import Chosen, Kind, restrictions_after
+from service.model.choices import Strike as Choice
 from service.model.facts import Restrictions
 from service.model.identifiers import Identifier
-from service.model.ledger import LookedUp, Merged, Unmerged, entry
+from service.model.ledger import LookedUp, Merged, Struck, Unmerged, entry
 from service.model.links import Link, Person, pairs, persons
-from service.model.words import CustomerId, IdentifierKind
-from service.storage import customers, ledger, links
+from service.model.strikes import Selection, Strike, kept_out, label_of
+from service.model.words import Acting, CustomerId, EntryId, IdentifierKind, Method
+from service.storage import choices, customers, facts, ledger, links, strikes
 
 Two = frozenset[CustomerId]
 
@@ -57,7 +60,63 @@ async def merge(
         await _say(connection, keyring, limits, {sides[0] | sides[1]})
         (said,) = (each.id for each in new if each.said)
         await _enter(connection, keyring, caller, now, lined_up, Merged(str(said), caller.reason))
+        await _strike_across(connection, keyring, caller, now, lined_up)
     return Made(said, len(lined_up))
+
+
+async def _strike_across(
+    connection: Connection, keyring: Keyring, caller: OperatorCaller, now: datetime, person: Collection[CustomerId]
+) -> None:
+    """Strike out on each side what was not her on another; parted again, each keeps that, as it keeps every no."""
+    fence = strikes.Fence(keyring, await strikes.blocks(connection, person), {})
+    if not fence:
+        return
+    for customer in sorted(person):
+        known = await facts.of_customer(connection, customer)
+        out = kept_out([label_of(each) for each in known], (), fence)
+        acts = await strikes.of_ids(connection, person, set(out.values()))
+        for id_, act in acts.items():
+            what = strikes.Taken(id_, customer, [known[index] for index, by in out.items() if by == id_], [], act.kept)
+            await _strike(connection, keyring, caller, now, act, what)
+
+
+async def _strike(
+    connection: Connection,
+    keyring: Keyring,
+    caller: OperatorCaller,
+    now: datetime,
+    act: Strike,
+    what: strikes.Taken,
+) -> None:
+    customer, id_ = what.customer, ledger.new_entry_id(now)
+    await strikes.strike(connection, await customers.open_key(connection, keyring, customer), what)
+    for fact in what.named:
+        alone = Selection(attribute=fact.attribute, provenance=fact.provenance, source=fact.source)
+        await strikes.block(connection, keyring, what, alone, {}, None if act.disputes else now)
+    counts = {"named": len(what.named), "built_on": 0, "kinds": what.kinds}
+    await strikes.put(connection, structs.replace(act, customer=customer, entry=id_, at=now, **counts))
+    said = [Choice(Kind.DISPUTE, each, stands=True) for each in what.kinds if act.disputes]
+    chosen = [_chosen(caller, each, now, id_) for each in said]
+    await choices.record_all(connection, [(customer, each) for each in chosen])
+    limits = (await _limits(connection, keyring, {customer}))[customer]
+    for each in said:
+        limits = restrictions_after(limits, each)
+    await customers.put_restrictions(connection, keyring, customer, limits)
+    entered = Struck(act.kind, len(what.named), 0, what.kinds)
+    await ledger.append(connection, keyring, entry(id_, customer, caller, now, entered, chosen))
+
+
+def _chosen(caller: OperatorCaller, choice: Choice, now: datetime, id_: EntryId) -> Chosen:
+    return Chosen(
+        choice=choice,
+        method=Method.SYSTEM,
+        acting=Acting.CONTROLLER,
+        actor="",
+        recorder=actor(caller),
+        given_at=now,
+        recorded_at=now,
+        entry=id_,
+    )
 
 
 async def unmerge(database: Database, keyring: Keyring, caller: OperatorCaller, link: UUID) -> Made:

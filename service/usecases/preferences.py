@@ -20,14 +20,11 @@ from service.errors import (
 from service.model.callers import CustomerCaller, actor
 from service.model.catalogue import Attribute
 from service.model.choices import Chosen, Quiet, restrictions_after
-from service.model.facts import Restrictions, SealedFact, in_preference
+from service.model.facts import HERSELF, Restrictions, SealedFact, in_preference
 from service.model.ledger import Preferred, entry
 from service.model.words import Acting, AttributeId, CustomerId, EntryId, Method, Provenance
 from service.policy.engine import Policies
 from service.storage import access, choices, customers, facts, ledger
-
-HERSELF = "customer"
-"""The source of what she says herself; no service has this name."""
 
 
 class Preferences(Struct, frozen=True):

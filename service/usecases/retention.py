@@ -11,7 +11,7 @@ from service.model.facts import Standing
 from service.model.ledger import Expired, Outlived, entry
 from service.model.words import Acting, AttributeId, CustomerId, EntryId, Method, PolicyVersion, Status
 from service.policy.engine import Policies
-from service.storage import consents, customers, facts, ledger, publications
+from service.storage import consents, customers, facts, ledger, publications, strikes
 
 AT_ONCE = 200
 """Customers looked for at a time; each is ended in a transaction of her own."""
@@ -41,6 +41,20 @@ async def end_expired_consents(database: Database, keyring: Keyring | None) -> i
         return await consents.expired(connection, AT_ONCE)
 
     return await _each(database, concerned, lambda customer: _expire(database, keyring, customer))
+
+
+async def forget_struck_facts(database: Database) -> int:
+    """Delete what was struck out longer ago than it can be brought back; returns how many facts. Blocks stay.
+
+    Nobody reads these facts, so no decision changes, and what the act was is in the ledger already.
+    """
+    forgotten = 0
+    while True:
+        async with database.transaction() as connection:
+            found = await strikes.forget_old(connection)
+        forgotten += found
+        if found < strikes.AT_ONCE:
+            return forgotten
 
 
 async def _each(

@@ -13,7 +13,7 @@ from service.usecases.access import forget_old_tokens
 from service.usecases.announcements import announce_renewals
 from service.usecases.codes import forget_old
 from service.usecases.once import forget_old_keys
-from service.usecases.retention import end_expired_consents, end_outlived_facts
+from service.usecases.retention import end_expired_consents, end_outlived_facts, forget_struck_facts
 
 PAUSE = 60.0
 """Seconds between two rounds."""
@@ -54,6 +54,7 @@ async def _round(
         "outlived": outlived,
         "expired": expired,
         "announced": announced,
+        "struck out": lambda: forget_struck_facts(database),
         "old keys": lambda: forget_old_keys(database),
         "old tokens": lambda: forget_old_tokens(database),
         "old sign-ins": lambda: forget_old(database),

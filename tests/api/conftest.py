@@ -35,6 +35,9 @@ ASKED = {
 NOBODY = "byc_" + "a" * 26
 SOME_REFERENCE = "idn_" + "a" * 26
 """Stands for an identifier of hers that is in use; each can be disowned but once."""
+SOME_SOURCE, SOME_DISPUTE = "shop/spare", "ent_" + "0" * 26
+"""Stand for a fact of hers and a dispute of hers; each can be struck out, or undone, but once."""
+A_FACT = {"attribute": "home_airport", "provenance": "volunteered", "source": SOME_SOURCE}
 DEVICE = "0b7c2f5e-3d1a-4c7e-9f60-6a5d2c1b8e9f"
 WHOS: list[Json] = [{"email": EMAIL}, {"phone": PHONE}, {"loyalty": LOYALTY}, {"device": DEVICE}, {"id": NOBODY}]
 HER_ANSWER = {
@@ -86,15 +89,32 @@ SAMPLES: dict[str, list[Json]] = {
             "choice": "objection",
             "value": "raised",
             "purpose": "prevent.fraud",
+            "attribute": None,
             "method": "counter",
             "actor": "till-4",
             "given_at": "2026-01-02T03:04:05Z",
         }
     ],
     "choose": [
-        {"choice": "inferred", "value": "yes", "purpose": None},
-        {"choice": "inferred", "value": "no", "purpose": None},
+        {"choice": "inferred", "value": "yes", "purpose": None, "attribute": None},
+        {"choice": "inferred", "value": "no", "purpose": None, "attribute": None},
+        {"choice": "do-not-use", "value": "raised", "purpose": "market.newsletter", "attribute": "first_name"},
     ],
+    "dispute": [
+        {
+            "attribute": "last_destination",
+            "category": "history",
+            "provenance": "observed",
+            "source": "shop/order-7",
+            "since": "2026-01-02T03:04:05Z",
+            "until": "2026-01-03T03:04:05Z",
+        },
+        {"source": "shop/order-8"},
+    ],
+    "undo": [{"entry": SOME_DISPUTE}],
+    "explain": [{"entry": SOME_DISPUTE, "answer": "gift"}],
+    "correct": [{**A_FACT, "value": "LBA"}],
+    "delete": [A_FACT],
     "keep_preferences": [
         {"preferences": [{"attribute": "contact_frequency", "value": "monthly"}], "quiet_hours": QUIET},
         {"preferences": [], "quiet_hours": None},
@@ -115,7 +135,9 @@ READABLE = """
 SELECT relname FROM pg_class
  WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND has_table_privilege(oid, 'SELECT')
 """
-QUERIES = dict.fromkeys(("prompts", "prompts_as_customer"), "?channel=web&language=en")
+QUERIES = dict.fromkeys(("prompts", "prompts_as_customer"), "?channel=web&language=en") | {
+    "reach": "?source=shop%2Forder-7"
+}
 """What must be asked of a route, besides its address."""
 
 
@@ -208,12 +230,23 @@ def put(body: Any, path: Path, value: Any) -> Any:
 
 
 class Hers(Struct, frozen=True):
-    """What some addresses and bodies name: an entry with a receipt, a line of use, a device, identifiers to disown."""
+    """What some addresses and bodies name: an entry with a receipt, a line of use, a device.
+
+    And identifiers to disown, facts to strike out, and disputes to undo.
+    """
 
     entry: str
     line: str
     device: str
     references: list[str]
+    sources: list[str]
+    disputes: list[str]
+
+    def spares(self, name: str) -> tuple[str, list[str]]:
+        """Return what stands in a body of a route for something of hers, and what there is of that."""
+        if name in {"correct", "delete"}:
+            return SOME_SOURCE, self.sources
+        return (SOME_DISPUTE, self.disputes) if name in {"undo", "explain"} else (SOME_REFERENCE, self.references)
 
 
 class Walker:
@@ -250,14 +283,15 @@ class Walker:
         seen = {"if-match": "*"} if route.described.conditional else {}
         headers = {"content-type": "application/json"} | seen | changes.pop("headers", {})
         address = changes.pop("address", self.address(route))
-        if content is not None and SOME_REFERENCE.encode() in content:
-            content = content.replace(SOME_REFERENCE.encode(), self.hers.references[-1].encode())
+        stands_for, spare = self.hers.spares(route.name)
+        if content is not None and stands_for.encode() in content:
+            content = content.replace(stands_for.encode(), spare[-1].encode())
         response = await self.api.call(
             route.method, address, caller, content=content, headers={k: v for k, v in headers.items() if v is not None}
         )
         _is_documented(route, response)
-        if route.name == "disown" and response.status_code == 200:
-            self.hers.references.pop()
+        if route.name in {"disown", "undo", "correct", "delete"} and response.status_code == 200:
+            spare.pop()
         return response
 
     async def contents(self) -> dict[str, str | None]:
@@ -307,8 +341,25 @@ async def walker(server: str, template: Template, tmp_path_factory: pytest.TempP
             device = (await api.post("/v1/customers", "shop", SAMPLES["enrol"][1]))["customer"]
             await seal(url, template, tmp_path_factory.mktemp("log"))
             (line,) = (await api.call("GET", "/v1/me/use", token.text)).json()["uses"]
-            hers = Hers(entry, line["line"], device, await _spare_references(house, person))
+            references = await _spare_references(house, person)
+            sources, disputes = await _spare_facts(api, person), await _spare_disputes(api, token.text)
+            hers = Hers(entry, line["line"], device, references, sources, disputes)
             yield Walker(api, house, person, token.text, hers)
+
+
+async def _spare_facts(api: Api, person: Person) -> list[str]:
+    """Let the shop say facts of hers to be struck out, and return where each comes from."""
+    words = [f"spare-{number}" for number in range(40)]
+    facts = [{"attribute": "home_airport", "provenance": "volunteered", "value": "EDI", "source": w} for w in words]
+    await api.post(f"/v1/customers/{person.at_shop}/attributes", "shop", {"facts": facts})
+    return [f"shop/{word}" for word in words]
+
+
+async def _spare_disputes(api: Api, token: str) -> list[str]:
+    """Let her dispute what is not there yet, and return by which entries."""
+    return [
+        (await api.post("/v1/me/disputes", token, {"source": f"shop/never-{number}"}))["entry"] for number in range(20)
+    ]
 
 
 async def _spare_references(house: House, person: Person) -> list[str]:

@@ -35,6 +35,11 @@ KINDS = {
     "record_choice": "choice",
     "choose": "choice",
     "keep_preferences": "preferences",
+    "dispute": "strike",
+    "correct": "strike",
+    "delete": "strike",
+    "undo": "restore",
+    "explain": "strike-answer",
 }
 TOUCHED: dict[str, set[str]] = {
     "release": set(),
@@ -52,6 +57,11 @@ TOUCHED: dict[str, set[str]] = {
     "record_choice": {"customer", "choice_event", "restrictions"},
     "choose": {"customer", "choice_event", "restrictions"},
     "keep_preferences": {"customer", "choice_event", "restrictions", "fact"},
+    "dispute": {"customer", "strike", "block"},
+    "correct": {"customer", "strike", "block", "fact", "struck_fact", "choice_event"},
+    "delete": {"customer", "strike", "block", "fact", "struck_fact", "choice_event"},
+    "undo": {"customer", "strike", "block"},
+    "explain": {"customer", "strike"},
 }
 """Besides the ledger, and when the customer is known already."""
 PERSONAL = [
@@ -194,8 +204,26 @@ REFUSED: dict[str, list[tuple[dict[str, Any], int]]] = {
         ({"purpose": "comply.tax"}, 409),
         ({"given_at": "2999-01-01T00:00:00Z"}, 422),
     ],
+    "dispute": [
+        ({"attribute": "no_such"}, 404),
+        ({"category": "no-such"}, 404),
+        ({"until": "2025-01-01T00:00:00Z"}, 422),
+        ({"source": "an order"}, 422),
+    ],
+    "undo": [({"entry": "ent_" + "1" * 26}, 404), ({"entry": "ent_1"}, 422)],
+    "explain": [({"entry": "ent_" + "1" * 26}, 404), ({"answer": "nobody"}, 422)],
+    "correct": [
+        ({"attribute": "no_such"}, 404),
+        ({"source": "shop/no-such"}, 404),
+        ({"attribute": "browsed_genres", "provenance": "observed"}, 409),
+        ({"value": 7}, 422),
+    ],
+    "delete": [({"source": "shop/no-such"}, 404), ({"provenance": "heard"}, 422)],
     "choose": [
         ({"value": "maybe"}, 422),
+        ({"choice": "dispute", "value": "raised"}, 422),
+        ({"choice": "do-not-use", "value": "raised", "purpose": "marketing"}, 422),
+        ({"choice": "do-not-use", "value": "raised", "purpose": "comply.tax", "attribute": "last_name"}, 409),
         ({"choice": "pause", "value": "2020-01-01T00:00:00Z"}, 422),
         ({"choice": "objection", "value": "raised"}, 422),
         ({"choice": "age-band", "value": "adult"}, 422),

@@ -19,7 +19,7 @@ CELLS = [
     ("share.airline", "email"),
 ]
 """Every purpose by consent, on each of its channels."""
-SEEN = {
+SEEN: dict[str, list[tuple[str, str, Any]]] = {
     "shop": [
         ("browsed_genres", "observed", ["history", "nature"]),
         ("last_destination", "observed", "Lisbon"),

@@ -1,4 +1,4 @@
-"""Every act of the portal, and what the API says came of it: another act is a line, and is tried with JavaScript and without."""
+"""Every act of the portal, and what the API says came of it: another act is a line."""
 
 from typing import Any
 

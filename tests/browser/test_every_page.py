@@ -1,4 +1,4 @@
-"""What holds for every page in every state: it can be read, hit and understood by everybody, and is silent and light."""
+"""What holds for every page in every state: everybody can read it and hit what is on it, it is silent and light."""
 
 from collections import Counter
 

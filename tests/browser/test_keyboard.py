@@ -61,7 +61,7 @@ async def test_with_the_keyboard_she_allows_withdraws_and_pauses(site: Site) -> 
 async def test_wherever_tab_leads_she_sees_it(visited: Visited) -> None:
     """Every stop has a ring of three pixels, is on the screen and not under anything, and none is a trap."""
     await visited.page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
-    stops = []
+    stops: list[str] = []
     for _ in range(MOST_STOPS):
         await visited.page.keyboard.press("Tab")
         where = await visited.page.evaluate(WHERE)

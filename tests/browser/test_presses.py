@@ -1,4 +1,4 @@
-"""A press does the same with JavaScript and without, takes as many steps to say no as yes, and loses nothing on the way."""
+"""A press does the same with JavaScript and without, a no takes no more of them than a yes, and none is lost."""
 
 from collections.abc import Awaitable, Callable
 
@@ -41,9 +41,7 @@ async def test_a_press_does_the_same_with_javascript_and_without(site: Site, act
 
 @every_act
 async def test_what_was_pressed_keeps_the_focus_and_its_place(site: Site, act: Act) -> None:
-    async with site.open(
-        await site.newcomer(act.life), act.path, viewport={"width": NARROW, "height": HIGH}
-    ) as page:
+    async with site.open(await site.newcomer(act.life), act.path, viewport={"width": NARROW, "height": HIGH}) as page:
         await page.evaluate("document.getElementById('status').kept = true")
         for button in act.buttons:
             place = await _top(page, button)

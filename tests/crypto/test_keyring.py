@@ -219,6 +219,8 @@ def test_every_part_of_the_restrictions_is_under_their_mac(keyring: Keyring) -> 
         "paused_until": NOW,
         "quiet_hours": "22:00-07:00 UTC",
         "linked": (BO,),
+        "disputed": ("a#observed",),
+        "barred": ("a p.q",),
     }
     assert others.keys() == set(Restrictions.__struct_fields__)
     for name, other in others.items():

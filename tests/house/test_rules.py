@@ -43,6 +43,7 @@ def calls() -> dict[str, set[str]]:
         ),
         ("open_own", {"usecases/hers.py", "usecases/preferences.py"}),
         ("open_own_identifier", {"usecases/identifiers.py", "usecases/codes.py"}),
+        ("begin_for_show", {"demo/doors.py"}),
         ("open_passkey_label", {"usecases/passkeys.py"}),
         ("stored_content", {"storage/bodies.py", "usecases/exports.py"}),
         ("open_content", {"crypto/entries.py"}),

@@ -9,13 +9,16 @@ from msgspec import structs
 
 from service.model.choices import (
     FLAG,
+    STRIKES,
     Age,
     Allowed,
+    Bar,
     Choice,
     Kind,
     Objection,
     Pause,
     Quiet,
+    Strike,
     choice_from,
     less,
     narrows,
@@ -25,7 +28,7 @@ from service.model.choices import (
     takes_away,
 )
 from service.model.facts import FLAGS, Restrictions, restrictions_at_enrolment, with_age_band
-from service.model.words import AgeBand, PurposeId
+from service.model.words import AgeBand, AttributeId, PurposeId
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 TIMES = st.none() | st.integers(-100, 100).map(lambda days: NOW + timedelta(days=days, microseconds=days))
@@ -36,6 +39,8 @@ CHOICES: st.SearchStrategy[Choice] = st.one_of(
     st.builds(Pause, TIMES),
     st.builds(Quiet, HOURS),
     st.builds(Age, st.sampled_from([AgeBand.ADULT, AgeBand.MINOR])),
+    st.builds(Bar, st.just(AttributeId("a")), st.sampled_from(["marketing", "prevent.fraud"]), st.booleans()),
+    st.builds(Strike, st.sampled_from(STRIKES), st.sampled_from(["a#observed", "b#inferred"]), st.booleans()),
 )
 SEVERAL = st.lists(CHOICES, max_size=12)
 
@@ -130,7 +135,8 @@ def test_narrower_means_that_no_field_opens(one: list[Choice], other: list[Choic
         assert narrows(before, before)
         assert after.age_band is not AgeBand.ADULT or before.age_band is AgeBand.ADULT
     assert narrows(before, Restrictions(AgeBand.MINOR, linked=before.linked)) is (
-        not before.objections and before.paused_until is None and not before.quiet_hours
+        not (before.objections or before.quiet_hours or before.disputed or before.barred)
+        and before.paused_until is None
     )
 
 
@@ -145,6 +151,12 @@ def test_narrower_means_that_no_field_opens(one: list[Choice], other: list[Choic
         ("objection", " raised"),
         ("quiet-hours", ""),
         ("age-band", "old"),
+        ("do-not-use", "a marketing"),
+        ("do-not-use", "marketing raised"),
+        ("dispute", "a#observed"),
+        ("dispute", "a#heard raised"),
+        ("dispute", "a b#observed raised"),
+        ("deletion", "raised"),
     ],
 )
 def test_what_is_no_choice_is_refused(kind: str, value: str) -> None:

@@ -10,7 +10,7 @@ from service.crypto.keyring import Keyring
 from service.database import Database
 from service.errors import NobodyKnownError, ProviderRefusedError, ProviderUnavailableError, SignInOverError
 from service.model.identifiers import identifier
-from service.model.signin import Aim, Arrival, Session, Way
+from service.model.signin import Aim, Session, Way
 from service.model.words import CustomerId, IdentifierKind
 from service.provider import Provider, SignInElsewhere
 from service.storage import customers
@@ -21,7 +21,7 @@ from tests.oidc.conftest import PORTAL
 from tests.passing_time import Clock
 from tests.reading import entered
 
-ARRIVAL = Arrival("Firefox/Linux")
+ARRIVAL = "Firefox/Linux"
 
 
 class Visitor:

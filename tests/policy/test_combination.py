@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from msgspec import Struct, structs
 
-from service.model.choices import Age, Allowed, Choice, Kind, Objection, Pause, Quiet, replay
+from service.model.choices import STRIKES, Age, Allowed, Bar, Choice, Kind, Objection, Pause, Quiet, replay
 from service.model.facts import Facts, Sealed, SealedFact, Standing
 from service.model.situation import Asked
 from service.model.words import AgeBand, AttributeId, Channel, CustomerId, Provenance, PurposeId, ServiceId, Status
@@ -16,6 +16,7 @@ from service.policy.engine import Policies
 
 PAGE = Path(__file__).parents[2] / "docs/how-choices-combine.md"
 NOW = datetime(2026, 5, 1, 23, 30, tzinfo=UTC)
+SEEN = AttributeId("browsed_genres")
 HEAD, TAIL = "<!-- table -->\n", "<!-- end of table -->\n"
 
 
@@ -94,6 +95,8 @@ ROWS = (
         "allows guesses, and then only what she told us",
         (Allowed(Kind.INFERRED, allowed=True), Allowed(Kind.MORE_THAN_TOLD, allowed=False)),
     ),
+    Row("wants what we saw her look at not used for picks", (Bar(SEEN, "personalisation", stands=True),)),
+    Row("wants her first name not used for marketing", (Bar(AttributeId("first_name"), "marketing", stands=True),)),
     Row(
         "paused, and objects to fraud screening",
         (Pause(NOW + timedelta(days=1)), Objection(PurposeId("prevent.fraud"), stands=True)),
@@ -180,5 +183,6 @@ def test_no_combination_allows_what_one_of_its_parts_refuses(policies: Policies,
 
 def test_every_kind_of_choice_is_a_row() -> None:
     shown = {choice.kind for row in ROWS for choice in row.choices}
-    # These two are like guesses: each is about one road by which a fact comes, and has its forbid.
-    assert set(Kind) - shown == {Kind.ACQUIRED, Kind.DEMOGRAPHIC}
+    # These two are like guesses: each is about one road by which a fact comes, and has its forbid. And facts that were
+    # struck out are not there.
+    assert set(Kind) - shown == {Kind.ACQUIRED, Kind.DEMOGRAPHIC, *STRIKES}

@@ -248,5 +248,5 @@ def test_an_answer_is_evaluated_once(policies: Policies, question: Ask) -> None:
 def test_the_entities_are_one_per_service_and_per_attribute_and_provenance(policies: Policies) -> None:
     entities = json.loads(cedar_entities(policies.catalogue))
     ids = {f"{e['uid']['type']}::{e['uid']['id']}" for e in entities}
-    assert len(ids) == len(entities) == 7 + 34
+    assert len(ids) == len(entities) == 7 + 35
     assert {"Service::shop", "Attribute::postcode_area#observed", "Attribute::postcode_area#acquired"} <= ids

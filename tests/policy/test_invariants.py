@@ -56,6 +56,13 @@ BROKEN = [
     ("paused", FORBIDS, "unless { context.not_paused };", OFF),
     ("quiet", FORBIDS, '[Action::"marketing", Action::"research"]', '[Action::"marketing"]'),
     ("service-goes-on", FORBIDS, "{ context.unopposed }", "{ context.unopposed && context.not_paused }"),
+    (
+        "barred",
+        FORBIDS,
+        "unless { context.unbarred ||",
+        'unless { context.unbarred || action in Action::"marketing" ||',
+    ),
+    ("disputed", FORBIDS, "unless { context.undisputed };", "unless { context.undisputed || principal.third_party };"),
     ("removal", FORBIDS, "unless { context.may_market };", "unless { context.may_market || !context.explicit };"),
 ]
 

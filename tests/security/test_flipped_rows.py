@@ -223,6 +223,10 @@ LATER_COLUMNS = (
     "quiet_hours = ''",
     "quiet_hours = '22:00-07:00 Europe/London'",
     "linked = ARRAY[gen_random_uuid()]",
+    "disputed = '{}'",
+    "disputed = array_append(disputed, 'first_name#volunteered')",
+    "barred = '{}'",
+    "barred = array_append(barred, 'first_name comply.tax')",
 )
 
 
@@ -234,6 +238,7 @@ async def test_what_she_chose_beyond_flags_cannot_be_changed_by_sql(
         {"choice": "objection", "value": "raised", "purpose": "prevent.fraud"},
         {"choice": "pause", "value": "2126-01-01T00:00:00Z"},
         {"choice": "quiet-hours", "value": "22:00-07:00 Europe/Berlin"},
+        {"choice": "do-not-use", "value": "raised", "attribute": "last_name", "purpose": "marketing"},
     ):
         await api.post(f"/v1/customers/{zephyrine.at_shop}/choices", "shop", choice)
     assert_denied(await ask(api, zephyrine, "first_name"), "paused")

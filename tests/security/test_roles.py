@@ -20,13 +20,15 @@ ADDS = "SELECT INSERT"
 STANDING = "status notice explicit decided_at expires_at mac_version mac"
 SWITCHES = """
     age_band may_process may_market may_profile may_share observed_allowed acquired_allowed inferred_allowed
-    demographic_allowed more_than_told objections paused_until quiet_hours linked said_no mac_version mac
+    demographic_allowed more_than_told objections paused_until quiet_hours linked disputed barred said_no mac_version
+    mac
 """
 
 # For each table: the application, the sequencer, the auditor. In brackets the only columns.
 MAY = {
     "alembic_version": (READS, READS, READS),
     "announcement": (ADDS, NOTHING, NOTHING),
+    "block": (f"{ADDS} DELETE", NOTHING, NOTHING),
     "body": (READS, f"{ADDS} DELETE", READS),
     "checkpoint": (READS, ADDS, READS),
     "choice_event": (ADDS, NOTHING, READS),
@@ -50,11 +52,14 @@ MAY = {
     "passkey": (f"{ADDS} UPDATE(uses used_at key label mac_version mac) DELETE", NOTHING, NOTHING),
     "publication": (ADDS, NOTHING, READS),
     "queue": (ADDS, f"{ADDS} UPDATE(key content) DELETE", READS),
+    "recipient": (f"{ADDS} UPDATE(told_at) DELETE", NOTHING, NOTHING),
     "rate": (f"{ADDS} UPDATE(times) DELETE", NOTHING, NOTHING),
     "restrictions": (f"{ADDS} UPDATE({SWITCHES})", READS, READS),
     "session": (f"{ADDS} UPDATE(strong_at seen_at mac_version mac) DELETE", NOTHING, NOTHING),
     "sign_in": (f"{ADDS} UPDATE(tries) DELETE", NOTHING, NOTHING),
     "source_record": (f"{ADDS} UPDATE(fingerprint)", NOTHING, NOTHING),
+    "strike": (f"{ADDS} UPDATE(answer undone_at)", NOTHING, READS),
+    "struck_fact": (f"{ADDS} UPDATE(strike kept) DELETE", NOTHING, NOTHING),
     "suppression": (f"{ADDS} UPDATE(since)", NOTHING, NOTHING),
     "use_line": (READS, f"{ADDS} UPDATE(times released refused) DELETE", READS),
     "wrapped_key": (ADDS, READS, NOTHING),
