@@ -50,7 +50,7 @@ browser: install chromium
 
 # What every page looks like, light and dark, wide and narrow, in build/screenshots or in OUT.
 screenshots: install chromium
-	@$(RUN)python -m tests.browser.screenshots $(OUT)
+	OUT="$(OUT)" $(RUN)pytest -q tests/browser/screenshots.py
 
 # The same questions for much longer: up to half an hour for each test.
 soak: install
