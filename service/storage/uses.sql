@@ -105,7 +105,7 @@ SELECT attribute, actor, sum(times)::bigint AS times
 -- name: covers
 -- From when to when the lines say everything. What waits in the queue is not in them, and an act may still commit some
 -- seconds after the time that it bears: its number is drawn in between, so the first of the queue stands for the rest.
-SELECT enrolled_at AS since,
+SELECT least(enrolled_at, (SELECT hour FROM use_line WHERE customer = $1 ORDER BY hour, line LIMIT 1)) AS since,
        greatest(enrolled_at,
                 least(now(), (SELECT at FROM queue ORDER BY number LIMIT 1)) - interval '10 seconds') AS until
   FROM customer
