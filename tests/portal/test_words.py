@@ -271,7 +271,9 @@ async def test_times_are_told_by_her_own_clock_where_she_has_said_which(her: Bro
 LTR, RTL = "el", "ar"
 """Languages that stand for any other: days and numbers in these are written with other letters than ours."""
 ENTRY, NOTICE = "/receipts/{entry:str}", "/notices/{purpose:str}/{version:str}"
-FILES_ONLY = {"/static/{file:str}", f"{ENTRY}/receipt.json", f"{ENTRY}/receipt.jws"}
+OF_ITS_OWN_TEST = {"/n/{word:str}", "/use/lines/{word:str}", "/use/export.csv", "/use/export.json"}
+"""Pages that need more than that somebody is there: test_onestep.py and test_use.py; and files."""
+FILES_ONLY = {"/static/{file:str}", f"{ENTRY}/receipt.json", f"{ENTRY}/receipt.jws", *OF_ITS_OWN_TEST}
 CODES = re.compile(r'"([a-z-]+)"')
 
 
