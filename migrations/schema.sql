@@ -541,6 +541,33 @@ CREATE TABLE public.linked_consent (
 COMMENT ON TABLE public.linked_consent IS 'A yes that came from the other side of a link, and goes with the link.';
 
 --
+-- Name: message_link; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.message_link (
+    digest bytea NOT NULL,
+    service text NOT NULL,
+    customer uuid NOT NULL,
+    purpose text NOT NULL,
+    channel text NOT NULL,
+    ends_at timestamp with time zone NOT NULL,
+    mac_version integer NOT NULL,
+    CONSTRAINT message_link_digest_check CHECK ((length(digest) = 32))
+);
+
+--
+-- Name: TABLE message_link; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.message_link IS 'Links by which anybody can say no for a customer: the SHA-256 of each token.';
+
+--
+-- Name: COLUMN message_link.mac_version; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.message_link.mac_version IS 'The token is our MAC of the other columns, under this key.';
+
+--
 -- Name: node; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -626,6 +653,45 @@ CREATE TABLE public.publication (
 --
 
 COMMENT ON TABLE public.publication IS 'Every published version of policies and catalogue; the last one is in force.';
+
+--
+-- Name: question; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.question (
+    id text NOT NULL,
+    customer uuid NOT NULL,
+    actor text NOT NULL,
+    line bigint,
+    entry text NOT NULL,
+    asked_at timestamp with time zone NOT NULL,
+    answer_by timestamp with time zone NOT NULL,
+    read_at timestamp with time zone,
+    answered_at timestamp with time zone,
+    key text NOT NULL,
+    sealed bytea NOT NULL,
+    answer_key text,
+    answer bytea,
+    CONSTRAINT question_check CHECK ((((answer IS NULL) = (answered_at IS NULL)) AND ((answer IS NULL) = (answer_key IS NULL))))
+);
+
+--
+-- Name: TABLE question; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.question IS 'What a customer asked about a use of her data, and what she was answered.';
+
+--
+-- Name: COLUMN question.actor; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.question.actor IS 'Whose use it is about.';
+
+--
+-- Name: COLUMN question.sealed; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.question.sealed IS 'Her words, under her evidence key; so is the answer.';
 
 --
 -- Name: queue; Type: TABLE; Schema: public; Owner: -
@@ -1229,6 +1295,13 @@ ALTER TABLE ONLY public.linked_consent
     ADD CONSTRAINT linked_consent_pkey PRIMARY KEY (customer, purpose, channel, link);
 
 --
+-- Name: message_link message_link_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.message_link
+    ADD CONSTRAINT message_link_pkey PRIMARY KEY (digest);
+
+--
 -- Name: node node_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -1269,6 +1342,13 @@ ALTER TABLE ONLY public.passkey
 
 ALTER TABLE ONLY public.publication
     ADD CONSTRAINT publication_pkey PRIMARY KEY (sequence);
+
+--
+-- Name: question question_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.question
+    ADD CONSTRAINT question_pkey PRIMARY KEY (id);
 
 --
 -- Name: queue queue_id_key; Type: CONSTRAINT; Schema: public; Owner: -
@@ -1362,11 +1442,11 @@ ALTER TABLE ONLY public.suppression
     ADD CONSTRAINT suppression_pkey PRIMARY KEY (kind, digest, why, purpose);
 
 --
--- Name: use_line use_line_customer_hour_actor_kind_purpose_channel_outcome_key; Type: CONSTRAINT; Schema: public; Owner: -
+-- Name: use_line use_line_of_kind; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
 ALTER TABLE ONLY public.use_line
-    ADD CONSTRAINT use_line_customer_hour_actor_kind_purpose_channel_outcome_key UNIQUE (customer, hour, actor, kind, purpose, channel, outcome);
+    ADD CONSTRAINT use_line_of_kind UNIQUE (customer, actor, kind, purpose, channel, outcome, hour);
 
 --
 -- Name: use_line use_line_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -1497,10 +1577,34 @@ CREATE UNIQUE INDEX link_live ON public.link USING btree (one, other) WHERE (end
 CREATE INDEX linked_consent_by_link ON public.linked_consent USING btree (link);
 
 --
+-- Name: message_link_ending; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX message_link_ending ON public.message_link USING btree (ends_at);
+
+--
+-- Name: message_link_of_customer; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX message_link_of_customer ON public.message_link USING btree (customer);
+
+--
 -- Name: passkey_customer; Type: INDEX; Schema: public; Owner: -
 --
 
 CREATE INDEX passkey_customer ON public.passkey USING btree (customer, made_at);
+
+--
+-- Name: question_of_customer; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX question_of_customer ON public.question USING btree (customer, id);
+
+--
+-- Name: question_open; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX question_open ON public.question USING btree (id) WHERE (answered_at IS NULL);
 
 --
 -- Name: queue_unsealed; Type: INDEX; Schema: public; Owner: -
@@ -1549,6 +1653,12 @@ CREATE INDEX source_record_by_customer ON public.source_record USING btree (cust
 --
 
 CREATE INDEX struck_fact_by_age ON public.struck_fact USING btree (kept);
+
+--
+-- Name: use_line_of_customer; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX use_line_of_customer ON public.use_line USING btree (customer, hour, line);
 
 --
 -- Name: announcement announcement_customer_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -

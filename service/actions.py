@@ -3,7 +3,7 @@
 So no handler ever holds a key or a connection.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -14,13 +14,17 @@ from service.mail import Mail
 from service.model.attempts import Attempt
 from service.model.callers import Caller, CustomerCaller, ServiceCaller
 from service.model.catalogue import Catalogue, Notice
+from service.model.consent import Spot
 from service.model.identifiers import Identifier
+from service.model.message_links import No
 from service.model.prompts import Prompt
-from service.model.signin import Aim, Arrival, Session, Ways
+from service.model.signin import Aim, Session, Ways
+from service.model.situation import Asked
 from service.model.strikes import Answer as Reason
 from service.model.strikes import Selection
+from service.model.suppositions import Supposed
 from service.model.words import Channel, EntryId, PairwiseId
-from service.usecases import choices, codes, federated, passkeys, sessions, strikes
+from service.usecases import choices, codes, federated, passkeys, questions, sessions, strikes
 from service.usecases.announcements import Announced
 from service.usecases.choices import Choices, Taken
 from service.usecases.consents import Acknowledged, Said
@@ -29,6 +33,7 @@ from service.usecases.entries import Shown
 from service.usecases.hers import Knowledge
 from service.usecases.identifiers import Done, HerIdentifier
 from service.usecases.ledger import Published
+from service.usecases.message_links import Address
 from service.usecases.notices import Served, Serving
 from service.usecases.overview import Overview, Peace
 from service.usecases.past import Question, Then
@@ -38,8 +43,9 @@ from service.usecases.receipts import Page, Receipt, Verdict
 from service.usecases.receipts import Wanted as WantedReceipt
 from service.usecases.records import History, Record
 from service.usecases.releases import Answer, Wanted
+from service.usecases.simulations import Simulation
 from service.usecases.strikes import Explanation, Item, Reach, Undone
-from service.usecases.uses import Filter, Opened, Uses
+from service.usecases.uses import Filter, Line, Opened, Timeline, Uses
 
 
 class Actions(Struct, frozen=True):
@@ -83,7 +89,16 @@ class Actions(Struct, frozen=True):
     fact: Callable[[CustomerCaller, str], Awaitable[Knowledge]]
     used_by_attribute: Callable[[CustomerCaller], Awaitable[dict[str, list[tuple[str, int]]]]]
     uses: Callable[[CustomerCaller, Filter, str | None, int], Awaitable[Uses]]
+    timeline: Callable[[CustomerCaller, Filter, str | None, int], Awaitable[Timeline]]
+    use_line: Callable[[CustomerCaller, str], Awaitable[Line]]
     uses_of_line: Callable[[CustomerCaller, str, str | None, int], Awaitable[Opened]]
+    ask: Callable[[CustomerCaller, questions.Asking, Attempt | None], Awaitable[questions.Asked]]
+    questions: Callable[[CustomerCaller, str | None, int], Awaitable[questions.Page]]
+    simulate: Callable[[CustomerCaller, Asked, Supposed], Awaitable[Simulation]]
+    message_link: Callable[[str], Awaitable[Spot]]
+    """What the link of a message is about, by its token."""
+    say_no_by_message: Callable[[str, No], Awaitable[None]]
+    make_message_links: Callable[[ServiceCaller, Spot, Sequence[PairwiseId]], Awaitable[Mapping[PairwiseId, Address]]]
     shown: Callable[[CustomerCaller, EntryId, float], Awaitable[Shown]]
     """An entry of hers and, unless so many seconds are not enough for it to get there, its proof."""
     checkpoint: Callable[[], Awaitable[str]]
@@ -108,17 +123,17 @@ class Actions(Struct, frozen=True):
     """Send a letter, after the answer; whether it goes out is told to nobody."""
     ask_code: Callable[[Identifier, str], Awaitable[codes.Asked]]
     """For whoever is known by an e-mail address; the text is from where on the network, here and below."""
-    enter_code: Callable[[str, str, str, Arrival], Awaitable[codes.Entered]]
-    """What the tab keeps, the code, and from where."""
+    enter_code: Callable[[str, str, str, str], Awaitable[codes.Entered]]
+    """What the tab keeps, the code, from where, and with which device."""
     link_waits: Callable[[str], Awaitable[bool]]
-    press_link: Callable[[str, str, Arrival], Awaitable[codes.Entered]]
+    press_link: Callable[[str, str, str], Awaitable[codes.Entered]]
     ask_code_again: Callable[[Session, str, str], Awaitable[codes.Asked]]
     """To an address of hers, by its reference."""
     enter_code_again: Callable[[Session, str, str, str], Awaitable[EntryId]]
     ask_to_add_address: Callable[[Session, Identifier, str], Awaitable[codes.Asked]]
     add_address: Callable[[Session, codes.Shown], Awaitable[codes.Added]]
     ask_passkey: Callable[[str], Awaitable[passkeys.Ceremony]]
-    enter_passkey: Callable[[passkeys.Answer, Arrival], Awaitable[passkeys.Entered]]
+    enter_passkey: Callable[[passkeys.Answer, str], Awaitable[passkeys.Entered]]
     ask_passkey_again: Callable[[Session], Awaitable[passkeys.Ceremony]]
     enter_passkey_again: Callable[[Session, passkeys.Answer], Awaitable[EntryId]]
     ask_to_add_passkey: Callable[[Session, str], Awaitable[passkeys.Ceremony]]
@@ -128,7 +143,7 @@ class Actions(Struct, frozen=True):
     remove_passkey: Callable[[Session, str], Awaitable[EntryId]]
     leave_to_sign_in: Callable[[Aim, Session | None, str], Awaitable[federated.Away]]
     """To the company's own sign-in, and where she goes on to when she is back."""
-    come_back: Callable[[federated.Back, Session | None, Arrival], Awaitable[federated.Entered]]
+    come_back: Callable[[federated.Back, Session | None, str], Awaitable[federated.Entered]]
     her_sessions: Callable[[Session], Awaitable[list[sessions.HerSession]]]
     end_session: Callable[[Session, str], Awaitable[sessions.Ended]]
     end_other_sessions: Callable[[Session], Awaitable[sessions.Ended]]

@@ -2,7 +2,7 @@
 
 import gc
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -34,12 +34,16 @@ from service.meters import METERS
 from service.model.attempts import Attempt
 from service.model.callers import Caller, CustomerCaller, ServiceCaller, actor
 from service.model.catalogue import Catalogue, Notice
-from service.model.choices import takes_away
+from service.model.choices import Pause, takes_away
+from service.model.consent import Reach, Spot
 from service.model.limits import Limits
+from service.model.message_links import PAUSE, No
 from service.model.prompts import Prompt
+from service.model.situation import Asked
 from service.model.strikes import Answer as Reason
 from service.model.strikes import Selection
-from service.model.words import Channel, CustomerId, EntryId, PairwiseId
+from service.model.suppositions import Supposed
+from service.model.words import Channel, CustomerId, EntryId, Method, PairwiseId, Status
 from service.policy.engine import Policies
 from service.portal.door import portal
 from service.portal.look import Look
@@ -54,14 +58,17 @@ from service.usecases import (
     hers,
     identifiers,
     ledger,
+    message_links,
     notices,
     overview,
     past,
     permissions,
     preferences,
+    questions,
     receipts,
     records,
     releases,
+    simulations,
     strikes,
     uses,
 )
@@ -97,10 +104,12 @@ class House:
         self._monotonic = monotonic
         self._ending = ending
         self._limits = Limits(workers)
+        self._public_url = Outside().public_url
         self.entrance = self._entrance(Outside())
 
     def reaching(self, outside: Outside) -> "House":
         """Return this house, with ways in that lead through the world around as the operator said it is."""
+        self._public_url = outside.public_url
         self.entrance = self._entrance(outside)
         return self
 
@@ -146,7 +155,15 @@ class House:
             fact=self._fact,
             used_by_attribute=self._used_by_attribute,
             uses=self._uses,
+            timeline=self._timeline,
+            use_line=self._use_line,
             uses_of_line=self._uses_of_line,
+            ask=self._ask,
+            questions=self._questions,
+            simulate=self._simulate,
+            message_link=self.message_link,
+            say_no_by_message=self.say_no_by_message,
+            make_message_links=self._make_message_links,
             shown=self._shown,
             checkpoint=self._checkpoint,
             tile=self._tile,
@@ -483,8 +500,62 @@ class House:
     async def _uses(self, caller: CustomerCaller, wanted: uses.Filter, after: str | None, most: int) -> uses.Uses:
         return await uses.listed(self.database, await self._keys_for(caller), caller, wanted, after, most)
 
+    async def _timeline(
+        self, caller: CustomerCaller, wanted: uses.Filter, after: str | None, most: int
+    ) -> uses.Timeline:
+        return await uses.timeline(self.database, await self._keys_for(caller), caller, wanted, after, most)
+
+    async def _use_line(self, caller: CustomerCaller, line: str) -> uses.Line:
+        return await uses.line(self.database, await self._keys_for(caller), caller, line)
+
     async def _uses_of_line(self, caller: CustomerCaller, line: str, after: str | None, most: int) -> uses.Opened:
         return await uses.opened(self.database, await self._keys_for(caller), caller, line, after, most)
+
+    async def _ask(self, caller: CustomerCaller, asking: questions.Asking, attempt: Attempt | None) -> questions.Asked:
+        keyring = await self._keys_for(caller)
+
+        async def write(database: Database) -> questions.Asked:
+            return await questions.ask(database, keyring, caller, asking)
+
+        return await self._once(caller, attempt, questions.Asked, write)
+
+    async def _questions(self, caller: CustomerCaller, after: str | None, most: int) -> questions.Page:
+        return await questions.hers(self.database, await self._keys_for(caller), caller, after, most)
+
+    async def _simulate(self, caller: CustomerCaller, asked: Asked, supposed: Supposed) -> simulations.Simulation:
+        keyring = await self._keys_for(caller)
+        policies = await self._proven_policies(keyring)
+        return await simulations.simulate(self.database, keyring, policies, caller, asked, supposed)
+
+    async def _make_message_links(
+        self, caller: ServiceCaller, spot: Spot, wanted: Sequence[PairwiseId]
+    ) -> Mapping[PairwiseId, message_links.Address]:
+        keyring = await self._keys_for(caller)
+        policies = await self._proven_policies(keyring)
+        made = await message_links.make(self.database, keyring, policies, caller, spot, wanted)
+        return {id_: each.under(self._public_url) for id_, each in made.items()}
+
+    async def message_link(self, token: str) -> Spot:
+        """Return what the link of a message is about, without touching anything."""
+        caller = (await message_links.held(self.reserved, await self.keys.or_none(), token)).caller
+        return Spot(caller.purpose, caller.channel)
+
+    async def say_no_by_message(self, token: str, no: No) -> None:
+        """Do what whoever has the link of a message wants: like every no, without keys and without policies."""
+        began = METERS.now()
+        keyring, policies = await self.keys.or_none(), await self._policies_or_none()
+        held = await message_links.held(self.reserved, keyring, token)
+        if await message_links.is_done(self.reserved, policies, held, no):
+            return
+        caller = held.caller
+        if no is No.PAUSE:
+            pause = choices.Said(choice=Pause(held.now + PAUSE), method=Method.MESSAGE)
+            await choices.choose(self.reserved, keyring, policies, caller, pause)
+        else:
+            about, channel = (caller.purpose, caller.channel) if no is No.STOP else (Reach.MARKETING, None)
+            said = consents.Said(purpose=about, channel=channel, status=Status.WITHDRAWN, method=Method.MESSAGE)
+            await consents.record_no(self.reserved, keyring, policies, caller, said)
+        METERS.withdrawn(began)
 
     async def _shown(self, caller: CustomerCaller, entry: EntryId, wait: float) -> entries.Shown:
         return await entries.shown(self.database, await self._keys_for(caller), caller, entry, wait)

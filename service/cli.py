@@ -62,7 +62,8 @@ DIFFERENT = 3
 """The status of a difference; 1 is a refusal, and click's own for wrong usage is 2."""
 REJECTED = 3
 """The status of an import with --strict of which not every row landed."""
-LATER = {name: f"service.commands.{name}" for name in ("demo", "metrics", "migrate", "openapi", "serve")}
+COMMANDS = ("demo", "links", "metrics", "migrate", "openapi", "questions", "serve")
+LATER = {name: f"service.commands.{name}" for name in COMMANDS}
 """Where the commands are that need much."""
 REASON = click.option("--reason", required=True, help="Why you look at this person; it is kept in her ledger.")
 WHO = click.option(

@@ -18,7 +18,7 @@ from service.errors import NotOfferedError, UnauthenticatedError
 from service.mail import Mail, MailServer, PostOffice
 from service.model.callers import actor
 from service.model.identifiers import Identifier
-from service.model.signin import Aim, Arrival, Session, Ways
+from service.model.signin import Aim, Session, Ways
 from service.model.words import EntryId
 from service.policy.engine import Policies
 from service.provider import Provider, SignInElsewhere
@@ -103,17 +103,17 @@ class Entrance:
         self._refuse_without_mail()
         return await codes.ask(self._database, await self._keys(), address, network)
 
-    async def enter_code(self, waiting: str, code: str, network: str, arrival: Arrival) -> codes.Entered:
+    async def enter_code(self, waiting: str, code: str, network: str, device: str) -> codes.Entered:
         """Sign in with a code."""
-        return await codes.enter(self._database, await self._keys(), waiting, code, network, arrival)
+        return await codes.enter(self._database, await self._keys(), waiting, code, network, device)
 
     async def link_waits(self, link: str) -> bool:
         """Whether a link can still be used."""
         return await codes.waits(self._database, await self._keys(), link)
 
-    async def press_link(self, link: str, network: str, arrival: Arrival) -> codes.Entered:
+    async def press_link(self, link: str, network: str, device: str) -> codes.Entered:
         """Sign in with a link."""
-        return await codes.press(self._database, await self._keys(), link, network, arrival)
+        return await codes.press(self._database, await self._keys(), link, network, device)
 
     async def ask_code_again(self, session: Session, reference: str, network: str) -> codes.Asked:
         """Ask for a code that proves afresh that it is she."""
@@ -142,10 +142,10 @@ class Entrance:
         keyring = await self._keys()
         return await passkeys.ask(self._database, keyring, await self._party(keyring), network)
 
-    async def enter_passkey(self, answer: passkeys.Answer, arrival: Arrival) -> passkeys.Entered:
+    async def enter_passkey(self, answer: passkeys.Answer, device: str) -> passkeys.Entered:
         """Sign in with a passkey."""
         keyring = await self._keys()
-        return await passkeys.enter(self._database, keyring, await self._party(keyring), answer, arrival)
+        return await passkeys.enter(self._database, keyring, await self._party(keyring), answer, device)
 
     async def ask_passkey_again(self, session: Session) -> passkeys.Ceremony:
         """Ask her device for a passkey that proves afresh that it is she."""
@@ -186,11 +186,11 @@ class Entrance:
         keyring = await self._keys() if session is None else await self._keys_for(session)
         return await federated.leave(self._database, keyring, self._offered_elsewhere(), aim, session, onward)
 
-    async def come_back(self, back: federated.Back, session: Session | None, arrival: Arrival) -> federated.Entered:
+    async def come_back(self, back: federated.Back, session: Session | None, device: str) -> federated.Entered:
         """Sign in whoever comes back from there."""
         keyring = await self._keys() if session is None else await self._keys_for(session)
         elsewhere = self._offered_elsewhere()
-        return await federated.come_back(self._database, keyring, elsewhere, back, session, arrival)
+        return await federated.come_back(self._database, keyring, elsewhere, back, session, device)
 
     def _offered_elsewhere(self) -> SignInElsewhere:
         if self._elsewhere is None:

@@ -275,6 +275,13 @@ class UnknownUseError(ServiceError):
     title = "There is no such line of use"
 
 
+class UnknownMessageLinkError(ServiceError):
+    """No link in a message is written like this, or its time has run."""
+
+    code = "unknown-message-link"
+    title = "This link does not work any more"
+
+
 class UnknownTileError(ServiceError):
     """No tile is called this, or the log that is signed does not reach so far."""
 
@@ -580,3 +587,17 @@ class ExportFileError(OperatorError):
     """An export of the ledger cannot be written, or what is to be verified is not a whole one."""
 
     code = "export-file"
+
+
+class AlreadyAnsweredError(OperatorError):
+    """A question has its answer, and is not answered again."""
+
+    code = "already-answered"
+    title = "The question is answered already"
+
+
+class UnknownQuestionError(OperatorError):
+    """No such question was asked."""
+
+    code = "unknown-question"
+    title = "There is no such question"

@@ -42,8 +42,11 @@ ENDING = "ending"
 log = structlog.get_logger()
 
 
-def serve(settings: Settings, url: str) -> None:
-    """Serve until told to stop; raises OperatorError, before the port is bound, for whatever is set up wrongly."""
+def serve(settings: Settings, url: str, factory: str = "service.serving:application") -> None:
+    """Serve until told to stop; raises OperatorError, before the port is bound, for whatever is set up wrongly.
+
+    ``factory``: where the function is that makes the application in a worker process.
+    """
     log_as_json()
     harden()
     _look(settings)
@@ -53,12 +56,12 @@ def serve(settings: Settings, url: str) -> None:
     with TemporaryDirectory(prefix="byleave-serve-") as folder:
         leave_to_children(url, run=folder)
         with _measured(settings):
-            _answer(settings, Path(folder))
+            _answer(settings, Path(folder), factory)
 
 
-def _answer(settings: Settings, run: Path) -> None:
+def _answer(settings: Settings, run: Path, factory: str) -> None:
     server = Granian(
-        "service.serving:application",
+        factory,
         factory=True,
         address=settings.host,
         port=settings.port,
@@ -114,9 +117,7 @@ def _measured(settings: Settings) -> Iterator[None]:
 
 def application() -> Front:
     """Make the application in a worker process."""
-    log_as_json()
-    harden()
-    ending_with(os.getppid())()
+    harden_worker()
     settings = read_settings()
     database, run = Database(settings.database_url or "", settings.connections), settings.run
     if run is None:  # whoever runs this without `serve` has no use for either
@@ -126,6 +127,13 @@ def application() -> Front:
     return assemble(
         house.reaching(outside(settings)), lambda _: left_in(run, lambda: house.rails.waiting), look=_look(settings)
     )
+
+
+def harden_worker() -> None:
+    """Let a worker process tell little of what it holds, and end with the process that started it."""
+    log_as_json()
+    harden()
+    ending_with(os.getppid())()
 
 
 def outside(settings: Settings) -> Outside:

@@ -23,6 +23,7 @@ PublicUrl = Annotated[str, Meta(pattern=r"^(https://[A-Za-z0-9.-]+(:[0-9]+)?|htt
 """Without a path: passkeys, cookies and forms are bound to an origin. Without TLS only on one's own machine."""
 Issuer = Annotated[str, Meta(pattern=r"^(https://|http://(localhost|127\.0\.0\.1)[:/])[^?#]+$")]
 SmtpUrl = Annotated[str, Meta(pattern=r"^smtps?://[^/]+/?(\?starttls=(no|required))?$")]
+Sender = Annotated[str, Meta(pattern=r"^[^\r\n]+@[^\r\n]+$", max_length=200)]
 Claim = Annotated[str, Meta(pattern=r"^(email|phone|loyalty)=[A-Za-z0-9_.:/-]{1,200}$")]
 Proxies = Annotated[int, Meta(ge=0, le=5)]
 
@@ -61,7 +62,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     public_url: PublicUrl | None = None
     proxies: Proxies = 0
     smtp_url: SmtpUrl | None = None
-    mail_from: str | None = None
+    mail_from: Sender | None = None
     oidc_issuer: Issuer | None = None
     oidc_client_id: str | None = None
     oidc_client_secret: str | None = None

@@ -188,6 +188,39 @@ async def test_two_customers_are_merged_and_parted_with_a_reason_and_named_on_st
     assert answer["decision"] == "permit"
 
 
+async def test_links_for_a_list_of_people_are_written_as_csv(shell: Shell, abbie: Person) -> None:
+    what = ("--kind", "email", "--purpose", "market.newsletter", "--channel", "email", "--reason", "the spring list")
+    listed = f"{abbie.email.upper()}\nnobody@example.com\n\nno address\n"
+    public = "https://privacy.shop.example"
+    said = shell.run("links", "-", "--service", "newsletter", *what, stdin=listed, BYLEAVE_PUBLIC_URL=public)
+    head, hers, *others = said.splitlines()
+    assert head == "identifier,url,List-Unsubscribe,List-Unsubscribe-Post"
+    link = r"https://privacy\.shop\.example/n/[a-z2-7]{52}"
+    assert re.fullmatch(rf"{abbie.email.upper()},({link}),<\1>,List-Unsubscribe=One-Click", hers)
+    assert others == ["nobody@example.com,,,", "no address,,,"]
+    assert "no grant" in shell.run("links", "-", "--service", "recommender", *what, stdin=listed, status=1)
+
+
+async def test_a_question_is_listed_read_and_answered(shell: Shell, api: Api, abbie: Person) -> None:
+    token = shell.run("customers", "token", "--customer", f"email:{abbie.email}", "--reason", "a test")
+    used = {"customer": {"id": abbie.at_recommender}, "purpose": "personalise.recommendations", "channel": "web"}
+    entry = (await api.post("/v1/releases", "recommender", {**used, "attributes": ["first_name"]}))["entry"]
+    body = {"entry": entry, "text": "Why at night?"}
+    question = (await api.post("/v1/me/questions", token, body))["question"]
+    listed = shell.run("questions", "list")
+    assert question in listed
+    assert "received" in listed
+    assert "night" not in listed
+    assert "--reason" in shell.run("questions", "read", question, status=2)
+    assert "Why at night?" in shell.run("questions", "read", question, "--reason", "ticket 3")
+    assert "read" in shell.run("questions", "list")
+    assert "is answered" in shell.run("questions", "answer", question, "-", stdin="So that picks are ready.")
+    assert "answered already" in shell.run("questions", "answer", question, "-", stdin="Or not.", status=1)
+    assert question not in shell.run("questions", "list")
+    (hers,) = (await api.call("GET", "/v1/me/questions", token)).json()["questions"]
+    assert hers["answer"] == "So that picks are ready."
+
+
 async def test_explain_says_who_may_see_an_attribute_and_why_not(shell: Shell, abbie: Person) -> None:
     whom = ("--customer", "email:abbie@example.com", "--reason", "ticket 8")
     words = (*whom, "--purpose", "personalise.recommendations")

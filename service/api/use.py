@@ -46,6 +46,7 @@ Until = Annotated[
     ),
 ]
 RefusedOnly = Annotated[bool, Meta(description="Only what was refused, in part or altogether.", examples=[False])]
+PeopleOnly = Annotated[bool, Meta(description="Only what a member of staff looked at.", examples=[False])]
 By = Annotated[str, Meta(description="Who: a service, or an operator.")]
 Outcome = Annotated[str | None, Meta(description="The decision: permit, partial or deny.")]
 
@@ -56,6 +57,7 @@ class UseQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     service: ServiceWord | None = None
     purpose: PurposeWord | None = None
     refused: RefusedOnly = False
+    people: PeopleOnly = False
     since: Since | None = None
     until: Until | None = None
     cursor: Cursor | None = None
@@ -173,6 +175,7 @@ async def use(
         actor=None if query.service is None else f"service:{query.service}",
         purpose=None if query.purpose is None else PurposeId(query.purpose),
         refused_only=query.refused,
+        people_only=query.people,
         since=None if query.since is None else instant(query.since, "/since"),
         until=None if query.until is None else instant(query.until, "/until"),
     )

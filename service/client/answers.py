@@ -112,6 +112,35 @@ class Recorded(Written, frozen=True, kw_only=True):
     receipt: str | None = None
 
 
+class MessageLink(Struct, frozen=True):
+    """A link for a message to her, with which she can stop such messages, and nothing else.
+
+    ``list_unsubscribe``, ``list_unsubscribe_post``: the values of the headers ``List-Unsubscribe`` and
+    ``List-Unsubscribe-Post`` (RFC 8058), which the message's DKIM signature must cover. Its repr hides it.
+    """
+
+    url: str
+    ends_at: datetime
+    list_unsubscribe: str
+    list_unsubscribe_post: str
+
+    def __repr__(self) -> str:
+        return "MessageLink()"
+
+
+class LinkOfOne(Struct, frozen=True):
+    """The link of one customer, None for somebody whom this service does not know."""
+
+    customer: str
+    link: MessageLink | None = None
+
+
+class Links(Struct, frozen=True):
+    """A link for each customer."""
+
+    links: tuple[LinkOfOne, ...]
+
+
 class Problem(Struct, frozen=True):
     """A refusal as the service words it."""
 

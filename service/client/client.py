@@ -18,6 +18,8 @@ from service.client.answers import (
     Contributed,
     Enrolled,
     Failure,
+    Links,
+    MessageLink,
     NotWrittenError,
     Problem,
     Recorded,
@@ -134,6 +136,18 @@ class Byleave:
     async def withdraw_all(self, customer: str, reach: Reach) -> Recorded:
         """Record that she withdrew from all marketing, or from everything. Any service may; it holds at once."""
         return await self._write(f"/v1/customers/{_her(customer)}/withdrawals", {"all": reach}, Recorded)
+
+    async def message_links(
+        self, customers: Sequence[str], purpose: str, channel: Channel
+    ) -> Mapping[str, MessageLink]:
+        """Return, by this service's ids of up to 500 customers, the links for messages to them about a purpose.
+
+        Whom this service does not know is left out: write no message without a link. Asked again in the same month, it
+        is the same link.
+        """
+        asked = {"customers": customers, "purpose": purpose, "channel": channel}
+        found = await self._write("/v1/links", asked, Links)
+        return {each.customer: each.link for each in found.links if each.link is not None}
 
     async def _ask(self, path: str, question: object) -> Answer:
         outcome = await self._attempt(path, question, Answer)

@@ -5,7 +5,8 @@ import binascii
 
 from service.crypto.framing import Part
 from service.crypto.keyring import Keyring, Mac
-from service.errors import BadCursorError
+from service.errors import BadCursorError, UnknownUseError
+from service.model.words import CustomerId
 
 POSITION = 8
 LAST = 2**63 - 1
@@ -43,3 +44,16 @@ def name_of(keyring: Keyring, text: str, about: list[Part]) -> bytes:
     if len(data) <= HEAD or not keyring.authentic(mac, ["cursor", name, *about]):
         raise BadCursorError(pointer="/cursor")
     return name
+
+
+def line_word(keyring: Keyring, customer: CustomerId, line: int) -> str:
+    """Return the word by which a customer names a line of the use of her data: good for herself, for ever."""
+    return cursor(keyring, line, ["use-line", customer])
+
+
+def line_of(keyring: Keyring, customer: CustomerId, word: str) -> int:
+    """Return the line that her word names; raises UnknownUseError."""
+    try:
+        return position_of(keyring, word, ["use-line", customer])
+    except BadCursorError:
+        raise UnknownUseError from None

@@ -19,7 +19,7 @@ from rich.console import Console
 from service import embedded
 from service.crypto.keyring import Keyring
 from service.database import Database, opened, reachable
-from service.demo import people, scenes
+from service.demo import doors, people, scenes, year
 from service.errors import OperatorError
 from service.importing import Delivery, import_file
 from service.migrating import migrate
@@ -87,6 +87,7 @@ async def _furnish(settings: Settings, database: Database, keyring: Keyring) -> 
     in_force = await policies.Library(database).current()
     api_keys = await _api_keys(settings, database, keyring, in_force)
     await _customers(settings, database, keyring, in_force)
+    await year.furnish(database, keyring, in_force, api_keys["shop"])
     abbie = identifier(IdentifierKind.EMAIL, scenes.EMAIL)
     token = await access.make_customer_token(database, keyring, DEMO, abbie, TOKEN_MINUTES)
     notice = in_force.catalogue.notice_in_force(PurposeId(scenes.RECOMMENDATIONS))
@@ -120,21 +121,21 @@ async def _customers(settings: Settings, database: Database, keyring: Keyring, i
 def _serving(settings: Settings, urls: Urls) -> Iterator["subprocess.Popen[bytes]"]:
     """Serve, and seal the ledger beside it, in processes of their own that end with this one."""
     leave_to_children(urls.app, drain=0)
-    with _child(settings, "serve") as server:
+    with _child(settings, "serve", "service.demo.serving") as server:
         leave_to_children(urls.app, urls.sequencer)
-        with _child(settings, "worker"):
+        with _child(settings, "worker", "service", "worker"):
             with console.status("Starting the service ..."):
                 _await_ready(settings, server)
             yield server
 
 
 @contextmanager
-def _child(settings: Settings, command: str) -> Iterator["subprocess.Popen[bytes]"]:
-    log_file = settings.home / f"{command}.log"
+def _child(settings: Settings, name: str, *command: str) -> Iterator["subprocess.Popen[bytes]"]:
+    log_file = settings.home / f"{name}.log"
     log_file.touch(mode=0o600)
     with log_file.open("wb") as log:
         child = subprocess.Popen(  # noqa: S603  it is ourselves
-            [sys.executable, "-m", "service", command],
+            [sys.executable, "-m", *command],
             stderr=log,
             stdout=log,
             start_new_session=True,  # Ctrl-C is ours; we end it
@@ -163,6 +164,10 @@ def _print_ways_in(company: scenes.Company) -> None:
     console.print(f"\n[bold]The service is at {company.url}[/]  (readiness: {company.url}/health/ready)\n")
     for service, api_key in company.api_keys.items():
         console.print(f"  {service:<12} {api_key}", soft_wrap=True)
+    console.print("\n[bold]The portal, for each of three made-up customers[/] (press the one button):\n")
+    for name, who in doors.PEOPLE.items():
+        console.print(f"  {company.url}{doors.PREFIX}/sign-in/{name:<8} {who.about}", soft_wrap=True)
+    console.print(f"\n  All mail of the demo: {company.url}{doors.PREFIX}/inbox", soft_wrap=True)
     console.print(
         "\nTry it. What may the recommender see? Then show Abbie the notice, let her say yes, and no again:\n"
     )

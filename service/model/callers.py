@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from service.model.words import CustomerId, ServiceId
+from service.model.words import Channel, CustomerId, PurposeId, ServiceId
 
 
 class ServiceCaller(Struct, frozen=True):
@@ -36,10 +36,22 @@ class WorkerCaller(Struct, frozen=True):
     """The clock on the wall: what has run its time is ended, and nobody asked."""
 
 
+class MessageCaller(Struct, frozen=True):
+    """Whoever has the link of a message: may say no for her, to what it was about or to more, and nothing else."""
+
+    customer: CustomerId
+    purpose: PurposeId
+    channel: Channel
+    proven: bool
+
+
 Caller = ServiceCaller | CustomerCaller | OperatorCaller | WorkerCaller
+"""Who may ask for something, as far as it may."""
+Speaker = Caller | MessageCaller
+"""Who may say no."""
 
 
-def actor(caller: Caller) -> str:
+def actor(caller: Speaker) -> str:
     """Return how the ledger names this caller."""
     match caller:
         case ServiceCaller():
@@ -50,3 +62,5 @@ def actor(caller: Caller) -> str:
             return f"operator:{caller.account}"
         case WorkerCaller():
             return "worker"
+        case MessageCaller():
+            return "message-link"

@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from service.model.callers import Caller, actor
+from service.model.callers import Speaker, actor
 from service.model.choices import Chosen as Choice
 from service.model.consent import Answer
 from service.model.words import Channel, CustomerId, EntryId, Method, PolicyVersion, PurposeId, Status
@@ -215,6 +215,19 @@ class LookedUp(Act, frozen=True, omit_defaults=True, tag="look-up"):
     reason: str
 
 
+class AskedAbout(Act, frozen=True, omit_defaults=True, tag="question"):
+    """She asked about a use of her data; ``about``: whose. What she asks is kept apart, sealed."""
+
+    question: str
+    about: str
+
+
+class AnsweredHer(Act, frozen=True, omit_defaults=True, tag="question-answered"):
+    """An operator answered a question of hers."""
+
+    question: str
+
+
 class Merged(Act, frozen=True, omit_defaults=True, tag="merge"):
     """Two customers were found to be one person, and linked; of the other only the link is said."""
 
@@ -413,7 +426,7 @@ class Entry(Struct, frozen=True):
 def entry(
     id_: EntryId,
     customer: CustomerId | None,
-    caller: Caller,
+    caller: Speaker,
     at: datetime,
     act: Act,
     events: Iterable[Answer | Choice] = (),

@@ -41,7 +41,7 @@ def quiet_hours(text: str) -> QuietHours:
     start, end = time(int(found[1]), int(found[2])), time(int(found[3]), int(found[4]))
     if start == end:
         raise ValueError("quiet hours that begin when they end are none or all")
-    return QuietHours(start, end, _zone(found[5]))
+    return QuietHours(start, end, time_zone(found[5]))
 
 
 def awake(text: str, channel: Channel, now: datetime) -> bool:
@@ -54,7 +54,8 @@ def awake(text: str, channel: Channel, now: datetime) -> bool:
         return False
 
 
-def _zone(key: str) -> ZoneInfo:
+def time_zone(key: str) -> ZoneInfo:
+    """Return a time zone by its name; raises ValueError where there is none."""
     try:
         zone = ZoneInfo(key)
         datetime.min.replace(year=2000, tzinfo=UTC).astimezone(zone)

@@ -128,6 +128,7 @@ ENGLISH_WORDS = Words(
         Method.COUNTER: "at the counter",
         Method.IMPORT: "in a list brought in from another system",
         Method.BROWSER_SIGNAL: "by a signal of the browser",
+        Method.MESSAGE: "by a link in a message",
         Method.SYSTEM: "by our system",
     },
     acting={
@@ -216,6 +217,7 @@ GERMAN_WORDS = Words(
         Method.COUNTER: "am Schalter",
         Method.IMPORT: "in einer Liste aus einem anderen System",
         Method.BROWSER_SIGNAL: "durch ein Signal des Browsers",
+        Method.MESSAGE: "über einen Link in einer Nachricht",
         Method.SYSTEM: "durch unser System",
     },
     acting={

@@ -43,12 +43,6 @@ class Aim(StrEnum):
     """To add one."""
 
 
-class Arrival(Struct, frozen=True):
-    """From where somebody signs in, as far as it is kept: ``device``, as ``device_of`` says."""
-
-    device: str = ""
-
-
 class Session(Struct, frozen=True):
     """Who is on the page, and since when. ``strong``: she proved afresh that it is she."""
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from service.errors import BadSnapshotError, SnapshotExpiredError
-from service.model.callers import Caller, actor
+from service.model.callers import Speaker, actor
 from service.model.clocks import CLOCKS_DIFFER
 from service.model.consent import Reach, Shown
 from service.model.words import Channel, PurposeId
@@ -46,7 +46,7 @@ class Given(Struct, frozen=True):
     at: datetime
 
 
-def refuse_another_screen(snapshot: Snapshot, caller: Caller, given: Given, now: datetime) -> None:
+def refuse_another_screen(snapshot: Snapshot, caller: Speaker, given: Given, now: datetime) -> None:
     """Raise BadSnapshotError unless this caller showed exactly what is answered, and before it was.
 
     Raises SnapshotExpiredError for a page that has been open for too long; ``now``: the database's time.

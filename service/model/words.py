@@ -93,6 +93,8 @@ class Method(StrEnum):
     COUNTER = "counter"
     IMPORT = "import"
     BROWSER_SIGNAL = "browser-signal"
+    MESSAGE = "message"
+    """A link in a message, by which anybody who has it can say no for her."""
     SYSTEM = "system"
     """Nobody spoke: the controller or the clock acted."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 
 from service.model.catalogue import Attribute, Catalogue, Notice, Purpose, Service, ValueKind
+from service.model.quiet_hours import time_zone
 from service.model.words import Basis, IdentifierKind, Provenance, PurposeId
 from service.policy.faults import fault
 from service.policy.notices import path_of
@@ -33,8 +34,17 @@ def broken_references(catalogue: Catalogue) -> Iterator[str]:
     for notice in catalogue.notices.values():
         if notice.purpose not in catalogue.purposes:
             yield f"{path_of(notice)}: no purpose {notice.purpose}"
+    yield from (f"company.toml: {what}" for what in _of_company(catalogue))
     for language, said in catalogue.translations.items():
         yield from (fault(file_of(language), item, what) for item, what in misplaced_words(catalogue, language, said))
+
+
+def _of_company(catalogue: Catalogue) -> Iterator[str]:
+    if catalogue.company is not None:
+        try:
+            time_zone(catalogue.company.time_zone)
+        except ValueError as error:
+            yield f"time_zone: {error}"
 
 
 def _of_each(rules: Iterable[Callable[..., Iterator[str]]], *arguments: object) -> Iterator[str]:

@@ -14,10 +14,10 @@ from service.errors import WrongCodeError
 from service.model.words import IdentifierKind
 from service.portal import doorstep
 from service.portal.forms import read_form
+from service.portal.pages import local, see
 from service.portal.pages import page as shown
-from service.portal.pages import see
 from service.portal.signin import Answering, Entering, Nothing, noted
-from service.portal.visit import Visit
+from service.portal.visit import SHOWS, Visit
 from service.refusals import status_of
 from service.usecases import passkeys
 
@@ -43,11 +43,11 @@ async def page(
         ways=await actions.ways(),
         addresses=[each for each in found if each.kind is IdentifierKind.EMAIL],
         passkeys=await actions.her_passkeys(visit.sitting),
-        onward=doorstep.onward(request.query_params.get("next", "")),
+        onward=local(request.query_params.get("next", "")),
     )
 
 
-@post(f"{PAGE}/ask", status_code=200)
+@post(f"{PAGE}/ask", status_code=200, opt={SHOWS: True})
 async def ask(
     request: Request[Any, Any, Any], actions: NamedDependency[Actions], visit: NamedDependency[Visit]
 ) -> Response[str]:
@@ -58,7 +58,7 @@ async def ask(
     return _waiting(visit, asked.waiting, form.next)
 
 
-@post(f"{PAGE}/code", status_code=200)
+@post(f"{PAGE}/code", status_code=200, opt={SHOWS: True})
 async def enter(
     request: Request[Any, Any, Any], actions: NamedDependency[Actions], visit: NamedDependency[Visit]
 ) -> Response[Any]:
@@ -70,7 +70,7 @@ async def enter(
     except WrongCodeError as error:
         noted(request, error)
         return _waiting(visit, form.waiting, form.next, wrong=True)
-    return see(doorstep.onward(form.next), "proved")
+    return see(local(form.next), "proved")
 
 
 @post(f"{PAGE}/passkey/ask", status_code=200)
@@ -89,12 +89,12 @@ async def enter_passkey(
     """Take what her device answered."""
     form = await read_form(request, visit, Answering)
     await actions.enter_passkey_again(visit.sitting, passkeys.Answer(form.waiting, form.answer))
-    return see(doorstep.onward(form.next), "proved")
+    return see(local(form.next), "proved")
 
 
 def _waiting(visit: Visit, waiting: str, onward: str, *, wrong: bool = False) -> Response[str]:
     status = status_of(WrongCodeError) if wrong else 200
-    context = {"waiting": waiting, "onward": doorstep.onward(onward), "wrong": wrong, "again": True}
+    context = {"waiting": waiting, "onward": local(onward), "wrong": wrong, "again": True}
     return shown(visit, "code.html", status=status, action=f"{PAGE}/code", more={}, **context)
 
 

@@ -60,7 +60,8 @@ class Pausing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 async def page(actions: NamedDependency[Actions], visit: NamedDependency[Visit]) -> Response[str]:
     """Return the page."""
     found = await actions.permissions(visit.her, visit.language, LAYOUT)
-    likes, catalogue = await actions.read_preferences(visit.her), await actions.catalogue()
+    likes = await actions.read_preferences(visit.her)
+    catalogue = (await actions.catalogue()).told_in(visit.language)
     quiet = preferences.hours(likes)
     return shown(
         visit,

@@ -16,18 +16,21 @@ from service.portal import (
     data,
     language,
     notices,
+    onestep,
     overview,
     preferences,
     receipts,
     refusals,
     signin,
+    simulate,
     static,
+    use,
     verify,
     ways,
 )
 from service.portal.carrying import carry_on
 from service.portal.look import Look
-from service.portal.visit import visit
+from service.portal.visit import stranger, visit
 
 ROUTES = [
     overview.page,
@@ -42,6 +45,15 @@ ROUTES = [
     receipts.one,
     receipts.as_json,
     receipts.as_signed,
+    use.page,
+    use.line,
+    use.ask,
+    use.questions,
+    use.as_csv,
+    use.as_json,
+    simulate.page,
+    onestep.page,
+    onestep.press,
     verify.page,
     verify.check,
     notices.page,
@@ -76,6 +88,7 @@ def portal(actions: Actions, look: Look) -> Litestar:
             "actions": Provide(lambda: actions, sync_to_thread=False),
             "look": Provide(lambda: look, sync_to_thread=False),
             "visit": Provide(visit),
+            "stranger": Provide(stranger),
         },
         exception_handlers={
             ServiceError: refusals.refuse,

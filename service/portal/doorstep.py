@@ -1,6 +1,5 @@
 """What every way of signing in shares: from where somebody comes, where she goes on to, her cookie, and letters."""
 
-import re
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
 
@@ -8,12 +7,12 @@ from litestar import Request, Response
 
 from service.actions import Actions
 from service.mail import Mail
-from service.model.signin import Aim, Arrival, device_of
+from service.model.signin import Aim, device_of
+from service.portal.carrying import in_language
 from service.portal.pages import environment, see
 from service.portal.visit import COOKIE, Visit
 from service.usecases.codes import Letter
 
-ONWARD = re.compile(r"/[A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)*")
 KEPT = "; Path=/; Secure; HttpOnly; SameSite=Lax"
 GONE = f"{COOKIE}=; Max-Age=0{KEPT}"
 HOUSE = 64
@@ -21,14 +20,9 @@ HOUSE = 64
 LETTERS = {Aim.SIGN_IN: "sign-in", Aim.STEP_UP: "again", Aim.ADDRESS: "address"}
 
 
-def onward(path: str) -> str:
-    """Return where she goes on to: a page of ours, and nothing else that an address could be made to say."""
-    return path if ONWARD.fullmatch(path) else "/"
-
-
-def arrival(request: Request[Any, Any, Any]) -> Arrival:
-    """Return from where somebody signs in, as far as it is kept."""
-    return Arrival(device_of(request.headers.get("user-agent", "")))
+def device(request: Request[Any, Any, Any]) -> str:
+    """Return with what somebody signs in, as far as it is kept."""
+    return device_of(request.headers.get("user-agent", ""))
 
 
 async def network(request: Request[Any, Any, Any], actions: Actions) -> str:
@@ -63,6 +57,8 @@ async def post(actions: Actions, visit: Visit, letter: Letter | None) -> None:
     """Send a letter, after the answer. Where nothing may be sent, one is written all the same."""
     written = letter or Letter("", Aim.SIGN_IN)
     address = f"{(await actions.ways()).public_url}/signin/link/{written.link}" if written.link else ""
+    if address and visit.asked_language:  # she reads on in the language of the page that she asked on
+        address = in_language(address, "", visit.asked_language)
     template = environment(visit.language).get_template(f"letters/{LETTERS[written.aim]}.txt")
     subject, _, text = template.render(company=visit.company, code=written.code, link=address).partition("\n")
     if letter is not None:

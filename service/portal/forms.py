@@ -20,6 +20,8 @@ from service.portal.visit import Visit
 
 MEDIA = "application/x-www-form-urlencoded"
 MOST_FIELDS = 200
+OF_EVERY_PAGE = {"language", "done", "entry"}
+"""What the address of any page may say."""
 Form = TypeVar("Form", bound=Struct)
 
 
@@ -37,6 +39,12 @@ async def read_fields(request: Request[Any, Any, Any], visit: Visit) -> dict[str
     for name, value in await _sent(request, visit):
         fields.setdefault(name, []).append(value)
     return fields
+
+
+def read_query(request: Request[Any, Any, Any], kind: type[Form]) -> Form:
+    """Return what an address asks for as a struct, such as what a form for searching sends; read as a form is."""
+    pairs = _pairs(request.scope["query_string"])
+    return _struct([(name, value) for name, value in pairs if value and name not in OF_EVERY_PAGE], kind)
 
 
 async def _sent(request: Request[Any, Any, Any], visit: Visit) -> list[tuple[str, str]]:

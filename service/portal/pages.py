@@ -25,6 +25,7 @@ MENU = (
     ("/", said("Overview")),
     ("/choices", said("What I allow")),
     ("/data", said("What you know")),
+    ("/use", said("Who used it")),
     ("/receipts", said("Receipts")),
 )
 """The main menu: addresses, and words for gettext."""

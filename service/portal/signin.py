@@ -18,9 +18,9 @@ from service.model.signin import Aim
 from service.model.words import IdentifierKind
 from service.portal import doorstep
 from service.portal.forms import read_form
+from service.portal.pages import local, see
 from service.portal.pages import page as shown
-from service.portal.pages import see
-from service.portal.visit import Visit
+from service.portal.visit import SHOWS, Visit
 from service.refusals import note, status_of
 from service.usecases import federated, passkeys
 
@@ -96,7 +96,7 @@ async def page(
     return shown(visit, "signin.html", ways=await actions.ways(), onward=onward, wrong=False)
 
 
-@post(PAGE, status_code=200)
+@post(PAGE, status_code=200, opt={SHOWS: True})
 async def ask(
     request: Request[Any, Any, Any], actions: NamedDependency[Actions], visit: NamedDependency[Visit]
 ) -> Response[str]:
@@ -105,26 +105,26 @@ async def ask(
     try:
         address = identifier(IdentifierKind.EMAIL, form.email)
     except WrongKindError:
-        onward = doorstep.onward(form.next)
+        onward = local(form.next)
         return shown(visit, "signin.html", status=422, ways=await actions.ways(), onward=onward, wrong=True)
     asked = await actions.ask_code(address, await doorstep.network(request, actions))
     await doorstep.post(actions, visit, asked.letter)
     return _waiting(visit, asked.waiting, form.next)
 
 
-@post(f"{PAGE}/code", status_code=200)
+@post(f"{PAGE}/code", status_code=200, opt={SHOWS: True})
 async def enter(
     request: Request[Any, Any, Any], actions: NamedDependency[Actions], visit: NamedDependency[Visit]
 ) -> Response[Any]:
     """Sign in with a code; a wrong one can be tried again."""
     form = await read_form(request, visit, Entering)
-    network, arrival = await doorstep.network(request, actions), doorstep.arrival(request)
+    network, device = await doorstep.network(request, actions), doorstep.device(request)
     try:
-        done = await actions.enter_code(form.waiting, form.code, network, arrival)
+        done = await actions.enter_code(form.waiting, form.code, network, device)
     except WrongCodeError as error:
         noted(request, error)
         return _waiting(visit, form.waiting, form.next, wrong=True)
-    return doorstep.signed_in(done.cookie, doorstep.onward(form.next))
+    return doorstep.signed_in(done.cookie, local(form.next))
 
 
 @get(f"{PAGE}/link/{{link:str}}")
@@ -143,8 +143,8 @@ async def press_link(
 ) -> Response[None]:
     """Sign in with a link."""
     form = await read_form(request, visit, Pressing)
-    network, arrival = await doorstep.network(request, actions), doorstep.arrival(request)
-    done = await actions.press_link(form.link, network, arrival)
+    network, device = await doorstep.network(request, actions), doorstep.device(request)
+    done = await actions.press_link(form.link, network, device)
     return doorstep.signed_in(done.cookie, "/")
 
 
@@ -164,8 +164,8 @@ async def enter_passkey(
     """Sign in with a passkey."""
     form = await read_form(request, visit, Answering)
     answer = passkeys.Answer(form.waiting, form.answer)
-    done = await actions.enter_passkey(answer, doorstep.arrival(request))
-    return doorstep.signed_in(done.cookie, doorstep.onward(form.next))
+    done = await actions.enter_passkey(answer, doorstep.device(request))
+    return doorstep.signed_in(done.cookie, local(form.next))
 
 
 @get(f"{PAGE}/oidc")
@@ -198,7 +198,7 @@ async def come_back(
     """Sign in whoever comes back, or let what was proved there count."""
     form = await read_form(request, visit, Returning)
     back = federated.Back(request.cookies.get(OIDC, ""), form.state, form.code, form.iss)
-    done = await actions.come_back(back, visit.entered, doorstep.arrival(request))
+    done = await actions.come_back(back, visit.entered, doorstep.device(request))
     if not done.cookie:
         return see(done.onward, "proved")
     return doorstep.signed_in(done.cookie, done.onward)
@@ -223,12 +223,12 @@ def noted(request: Request[Any, Any, Any], error: ServiceError) -> None:
 
 
 def _onward(request: Request[Any, Any, Any]) -> str:
-    return doorstep.onward(request.query_params.get("next", ""))
+    return local(request.query_params.get("next", ""))
 
 
 def _waiting(visit: Visit, waiting: str, onward: str, *, wrong: bool = False) -> Response[str]:
     status = status_of(WrongCodeError) if wrong else 200
-    context = {"waiting": waiting, "onward": doorstep.onward(onward), "wrong": wrong, "again": False}
+    context = {"waiting": waiting, "onward": local(onward), "wrong": wrong, "again": False}
     return shown(visit, "code.html", status=status, action=f"{PAGE}/code", more={}, **context)
 
 

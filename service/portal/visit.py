@@ -109,8 +109,18 @@ async def visit(
     request: Request[Any, Any, Any], actions: NamedDependency[Actions], look: NamedDependency[Look]
 ) -> Visit:
     """Return who is there, as far as can be told; a cookie that opens nothing is nobody."""
-    session, catalogue = request.cookies.get(COOKIE, ""), None
-    entered = await _entered(request, actions, session)
+    return await _visit(request, actions, look, await _entered(request, actions, request.cookies.get(COOKIE, "")))
+
+
+async def stranger(
+    request: Request[Any, Any, Any], actions: NamedDependency[Actions], look: NamedDependency[Look]
+) -> Visit:
+    """Return the visit of somebody of whom nothing is known, whatever cookie comes along."""
+    return await _visit(request, actions, look, None)
+
+
+async def _visit(request: Request[Any, Any, Any], actions: Actions, look: Look, entered: Session | None) -> Visit:
+    catalogue = None
     caller = None if entered is None else entered.caller
     with suppress(ServiceError):
         catalogue = await actions.catalogue()
@@ -127,7 +137,7 @@ async def visit(
         path=request.scope["path"],
         query=request.scope["query_string"].decode("latin-1"),
         caller=caller,
-        session="" if entered is None else session,
+        session="" if entered is None else request.cookies.get(COOKIE, ""),
         entered=entered,
         catalogue=None if catalogue is None else catalogue.told_in(language),
         peace=await _peace(actions, caller if shows else None),

@@ -15,7 +15,7 @@ from service.portal.forms import read_form
 from service.portal.pages import page as shown
 from service.portal.pages import see
 from service.portal.signin import Nothing, noted
-from service.portal.visit import Visit
+from service.portal.visit import SHOWS, Visit
 from service.refusals import status_of
 from service.usecases import codes, passkeys
 
@@ -70,7 +70,7 @@ async def disown(
     return see(PAGE, "disowned", at="identifiers", entry=done.entry)
 
 
-@post(f"{PAGE}/addresses", status_code=200)
+@post(f"{PAGE}/addresses", status_code=200, opt={SHOWS: True})
 async def ask_to_add(
     request: Request[Any, Any, Any], actions: NamedDependency[Actions], visit: NamedDependency[Visit]
 ) -> Response[str]:
@@ -87,7 +87,7 @@ async def ask_to_add(
     return _waiting(visit, asked.waiting, address.value)
 
 
-@post(f"{PAGE}/addresses/code", status_code=200)
+@post(f"{PAGE}/addresses/code", status_code=200, opt={SHOWS: True})
 async def add_address(
     request: Request[Any, Any, Any], actions: NamedDependency[Actions], visit: NamedDependency[Visit]
 ) -> Response[Any]:
@@ -165,7 +165,7 @@ async def end_other_sessions(
     return see(PAGE, "sessions-ended", at="sessions", entry=done.entry or "")
 
 
-@post("/away", status_code=200)
+@post("/away", status_code=200, opt={SHOWS: True})
 async def leave_quickly(
     request: Request[Any, Any, Any], actions: NamedDependency[Actions], visit: NamedDependency[Visit]
 ) -> Response[str]:

@@ -6,11 +6,12 @@ another language; ``make words`` brings these files up to date. They are read on
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from gettext import GNUTranslations, NullTranslations
 from io import BytesIO
 from pathlib import Path
 
-from babel import Locale
+from babel import Locale, UnknownLocaleError
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
@@ -59,12 +60,23 @@ def offered(catalogue: Catalogue | None) -> list[str]:
 
 def name_of(language: str) -> str:
     """Return what a language calls itself."""
-    return Locale.parse(language, sep="-").get_display_name() or language
+    found = _locale(language)
+    return language if found is None else found.get_display_name() or language
 
 
 def direction(language: str) -> str:
     """Return in which direction a language is written, as HTML says it."""
-    return Locale.parse(language, sep="-").text_direction
+    found = _locale(language)
+    return "ltr" if found is None else found.text_direction
+
+
+def _locale(language: str) -> Locale | None:
+    """Return a language as CLDR knows it: a notice may be in one that it does not know."""
+    plain, _, country = language.partition("-")
+    for territory in (country or None, None):
+        with suppress(UnknownLocaleError):
+            return Locale(plain, territory)
+    return None
 
 
 def chosen(languages: Sequence[str], wished: Sequence[str], accept_language: str) -> str:

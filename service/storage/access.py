@@ -10,7 +10,7 @@ from service.crypto.credentials import Credential, credential_parts, token_parts
 from service.crypto.keyring import Keyring, Mac
 from service.database import Connection
 from service.errors import UnauthenticatedError
-from service.model.callers import Caller, CustomerCaller, ServiceCaller
+from service.model.callers import CustomerCaller, MessageCaller, ServiceCaller, Speaker
 from service.model.words import CustomerId, ServiceId
 from service.storage.statements import statements
 
@@ -73,13 +73,13 @@ async def hold(connection: Connection, service: ServiceId) -> None:
     await connection.execute(SQL["hold"], CORNER, service)
 
 
-def refuse_unproven(caller: Caller) -> None:
+def refuse_unproven(caller: Speaker) -> None:
     """Raise UnauthenticatedError for a credential that somebody at the database, and not we, may have made."""
-    if isinstance(caller, ServiceCaller | CustomerCaller) and not caller.proven:
+    if isinstance(caller, ServiceCaller | CustomerCaller | MessageCaller) and not caller.proven:
         raise UnauthenticatedError
 
 
-async def refuse_ended(connection: Connection, caller: Caller) -> None:
+async def refuse_ended(connection: Connection, caller: Speaker) -> None:
     """Raise UnauthenticatedError for a service whose API key was ended since it was let in.
 
     A request may take its time to arrive; what counts is the moment at which it is acted on.

@@ -22,7 +22,7 @@ from service.crypto.keyring import (
 from service.crypto.random import random_number, random_word
 from service.database import Connection, Record
 from service.errors import IntegrityError, UnknownCustomerError
-from service.model.callers import Caller, CustomerCaller, OperatorCaller, ServiceCaller
+from service.model.callers import CustomerCaller, MessageCaller, OperatorCaller, ServiceCaller, Speaker
 from service.model.choices import less
 from service.model.facts import CustomerKey, Restrictions, Sealed, restrictions_from
 from service.model.identifiers import Identifier
@@ -80,6 +80,18 @@ async def by_pairwise(
     return customer if keyring is None or _ours(keyring, row, pairwise_parts(customer, service, id_)) else None
 
 
+async def by_pairwise_ids(
+    connection: Connection, keyring: Keyring, service: ServiceId, ids: Iterable[PairwiseId]
+) -> dict[PairwiseId, CustomerId]:
+    """Return which customers this service knows by these ids; what leads to nobody is left out."""
+    rows = await connection.fetch(SQL["by_pairwise_ids"], service, list(ids))
+    return {
+        PairwiseId(row["id"]): CustomerId(row["customer"])
+        for row in rows
+        if _ours(keyring, row, pairwise_parts(row["customer"], service, row["id"]))
+    }
+
+
 async def by_identifier(
     connection: Connection, keyring: Keyring, kind: IdentifierKind, digest: bytes
 ) -> CustomerId | None:
@@ -95,7 +107,7 @@ async def by_identifier(
 async def whom(
     connection: Connection,
     keyring: Keyring | None,
-    caller: Caller,
+    caller: Speaker,
     customer: PairwiseId | Identifier | CustomerId | None,
 ) -> CustomerId:
     """Return the customer whom a caller means: herself, or whom a service or an operator names.
@@ -104,7 +116,7 @@ async def whom(
     """
     found: CustomerId | None = None
     match caller, customer:
-        case CustomerCaller(), _:
+        case ((CustomerCaller() | MessageCaller()), _):
             return caller.customer
         case OperatorCaller(), UUID():
             return CustomerId(customer)

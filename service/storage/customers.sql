@@ -1,6 +1,9 @@
 -- name: by_pairwise
 SELECT customer, mac_version, mac FROM pairwise WHERE service = $1 AND id = $2;
 
+-- name: by_pairwise_ids
+SELECT id, customer, mac_version, mac FROM pairwise WHERE service = $1 AND id = ANY($2::text[]);
+
 -- name: by_identifier
 -- Whom an identifier finds: claimed by two customers it is shared, and finds nobody. Disowned it is nobody's claim.
 SELECT customer, verified_at, mac_version, mac

@@ -13,7 +13,7 @@ from service.crypto.keyring import Keyring, Mac
 from service.crypto.random import random_word
 from service.database import Connection, Record
 from service.model.callers import CustomerCaller
-from service.model.signin import IDLE, LASTS, STRONG, TOUCHED, Arrival, Session, Way
+from service.model.signin import IDLE, LASTS, STRONG, TOUCHED, Session, Way
 from service.model.words import CustomerId
 from service.storage import customers
 from service.storage.statements import statements
@@ -46,7 +46,7 @@ class Begun(Struct, frozen=True):
 
 
 async def begin(
-    connection: Connection, keyring: Keyring, customer: CustomerId, way: Way, arrival: Arrival, *, strong: bool
+    connection: Connection, keyring: Keyring, customer: CustomerId, way: Way, device: str, *, strong: bool
 ) -> Begun:
     """Begin a session of a customer; ``strong``: she has just proved by herself that it is she."""
     now = await customers.clock(connection)
@@ -61,7 +61,7 @@ async def begin(
         parts.customer,
         parts.way,
         *times,
-        arrival.device,
+        device,
         mac.version,
         mac.digest,
     )

@@ -3,36 +3,21 @@
 The sequencer writes these lines as it takes entries into the log; here they are only read.
 """
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 from msgspec import Struct
 
 from service.crypto.cursors import LAST
 from service.crypto.random import first_id
-from service.database import Connection
+from service.database import Connection, Record
 from service.errors import UnauthenticatedError
-from service.model.ledger import UseKind
+from service.model.uses import DAYS, Day, Line
 from service.model.words import Channel, CustomerId, PurposeId
 from service.storage.statements import statements
 
 SQL = statements(__file__)
-
-
-class Line(Struct, frozen=True):
-    """What somebody did ``times`` times within an hour, alike; an empty word where the kind of use has none."""
-
-    line: int
-    hour: datetime
-    actor: str
-    kind: UseKind
-    purpose: str
-    channel: str
-    outcome: str
-    times: int
-    released: list[str]
-    refused: list[str]
 
 
 class Covers(Struct, frozen=True):
@@ -58,16 +43,68 @@ class Summary(Struct, frozen=True):
     refused: int
 
 
+class Wanted(Struct, frozen=True, kw_only=True):
+    """Which lines: ``actor`` as the ledger names it, ``people``: only what a person looked at."""
+
+    actor: str | None = None
+    purpose: PurposeId | None = None
+    refused_only: bool = False
+    people_only: bool = False
+
+    @property
+    def values(self) -> tuple[object, ...]:
+        """In the order of the statements."""
+        return self.actor, self.purpose, self.refused_only, self.people_only
+
+
+class Stretch(Struct, frozen=True):
+    """Which part of a list: below a place in it, and not what is over before an instant."""
+
+    before: tuple[datetime, int]
+    since: datetime | None = None
+
+
+EVERYTHING = Wanted()
+TOP = datetime(9999, 1, 1, tzinfo=UTC), LAST
+"""Below this is every line."""
+BOTTOM = datetime(1970, 1, 1, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+MOST = 5_000
+"""Lines of which days are counted, at most: so a page costs the same for whoever has very many."""
+
+
 async def lines(
-    connection: Connection,
-    customer: CustomerId,
-    wanted: Sequence[object],
-    before: tuple[datetime, int] | None,
-    most: int,
+    connection: Connection, customer: CustomerId, wanted: Wanted, stretch: Stretch, most: int
 ) -> list[Line]:
-    """Return lines newest first, below an hour and a line; ``wanted``: actor, purpose, refused only, since, until."""
-    rows = await connection.fetch(SQL["lines"], customer, *wanted, *(before or (None, LAST)), most)
-    return [msgspec.convert(dict(row), Line) for row in rows]
+    """Return lines newest first."""
+    after = BOTTOM if stretch.since is None else max(BOTTOM, stretch.since) - HOUR
+    values = (customer, *stretch.before, after, most)
+    if wanted == EVERYTHING:
+        rows = await connection.fetch(SQL["lines"], *values)
+    else:
+        rows = await connection.fetch(SQL["lines_like"], *values, *wanted.values)
+    return [_line(row) for row in rows]
+
+
+async def line(connection: Connection, customer: CustomerId, number: int) -> Line | None:
+    """Return a line of this customer, None where there is none."""
+    row = await connection.fetchrow(SQL["line"], number, customer)
+    return None if row is None else _line(row)
+
+
+async def kinds(connection: Connection, customer: CustomerId) -> list[tuple[str, PurposeId]]:
+    """Return who ever used her data and for what; an empty word where it was for no purpose."""
+    return [(row["actor"], PurposeId(row["purpose"])) for row in await connection.fetch(SQL["kinds"], customer)]
+
+
+async def days(connection: Connection, customer: CustomerId, wanted: Wanted) -> list[Day]:
+    """Return the last days on which her data was used, oldest first."""
+    rows = await connection.fetch(SQL["days"], customer, DAYS, MOST, *wanted.values)
+    return [msgspec.convert(dict(row), Day) for row in rows]
+
+
+def _line(row: Record) -> Line:
+    return msgspec.convert(dict(row), Line)
 
 
 async def by_attribute(connection: Connection, customer: CustomerId, days: int) -> dict[str, list[tuple[str, int]]]:
@@ -84,11 +121,6 @@ async def covers(connection: Connection, customer: CustomerId) -> Covers:
     if row is None:  # she was erased meanwhile, and her token with her
         raise UnauthenticatedError
     return Covers(row["since"], row["until"])
-
-
-async def is_hers(connection: Connection, customer: CustomerId, line: int) -> bool:
-    """Whether there is such a line of this customer."""
-    return await connection.fetchrow(SQL["line"], line, customer) is not None
 
 
 async def effects(

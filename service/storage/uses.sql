@@ -1,17 +1,97 @@
 -- name: lines
--- Who asked for or looked at a customer's data, newest hour first, from a line downwards. A line counts where any part
--- of its hour does. As many rows are read as are shown, unless a filter passes over some.
+-- Who asked for or looked at a customer's data, newest hour first, from a line downwards and after an hour. As many rows
+-- are read as are shown.
 SELECT line, hour, actor, kind, purpose, channel, outcome, times, released, refused
   FROM use_line
- WHERE customer = $1
-   AND ($2::text IS NULL OR actor = $2)
-   AND ($3::text IS NULL OR purpose = $3)
-   AND (NOT $4::boolean OR outcome IN ('partial', 'deny'))
-   AND hour > coalesce($5::timestamptz - interval '1 hour', '-infinity')
-   AND hour < coalesce($6::timestamptz, 'infinity')
-   AND (hour, line) < (coalesce($7::timestamptz, 'infinity'), $8::bigint)
+ WHERE customer = $1 AND (hour, line) < ($2::timestamptz, $3::bigint) AND hour > $4::timestamptz
  ORDER BY hour DESC, line DESC
- LIMIT $9;
+ LIMIT $5;
+
+-- name: lines_like
+-- The same of some kinds of lines only. Of each kind as many are read as are shown in all, so that what is rare is found
+-- without reading what is not; which kinds she has is found by stepping from one to the next.
+WITH RECURSIVE alike AS (
+    (SELECT actor, kind, purpose, channel, outcome
+       FROM use_line
+      WHERE customer = $1
+      ORDER BY actor, kind, purpose, channel, outcome
+      LIMIT 1)
+     UNION ALL
+    SELECT further.*
+      FROM alike a
+     CROSS JOIN LATERAL (
+           SELECT u.actor, u.kind, u.purpose, u.channel, u.outcome
+             FROM use_line u
+            WHERE u.customer = $1
+              AND (u.actor, u.kind, u.purpose, u.channel, u.outcome)
+                > (a.actor, a.kind, a.purpose, a.channel, a.outcome)
+            ORDER BY u.actor, u.kind, u.purpose, u.channel, u.outcome
+            LIMIT 1) AS further
+)
+SELECT l.line, l.hour, l.actor, l.kind, l.purpose, l.channel, l.outcome, l.times, l.released, l.refused
+  FROM alike a
+ CROSS JOIN LATERAL (
+       SELECT *
+         FROM use_line u
+        WHERE u.customer = $1 AND u.actor = a.actor AND u.kind = a.kind AND u.purpose = a.purpose
+          AND u.channel = a.channel AND u.outcome = a.outcome
+          AND u.hour <= $2::timestamptz AND (u.hour, u.line) < ($2::timestamptz, $3::bigint)
+          AND u.hour > $4::timestamptz
+        ORDER BY u.hour DESC
+        LIMIT $5) AS l
+ WHERE ($6::text IS NULL OR a.actor = $6)
+   AND ($7::text IS NULL OR a.purpose = $7)
+   AND (NOT $8::boolean OR a.outcome IN ('partial', 'deny'))
+   AND (NOT $9::boolean OR a.kind = 'look-up')
+ ORDER BY l.hour DESC, l.line DESC
+ LIMIT $5;
+
+-- name: kinds
+-- Who ever used her data, and for what, by stepping from one kind of line to the next.
+WITH RECURSIVE alike AS (
+    (SELECT actor, kind, purpose FROM use_line WHERE customer = $1 ORDER BY actor, kind, purpose LIMIT 1)
+     UNION ALL
+    SELECT further.*
+      FROM alike a
+     CROSS JOIN LATERAL (
+           SELECT u.actor, u.kind, u.purpose
+             FROM use_line u
+            WHERE u.customer = $1 AND (u.actor, u.kind, u.purpose) > (a.actor, a.kind, a.purpose)
+            ORDER BY u.actor, u.kind, u.purpose
+            LIMIT 1) AS further
+)
+SELECT DISTINCT actor, purpose FROM alike ORDER BY actor, purpose;
+
+-- name: days
+-- How often her data was used on each of the last days, as far back as that many lines reach. By hour first, because to
+-- tell the day of every line takes longer than all the rest.
+WITH recent AS MATERIALIZED (
+    SELECT hour, actor, kind, purpose, outcome, times
+      FROM use_line
+     WHERE customer = $1 AND hour >= date_trunc('day', now(), 'UTC') - make_interval(days => $2 - 1)
+     ORDER BY hour DESC
+     LIMIT $3
+), hourly AS (
+    SELECT hour,
+           sum(times) FILTER (WHERE outcome NOT IN ('partial', 'deny')) AS given,
+           sum(times) FILTER (WHERE outcome = 'partial') AS partly,
+           sum(times) FILTER (WHERE outcome = 'deny') AS refused
+      FROM recent
+     WHERE ($4::text IS NULL OR actor = $4)
+       AND ($5::text IS NULL OR purpose = $5)
+       AND (NOT $6::boolean OR outcome IN ('partial', 'deny'))
+       AND (NOT $7::boolean OR kind = 'look-up')
+     GROUP BY hour
+)
+SELECT date_trunc('day', hour, 'UTC') AS day,
+       coalesce(sum(given), 0)::bigint AS given,
+       coalesce(sum(partly), 0)::bigint AS partly,
+       coalesce(sum(refused), 0)::bigint AS refused
+  FROM hourly
+ GROUP BY date_trunc('day', hour, 'UTC')
+HAVING date_trunc('day', hour, 'UTC')
+       > (SELECT CASE WHEN count(*) < $3 THEN '-infinity' ELSE min(hour) END FROM recent)
+ ORDER BY day;
 
 -- name: by_attribute
 -- Which services had each attribute of a customer lately, and at most how often: a line counts for all that it names.
@@ -32,7 +112,9 @@ SELECT enrolled_at AS since,
  WHERE id = $1;
 
 -- name: line
-SELECT FROM use_line WHERE line = $1 AND customer = $2;
+SELECT line, hour, actor, kind, purpose, channel, outcome, times, released, refused
+  FROM use_line
+ WHERE line = $1 AND customer = $2;
 
 -- name: effects
 -- For each spot what came of an answer since it was given: releases, and what was refused. The hour of the answer is

@@ -20,7 +20,7 @@ from service.errors import (
     WrongKindError,
 )
 from service.model import ledger as acts
-from service.model.callers import Caller, CustomerCaller, ServiceCaller, actor
+from service.model.callers import Caller, CustomerCaller, MessageCaller, ServiceCaller, Speaker, actor
 from service.model.catalogue import Catalogue
 from service.model.choices import (
     Allowed,
@@ -84,12 +84,12 @@ class Choices(Struct, frozen=True):
 
 
 async def choose(
-    database: Database, keyring: Keyring | None, policies: Policies | None, caller: Caller, said: Said
+    database: Database, keyring: Keyring | None, policies: Policies | None, caller: Speaker, said: Said
 ) -> Taken:
     """Record a choice: from the customer herself, or what takes away from any service that knows her.
 
-    What only takes away works without a keyring and without policies. Raises NotGrantedError for a service that would
-    open something, KeysUnavailableError for an opening while no key is there.
+    What only takes away works without a keyring and without policies. Raises NotGrantedError for a service, or the link
+    of a message, that would open something, KeysUnavailableError for an opening while no key is there.
     """
     if keyring is not None:
         access.refuse_unproven(caller)
@@ -155,7 +155,7 @@ class _Recording(Struct, frozen=True):
 
 
 async def _record(
-    connection: Connection, keyring: Keyring | None, catalogue: Catalogue | None, caller: Caller, what: _Recording
+    connection: Connection, keyring: Keyring | None, catalogue: Catalogue | None, caller: Speaker, what: _Recording
 ) -> Taken:
     """Append the event, let it hold, and enter it."""
     customer, change, said = what.customer, what.change, what.said
@@ -178,7 +178,7 @@ async def _record(
 
 
 async def _spread(
-    connection: Connection, keyring: Keyring | None, catalogue: Catalogue | None, caller: Caller, what: _Recording
+    connection: Connection, keyring: Keyring | None, catalogue: Catalogue | None, caller: Speaker, what: _Recording
 ) -> None:
     """Let what takes away hold on the other sides of a merged person too, unless more is closed there already.
 
@@ -194,7 +194,7 @@ async def _spread(
 
 
 async def _hold(
-    connection: Connection, keyring: Keyring | None, caller: Caller, customer: CustomerId, choice: Choice
+    connection: Connection, keyring: Keyring | None, caller: Speaker, customer: CustomerId, choice: Choice
 ) -> Restrictions | None:
     """Let a choice hold: in the row under our MAC, or beside it where the row cannot be proven and it takes away."""
     proven = (
@@ -203,7 +203,7 @@ async def _hold(
     before = await choices.held(connection, customer) if proven is None else proven
     after = None if before is None else restrictions_after(before, choice)
     opens = not takes_away(choice) or (before is not None and after is not None and not narrows(before, after))
-    if opens and isinstance(caller, ServiceCaller):
+    if opens and isinstance(caller, ServiceCaller | MessageCaller):
         raise NotGrantedError("only she herself can open what is closed", pointer="/choice")
     if proven is not None and keyring is not None and after is not None:
         if after != before:

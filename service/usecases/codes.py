@@ -29,7 +29,6 @@ from service.model.signin import (
     CODE_LASTS,
     OVERALL,
     Aim,
-    Arrival,
     Limit,
     Session,
     Way,
@@ -98,13 +97,11 @@ async def ask(database: Database, keyring: Keyring, address: Identifier, network
     return Asked(begun.waiting.text, None if forgotten(left_alone) else Letter(address.value, Aim.SIGN_IN))
 
 
-async def enter(
-    database: Database, keyring: Keyring, waiting: str, code: str, network: str, arrival: Arrival
-) -> Entered:
+async def enter(database: Database, keyring: Keyring, waiting: str, code: str, network: str, device: str) -> Entered:
     """Sign in with a code, in the tab that asked for it; raises WrongCodeError, SignInOverError, TooManyTriesError."""
     await _refuse_too_many(database, keyring, network)
     guessed = await _guessed(database, keyring, (waiting, code), Aim.SIGN_IN)
-    return await _let_in(database, keyring, guessed, arrival)
+    return await _let_in(database, keyring, guessed, device)
 
 
 async def waits(database: Database, keyring: Keyring, link: str) -> bool:
@@ -117,7 +114,7 @@ async def waits(database: Database, keyring: Keyring, link: str) -> bool:
     return found is not None and found.parts.customer is not None
 
 
-async def press(database: Database, keyring: Keyring, link: str, network: str, arrival: Arrival) -> Entered:
+async def press(database: Database, keyring: Keyring, link: str, network: str, device: str) -> Entered:
     """Sign in with a link whose button was pressed; raises SignInOverError, TooManyTriesError."""
     await _refuse_too_many(database, keyring, network)
     presented = read_secret(LINK, link)
@@ -127,7 +124,7 @@ async def press(database: Database, keyring: Keyring, link: str, network: str, a
         found = await signins.by_link(connection, keyring, presented.digest)
     if found is None or found.parts.customer is None:
         raise SignInOverError
-    return await _let_in(database, keyring, found.parts, arrival)
+    return await _let_in(database, keyring, found.parts, device)
 
 
 async def ask_again(database: Database, keyring: Keyring, session: Session, reference: str, network: str) -> Asked:
@@ -290,10 +287,10 @@ async def _use_up(connection: Connection, keyring: Keyring, parts: WaitingParts)
     return parts.customer
 
 
-async def _let_in(database: Database, keyring: Keyring, parts: WaitingParts, arrival: Arrival) -> Entered:
+async def _let_in(database: Database, keyring: Keyring, parts: WaitingParts, device: str) -> Entered:
     async with database.transaction() as connection:
         customer = await _use_up(connection, keyring, parts)
-        begun = await sessions.begin(connection, keyring, customer, Way.EMAIL, arrival, strong=True)
+        begun = await sessions.begin(connection, keyring, customer, Way.EMAIL, device, strong=True)
         id_ = ledger.new_entry_id(begun.now)
         caller = CustomerCaller(customer, proven=True)
         line = entry(id_, customer, caller, begun.now, SignedIn(Way.EMAIL))

@@ -24,7 +24,7 @@ from service.errors import (
     UnknownPurposeError,
     WrongKindError,
 )
-from service.model.callers import Caller, OperatorCaller, ServiceCaller, actor
+from service.model.callers import Caller, MessageCaller, OperatorCaller, ServiceCaller, Speaker, actor
 from service.model.catalogue import Catalogue, Purpose
 from service.model.clocks import CLOCKS_DIFFER
 from service.model.consent import Answer, Reach, Shown, Spot, latest, standing_after
@@ -94,7 +94,7 @@ class Acknowledged(Struct, frozen=True):
 
 
 async def record_no(
-    database: Database, keyring: Keyring | None, policies: Policies | None, caller: Caller, said: Said
+    database: Database, keyring: Keyring | None, policies: Policies | None, caller: Speaker, said: Said
 ) -> Acknowledged:
     """Record what is no yes: from anybody who may come in, at once.
 
@@ -152,7 +152,7 @@ async def invalidate(
 
 
 async def _record(
-    database: Database, keyring: Keyring | None, policies: Policies | None, caller: Caller, said: Said
+    database: Database, keyring: Keyring | None, policies: Policies | None, caller: Speaker, said: Said
 ) -> Acknowledged:
     async with database.transaction() as connection:
         if said.status.valid:
@@ -208,7 +208,7 @@ class _Act(Struct, frozen=True):
     """What was said, who recorded it and when, by which policies, and what is known to have been on the screen."""
 
     said: Said
-    caller: Caller
+    caller: Speaker
     now: datetime
     policies: Policies | None
     version: PolicyVersion
@@ -281,6 +281,9 @@ def _spots(act: _Act, customer: CustomerId, stands: Mapping[CustomerId, Sequence
     said, catalogue = act.said, None if act.policies is None else act.policies.catalogue
     if isinstance(said.purpose, Reach):
         return _reached(catalogue, said.purpose, stands.get(customer, ()))
+    if isinstance(act.caller, MessageCaller):
+        # We offered it when we made the link, whatever is offered by now.
+        return [Spot(act.caller.purpose, act.caller.channel)]
     purpose, channel = said.purpose, said.channel
     hers = [spot.channel for spot in stands.get(customer, ()) if spot.purpose == purpose]
     elsewhere = any(spot.purpose == purpose for side in stands.values() for spot in side)
@@ -379,7 +382,7 @@ async def _stand(connection: Connection, keyring: Keyring | None, customer: Cust
     return after
 
 
-def _seen(keyring: Keyring | None, customer: CustomerId, caller: Caller, said: Said, now: datetime) -> Snapshot | None:
+def _seen(keyring: Keyring | None, customer: CustomerId, caller: Speaker, said: Said, now: datetime) -> Snapshot | None:
     """Return what she saw when she answered. A no is recorded whatever its snapshot is worth, and without a key."""
     if not said.snapshot or keyring is None:
         return None

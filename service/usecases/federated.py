@@ -23,7 +23,7 @@ from service.errors import NobodyKnownError, ProviderRefusedError, SignInOverErr
 from service.model.callers import CustomerCaller
 from service.model.identifiers import Identifier, identifier
 from service.model.ledger import SignedIn, entry
-from service.model.signin import CEREMONY_LASTS, STRONG, Aim, Arrival, Session, Way, digest_of
+from service.model.signin import CEREMONY_LASTS, STRONG, Aim, Session, Way, digest_of
 from service.model.words import CustomerId, EntryId, IdentifierKind
 from service.provider import SignInElsewhere, Tokens
 from service.storage import customers, ledger, sessions
@@ -98,7 +98,7 @@ async def come_back(
     elsewhere: SignInElsewhere,
     back: Back,
     session: Session | None,
-    arrival: Arrival,
+    device: str,
 ) -> Entered:
     """Sign in whoever the company's own sign-in vouches for, or let it vouch afresh for whoever is in.
 
@@ -125,7 +125,7 @@ async def come_back(
         if handshake.aim is Aim.STEP_UP:
             entered = await _strengthen(connection, keyring, session, customer)
             return structs.replace(entered, onward=handshake.onward)
-        begun = await sessions.begin(connection, keyring, customer, Way.OIDC, arrival, strong=False)
+        begun = await sessions.begin(connection, keyring, customer, Way.OIDC, device, strong=False)
         caller, id_ = CustomerCaller(customer, proven=True), ledger.new_entry_id(begun.now)
         await ledger.append(connection, keyring, entry(id_, customer, caller, begun.now, SignedIn(Way.OIDC)))
     return Entered(begun.cookie, id_, handshake.onward)

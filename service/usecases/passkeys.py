@@ -20,7 +20,7 @@ from service.errors import (
 )
 from service.model.callers import CustomerCaller
 from service.model.ledger import Act, PasskeyChanged, SignedIn, entry
-from service.model.signin import BY_NETWORK, CEREMONY_LASTS, Aim, Arrival, Session, Way, digest_of
+from service.model.signin import BY_NETWORK, CEREMONY_LASTS, Aim, Session, Way, digest_of
 from service.model.words import EntryId
 from service.storage import customers, ledger, passkeys, rates, sessions, signins
 
@@ -79,12 +79,12 @@ async def ask(database: Database, keyring: Keyring, party: Party, network: str) 
     return Ceremony(begun.waiting.text, devices.options_to_use(party, challenge_of(begun.waiting)))
 
 
-async def enter(database: Database, keyring: Keyring, party: Party, answer: Answer, arrival: Arrival) -> Entered:
+async def enter(database: Database, keyring: Keyring, party: Party, answer: Answer, device: str) -> Entered:
     """Sign in with a passkey; raises PasskeyRefusedError, SignInOverError."""
     waiting = await _taken(database, keyring, answer, Aim.SIGN_IN)
     async with database.transaction() as connection:
         used, now = await _used(connection, keyring, party, waiting, answer)
-        begun = await sessions.begin(connection, keyring, used.customer, Way.PASSKEY, arrival, strong=True)
+        begun = await sessions.begin(connection, keyring, used.customer, Way.PASSKEY, device, strong=True)
         caller = CustomerCaller(used.customer, proven=True)
         id_ = await _enter(connection, keyring, caller, SignedIn(Way.PASSKEY), now)
     return Entered(begun.cookie, id_)

@@ -13,7 +13,7 @@ from service.database import Connection, Database
 from service.errors import StepUpRequiredError, UnauthenticatedError, UnknownSessionError
 from service.model.callers import CustomerCaller
 from service.model.ledger import SignedIn, SignedOut, entry
-from service.model.signin import Arrival, Session, Way
+from service.model.signin import Session, Way
 from service.model.words import CustomerId, EntryId
 from service.storage import customers, ledger, sessions
 
@@ -27,6 +27,9 @@ class HerSession(Struct, frozen=True):
     seen_at: datetime
     device: str
     this: bool
+
+    def __repr__(self) -> str:
+        return f"HerSession({self.id!r})"
 
 
 class Ended(Struct, frozen=True):
@@ -76,11 +79,11 @@ async def end_others(database: Database, keyring: Keyring | None, session: Sessi
         return Ended(count, await _enter(connection, keyring, session.caller, SignedOut(count, own=False)))
 
 
-async def begin_for_show(database: Database, keyring: Keyring, customer: CustomerId, arrival: Arrival) -> str:
+async def begin_for_show(database: Database, keyring: Keyring, customer: CustomerId, device: str) -> str:
     """Sign somebody made up in without any proof, and return the cookie. Only the demo may call this."""
     caller = CustomerCaller(customer, proven=True)
     async with database.transaction() as connection:
-        begun = await sessions.begin(connection, keyring, customer, Way.DEMO, arrival, strong=True)
+        begun = await sessions.begin(connection, keyring, customer, Way.DEMO, device, strong=True)
         await _enter(connection, keyring, caller, SignedIn(Way.DEMO))
     return begun.cookie
 

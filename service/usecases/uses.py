@@ -5,46 +5,55 @@ from datetime import datetime, timedelta
 import msgspec
 from msgspec import Struct, structs
 
-from service.crypto.cursors import LAST, cursor, name_cursor, name_of, position_of
+from service.crypto.cursors import LAST, cursor, line_of, line_word, name_cursor, name_of, position_of
 from service.crypto.framing import EPOCH, Part, microseconds
 from service.crypto.keyring import Keyring
-from service.database import Database
-from service.errors import BadCursorError, IntegrityError, UnknownUseError
+from service.database import Connection, Database
+from service.errors import IntegrityError, UnknownUseError
 from service.model.callers import CustomerCaller
 from service.model.ledger import Aborted, Checked, LookedUp, Released
+from service.model.uses import Day
+from service.model.uses import Line as Hour
 from service.model.words import EntryId, PurposeId
 from service.storage import bodies, uses
 
 Seen = Released | Checked | Aborted | LookedUp
 LATELY = 90
 """Days that count for how often something was used."""
+LOOKS = 20
+"""Looks of one person within an hour that are shown one by one; the rest is behind the line."""
 HALF = 8
 """Bytes of an hour, and of a line's number, in a cursor."""
 
 
 class Filter(Struct, frozen=True, kw_only=True):
-    """Which uses to show. ``actor`` as the ledger names it."""
+    """Which uses to show. ``actor`` as the ledger names it; ``people_only``: what a member of staff looked at."""
 
     actor: str | None = None
     purpose: PurposeId | None = None
     refused_only: bool = False
+    people_only: bool = False
     since: datetime | None = None
     until: datetime | None = None
+
+    @property
+    def wanted(self) -> uses.Wanted:
+        """Of which kind."""
+        return uses.Wanted(
+            actor=self.actor, purpose=self.purpose, refused_only=self.refused_only, people_only=self.people_only
+        )
+
+    def below(self, place: tuple[datetime, int] | None) -> uses.Stretch:
+        """Return the part of the list below a place, or all of it."""
+        top = uses.TOP if self.until is None else (self.until, 0)
+        return uses.Stretch(min(top, place or top), self.since)
 
 
 class Line(Struct, frozen=True):
     """A line of use, and the word by which she opens it."""
 
     word: str
-    use: uses.Line
-
-
-class Uses(Struct, frozen=True):
-    """A page of lines, newest first, of what time they say everything, and the cursor of the next."""
-
-    lines: list[Line]
-    covers: uses.Covers
-    next: str | None
+    use: Hour
 
 
 class Used(Struct, frozen=True):
@@ -57,6 +66,34 @@ class Used(Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"Used({self.entry!r})"
+
+
+class Look(Struct, frozen=True):
+    """A line of the timeline. ``looks``: what people looked at is shown one by one, and so each is opened."""
+
+    line: Line
+    looks: list[Used] = []
+
+    def __repr__(self) -> str:
+        return f"Look({self.line.word!r})"
+
+
+class Timeline(Struct, frozen=True, kw_only=True):
+    """A page of the timeline, newest first; on which days her data was used, and who ever used it for what."""
+
+    lines: list[Look]
+    covers: uses.Covers
+    next: str | None
+    days: list[Day]
+    kinds: list[tuple[str, PurposeId]]
+
+
+class Uses(Struct, frozen=True):
+    """A page of lines, newest first, of what time they say everything, and the cursor of the next."""
+
+    lines: list[Line]
+    covers: uses.Covers
+    next: str | None
 
 
 class Opened(Struct, frozen=True):
@@ -73,11 +110,40 @@ async def listed(
     about: list[Part] = ["use-by-hour", caller.customer, *structs.astuple(wanted)]
     before = None if after is None else _place(name_of(keyring, after, about))
     async with database.snapshot() as connection:
-        found = await uses.lines(connection, caller.customer, structs.astuple(wanted), before, most + 1)
+        found = await uses.lines(connection, caller.customer, wanted.wanted, wanted.below(before), most + 1)
         covers = await uses.covers(connection, caller.customer)
     page = found[:most]
     more = name_cursor(keyring, _name(page[-1]), about) if len(found) > most else None
-    return Uses([Line(cursor(keyring, each.line, _words(caller)), each) for each in page], covers, more)
+    return Uses([Line(line_word(keyring, caller.customer, each.line), each) for each in page], covers, more)
+
+
+async def timeline(
+    database: Database, keyring: Keyring, caller: CustomerCaller, wanted: Filter, after: str | None, most: int
+) -> Timeline:
+    """Return who used her data: lines by hour, but each look of a person by itself; and what there is to filter by."""
+    page = await listed(database, keyring, caller, wanted, after, most)
+    async with database.snapshot() as connection:
+        days = await uses.days(connection, caller.customer, wanted.wanted)
+        kinds = await uses.kinds(connection, caller.customer)
+        lines = [
+            Look(each, await _looks(connection, keyring, caller, each.use) if each.use.kind == "look-up" else [])
+            for each in page.lines
+        ]
+    return Timeline(lines=lines, covers=page.covers, next=page.next, days=days, kinds=kinds)
+
+
+async def line(database: Database, keyring: Keyring, caller: CustomerCaller, word: str) -> Line:
+    """Return a line of hers by her word for it; raises UnknownUseError."""
+    async with database.connection() as connection:
+        found = await uses.line(connection, caller.customer, line_of(keyring, caller.customer, word))
+    if found is None:
+        raise UnknownUseError
+    return Line(word, found)
+
+
+async def _looks(connection: Connection, keyring: Keyring, caller: CustomerCaller, use: Hour) -> list[Used]:
+    found = await bodies.of_line(connection, keyring, caller.customer, use.line, LAST, LOOKS)
+    return [_used(each) for each in found]
 
 
 async def by_attribute(database: Database, caller: CustomerCaller) -> dict[str, list[tuple[str, int]]]:
@@ -97,11 +163,11 @@ async def opened(
     Raises UnknownUseError for a line that is not hers, or was erased, as for none at all. An erasure takes the lines
     first: one with nothing behind it is an IntegrityError.
     """
-    line = _line(keyring, caller, word)
+    line = line_of(keyring, caller.customer, word)
     about: list[Part] = ["use-of-line", caller.customer, line]
     before = LAST if after is None else position_of(keyring, after, about)
     async with database.snapshot() as connection:
-        if not await uses.is_hers(connection, caller.customer, line):
+        if await uses.line(connection, caller.customer, line) is None:
             raise UnknownUseError
         found = await bodies.of_line(connection, keyring, caller.customer, line, before, most + 1)
     if not found and after is None:
@@ -117,19 +183,7 @@ def _used(opened: bodies.Opened) -> Used:
     return Used(said.id, said.actor, said.at, msgspec.json.decode(said.act, type=Seen))
 
 
-def _words(caller: CustomerCaller) -> list[Part]:
-    """Return what the words of lines are bound to: they are good for herself, for ever."""
-    return ["use-line", caller.customer]
-
-
-def _line(keyring: Keyring, caller: CustomerCaller, word: str) -> int:
-    try:
-        return position_of(keyring, word, _words(caller))
-    except BadCursorError:
-        raise UnknownUseError from None
-
-
-def _name(line: uses.Line) -> bytes:
+def _name(line: Hour) -> bytes:
     """Return the place of a line in the list: lines of an hour stand in the order of their numbers."""
     return microseconds(line.hour).to_bytes(HALF) + line.line.to_bytes(HALF)
 

@@ -12,6 +12,7 @@ from service.policy.engine import Policies
 from service.usecases.access import forget_old_tokens
 from service.usecases.announcements import announce_renewals
 from service.usecases.codes import forget_old
+from service.usecases.message_links import forget_ended
 from service.usecases.once import forget_old_keys
 from service.usecases.retention import end_expired_consents, end_outlived_facts, forget_struck_facts
 
@@ -57,6 +58,7 @@ async def _round(
         "struck out": lambda: forget_struck_facts(database),
         "old keys": lambda: forget_old_keys(database),
         "old tokens": lambda: forget_old_tokens(database),
+        "old links": lambda: forget_ended(database),
         "old sign-ins": lambda: forget_old(database),
     }
     done = [await _well(name, job) for name, job in jobs.items()]

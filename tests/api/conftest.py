@@ -35,6 +35,10 @@ ASKED = {
 NOBODY = "byc_" + "a" * 26
 SOME_REFERENCE = "idn_" + "a" * 26
 """Stands for an identifier of hers that is in use; each can be disowned but once."""
+SOME_LINE = "A" * 56
+"""Stands for a line of the use of her data."""
+SOME_ENTRY = "ent_" + "1" * 26
+"""Stands for an entry of that line."""
 SOME_SOURCE, SOME_DISPUTE = "shop/spare-xx", "ent_" + "0" * 26
 """Stand for a fact of hers and a dispute of hers; each can be struck out, or undone, but once."""
 A_FACT = {"attribute": "home_airport", "provenance": "volunteered", "source": SOME_SOURCE}
@@ -129,6 +133,8 @@ SAMPLES: dict[str, list[Json]] = {
     "withdraw_as_customer": [{"purpose": "market.newsletter", "channel": "email"}, {"all": "everything"}],
     "serve": [{**SHOWN, "customer": None}],
     "serve_as_customer": [SHOWN],
+    "ask": [{"line": SOME_LINE, "text": "Why at night?"}, {"entry": SOME_ENTRY}],
+    "message_links": [{"customers": [NOBODY], "purpose": "research.panel", "channel": "email"}],
 }
 """A body that works, with every field, for each route that takes one: a new route needs one here."""
 READABLE = """
@@ -136,7 +142,8 @@ SELECT relname FROM pg_class
  WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND has_table_privilege(oid, 'SELECT')
 """
 QUERIES = dict.fromkeys(("prompts", "prompts_as_customer"), "?channel=web&language=en") | {
-    "reach": "?source=shop%2Forder-7"
+    "simulation": "?service=recommender&purpose=personalise.recommendations&channel=web&answer=no",
+    "reach": "?source=shop%2Forder-7",
 }
 """What must be asked of a route, besides its address."""
 
@@ -177,8 +184,8 @@ def _with(described: Described, path: str, operation: Json) -> tuple[str, Descri
 
 WALK = list(_routes())
 WITH_BODY = [route for route in WALK if route.method != "GET"]
-MUTATING = [route for route in WITH_BODY if route.name != "verify_receipt"]
-"""A receipt is sent in a body because of its size; looking at it changes nothing."""
+MUTATING = [route for route in WITH_BODY if route.name not in {"verify_receipt", "message_links"}]
+"""A receipt is sent in a body because of its size; looking at it changes nothing. Who can say no has not said it."""
 CLOSED = [route for route in WALK if route.described.caller != "anyone"]
 every_route = pytest.mark.parametrize("route", WALK, ids=lambda route: route.name)
 every_closed_route = pytest.mark.parametrize("route", CLOSED, ids=lambda route: route.name)
@@ -230,13 +237,14 @@ def put(body: Any, path: Path, value: Any) -> Any:
 
 
 class Hers(Struct, frozen=True):
-    """What some addresses and bodies name: an entry with a receipt, a line of use, a device.
+    """What some addresses and bodies name: an entry with a receipt, a line of use, an entry of it, a device.
 
     And identifiers to disown, facts to strike out, and disputes to undo.
     """
 
     entry: str
     line: str
+    use: str
     device: str
     references: list[str]
     sources: list[str]
@@ -284,8 +292,10 @@ class Walker:
         headers = {"content-type": "application/json"} | seen | changes.pop("headers", {})
         address = changes.pop("address", self.address(route))
         stands_for, spare = self.hers.spares(route.name)
-        if content is not None and stands_for.encode() in content:
-            content = content.replace(stands_for.encode(), spare[-1].encode())
+        if content is not None:
+            hers = {stands_for: spare[-1], SOME_LINE: self.hers.line, SOME_ENTRY: self.hers.use}
+            for stands, meant in hers.items():
+                content = content.replace(stands.encode(), meant.encode())
         response = await self.api.call(
             route.method, address, caller, content=content, headers={k: v for k, v in headers.items() if v is not None}
         )
@@ -341,9 +351,10 @@ async def walker(server: str, template: Template, tmp_path_factory: pytest.TempP
             device = (await api.post("/v1/customers", "shop", SAMPLES["enrol"][1]))["customer"]
             await seal(url, template, tmp_path_factory.mktemp("log"))
             (line,) = (await api.call("GET", "/v1/me/use", token.text)).json()["uses"]
+            (use,) = (await api.call("GET", f"/v1/me/use/{line['line']}", token.text)).json()["uses"]
             references = await _spare_references(house, person)
             sources, disputes = await _spare_facts(api, person), await _spare_disputes(api, token.text)
-            hers = Hers(entry, line["line"], device, references, sources, disputes)
+            hers = Hers(entry, line["line"], use["entry"], device, references, sources, disputes)
             yield Walker(api, house, person, token.text, hers)
 
 

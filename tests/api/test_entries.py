@@ -12,6 +12,7 @@ from tests.api.conftest import (
     NOBODY,
     PHONE,
     SAMPLES,
+    SOME_ENTRY,
     WALK,
     Route,
     Walker,
@@ -35,6 +36,7 @@ KINDS = {
     "record_choice": "choice",
     "choose": "choice",
     "keep_preferences": "preferences",
+    "ask": "question",
     "dispute": "strike",
     "correct": "strike",
     "delete": "strike",
@@ -57,6 +59,7 @@ TOUCHED: dict[str, set[str]] = {
     "record_choice": {"customer", "choice_event", "restrictions"},
     "choose": {"customer", "choice_event", "restrictions"},
     "keep_preferences": {"customer", "choice_event", "restrictions", "fact"},
+    "ask": {"customer", "question"},
     "dispute": {"customer", "strike", "block"},
     "correct": {"customer", "strike", "block", "fact", "struck_fact", "choice_event"},
     "delete": {"customer", "strike", "block", "fact", "struck_fact", "choice_event"},
@@ -79,6 +82,7 @@ PERSONAL = [
     "1985",
     "till-4",
     "Berlin",
+    "at night",
 ]
 
 
@@ -227,6 +231,12 @@ REFUSED: dict[str, list[tuple[dict[str, Any], int]]] = {
         ({"choice": "pause", "value": "2020-01-01T00:00:00Z"}, 422),
         ({"choice": "objection", "value": "raised"}, 422),
         ({"choice": "age-band", "value": "adult"}, 422),
+    ],
+    "ask": [
+        ({"line": "B" * 56}, 404),
+        ({"line": None}, 422),
+        ({"entry": SOME_ENTRY}, 422),
+        ({"text": "x" * 2001}, 422),
     ],
     "keep_preferences": [
         ({"preferences": [{"attribute": "no_such", "value": "monthly"}]}, 404),

@@ -10,7 +10,7 @@ import pytest
 from service.app import House
 from service.client import Byleave, Consent, Customer, Fact, NotWrittenError, Parent, Reach
 from service.model.words import ServiceId
-from tests.client.conftest import RECOMMENDATIONS, URL, WEB
+from tests.client.conftest import HER_ID, RECOMMENDATIONS, URL, WEB
 from tests.conftest import Api, Person, Template, allow
 from tests.houses import reaching
 
@@ -164,3 +164,15 @@ async def test_a_withdrawal_whose_acknowledgement_got_lost_is_made_good(
         recorded = await byleave.withdraw(abbie.at_recommender, RECOMMENDATIONS)
     assert {each.status for each in recorded.standing} == {"withdrawn"}
     assert (len(sent), len(set(sent))) == (2, 1)
+
+
+async def test_links_for_messages_come_by_the_ids_of_those_whom_the_service_knows(
+    as_service: AsService, abbie: Person
+) -> None:
+    newsletter = as_service("newsletter")
+    hers = (await newsletter.enrol(Customer(email=abbie.email))).customer
+    found = await newsletter.message_links([hers, HER_ID], "market.newsletter", "email")
+    assert found.keys() == {hers}
+    assert found[hers].list_unsubscribe == f"<{found[hers].url}>"
+    assert repr(found[hers]) == "MessageLink()"
+    assert await newsletter.message_links([hers], "market.newsletter", "email") == found

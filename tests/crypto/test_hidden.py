@@ -18,12 +18,15 @@ from service.api.releases import Question
 from service.api.wire import Identifiers, Who
 from service.crypto.credentials import Credential
 from service.crypto.keyring import Keyring, OpenKey, RootKey, WrappedKey
+from service.crypto.openid import Handshake
 from service.database import Database
 from service.errors import SettingsError
+from service.mail import Mail, MailServer
 from service.model.columns import Draft, Stated
 from service.model.decision import Decision, Obligation, Permit
 from service.model.facts import CustomerKey, Sealed, SealedFact
 from service.model.identifiers import Identifier
+from service.model.signin import Aim
 from service.model.words import (
     AgeBand,
     AttributeId,
@@ -35,10 +38,14 @@ from service.model.words import (
     Provenance,
     PurposeId,
 )
+from service.provider import Provider, Tokens
 from service.settings import Settings, Urls, read_settings
 from service.storage.facts import NewFact
+from service.usecases.codes import Asked, Entered, Letter
 from service.usecases.customers import Claim, Newcomer
+from service.usecases.federated import Away, Back
 from service.usecases.identifiers import HerIdentifier
+from service.usecases.passkeys import Answer as DeviceAnswer
 from service.usecases.releases import Answer, Handed, Wanted
 
 SECRET = "s3cret-Zephyrine"
@@ -83,6 +90,17 @@ THINGS = [
     Newcomer([HERS]),
     HerIdentifier(reference="idn", kind=IdentifierKind.EMAIL, value=SECRET, since=AT, verified=False),
     Shown(reference="idn", kind=IdentifierKind.EMAIL, value=SECRET, since=AT, verified=False),
+    MailServer("mail.example", 465, "tls", "a@b.example", SECRET, SECRET),
+    Mail(SECRET, SECRET, SECRET),
+    Provider("https://id.example", "portal", SECRET, "Harbour", "email=email", "https://portal.example"),
+    Tokens(SECRET, SECRET),
+    Letter(SECRET, Aim.SIGN_IN, SECRET, SECRET),
+    Asked(SECRET, Letter(SECRET, Aim.SIGN_IN, SECRET, SECRET)),
+    Entered(SECRET, EntryId("ent")),
+    DeviceAnswer(SECRET, SECRET),
+    Back(SECRET, SECRET, SECRET),
+    Away(SECRET, SECRET),
+    Handshake(BYTES, Aim.SIGN_IN, AT),
     FACT,
     Contribution(facts=[FACT]),
     Question(customer=Who(**IDENTIFIERS), purpose="p", channel=Channel.WEB, attributes=["first_name"]),

@@ -6,22 +6,26 @@ import httpx
 import pytest
 from msgspec import structs
 
+from service.app import House
 from service.crypto.keyring import Keyring
 from service.database import Database
+from service.entrance import Outside
 from service.errors import NobodyKnownError, ProviderRefusedError, ProviderUnavailableError, SignInOverError
 from service.model.identifiers import identifier
-from service.model.signin import Aim, Arrival, Session, Way
+from service.model.signin import Aim, Session, Way
 from service.model.words import CustomerId, IdentifierKind
 from service.provider import Provider, SignInElsewhere
 from service.storage import customers
 from service.usecases import federated, sessions
 from service.usecases.federated import Away, Back
-from tests.conftest import Person
+from tests.conftest import Person, Template
+from tests.houses import reaching
 from tests.oidc.conftest import PORTAL
 from tests.passing_time import Clock
+from tests.portal.conftest import Browser
 from tests.reading import entered
 
-ARRIVAL = Arrival("Firefox/Linux")
+ARRIVAL = "Firefox/Linux"
 
 
 class Visitor:
@@ -162,3 +166,26 @@ async def test_a_wrong_secret_of_ours_signs_nobody_in(visitor: Visitor) -> None:
     visitor.elsewhere = SignInElsewhere(structs.replace(visitor.provider, client_secret="other"), lambda: 0.0)
     with pytest.raises(ProviderRefusedError):
         await visitor.come_back(back)
+
+
+async def test_through_the_pages_one_press_comes_back_and_is_in(
+    visitor: Visitor, database: Database, template: Template
+) -> None:
+    house = House(database, template.root_key_file).reaching(Outside(PORTAL, provider=visitor.provider))
+    async with httpx.AsyncClient(transport=reaching(house), base_url=PORTAL) as client:
+        browser = Browser(client)
+        assert "Sign in with Harbour" in (await browser.get("/signin")).text
+        left = await client.get("/signin/oidc?next=/choices")
+        assert left.headers["set-cookie"].startswith("__Host-oidc=")
+        away = Away(left.headers["location"], left.headers["set-cookie"].partition(";")[0].partition("=")[2])
+        back = await visitor.sign_in_there(away)
+        browser.headers = {"cookie": f"__Host-oidc={back.cookie}"}
+        asked = httpx.QueryParams({"state": back.state, "code": back.code, "iss": back.issuer})
+        page = await browser.get(f"/signin/oidc/callback?{asked}")
+        form = page.form_of("b-back")
+        response = await browser.post(form.action, form.fields, origin=PORTAL)
+        assert (response.status_code, response.headers["location"]) == (303, "/choices?done=signed-in")
+        assert response.headers["set-cookie"].startswith("__Host-session=bys_")
+        again = await browser.post(form.action, form.fields, origin=PORTAL)
+        assert again.status_code == 403
+        assert "You are not signed in" in again.text

@@ -165,3 +165,9 @@ def test_what_is_written_in_another_language_than_english_says_which(changed: Ch
     assert irish.told_in("ga") is irish
     assert irish.attributes[AttributeId("first_name")].title == "First name"
     assert irish.told_in("de").services[ServiceId("shop")].title == "Web-Laden und App"
+
+
+def test_a_clock_that_is_nowhere_is_a_fault(changed: Change) -> None:
+    assert faults_of(changed("company.toml", "Europe/Dublin", "Europe/Dubln")) == [
+        "company.toml: time_zone: there is no such time zone"
+    ]

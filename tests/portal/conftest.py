@@ -9,7 +9,6 @@ from msgspec import Struct
 
 from service.app import House
 from service.model.identifiers import identifier
-from service.model.signin import Arrival
 from service.model.words import IdentifierKind, PairwiseId, ServiceId
 from service.portal.visit import COOKIE
 from service.storage import customers
@@ -121,7 +120,7 @@ async def session_of(house: House, person: Person) -> str:
     async with house.database.connection() as connection:
         who = await customers.by_pairwise(connection, keyring, ServiceId("shop"), PairwiseId(person.at_shop))
     assert who is not None
-    return await sessions.begin_for_show(house.database, keyring, who, Arrival("Firefox/Linux"))
+    return await sessions.begin_for_show(house.database, keyring, who, "Firefox/Linux")
 
 
 async def token_of(house: House, person: Person) -> str:

@@ -58,8 +58,8 @@ async def test_it_says_what_she_changed_last_and_not_that_she_was_asked(her: Bro
     for said in (
         "You paused everything until",
         "You objected to “Stopping stolen cards”.",
-        "Books and trips picked for you, on our website: turned off",
-        "Books and trips picked for you, on our website: turned on",
+        "Books and trips picked for you · On our website: turned off",
+        "Books and trips picked for you · On our website: turned on",
     ):
         assert said in text
         text = text.partition(said)[2]

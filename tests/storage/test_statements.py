@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -16,12 +17,14 @@ from service.model.words import AttributeId, Channel, CustomerId, PurposeId, Ser
 from service.storage import facts, log, statements
 from tests.conftest import Api, Person, Template, own_database
 
+AT = datetime(2026, 1, 1, tzinfo=UTC)
 STORES = Path(statements.__file__).parent
 EVERY = [
     pytest.param(sql, id=f"{path.stem}.{name}")
     for path in sorted(STORES.glob("*.sql"))
     for name, sql in statements.statements(str(path.with_suffix(".py"))).items()
 ]
+HOUR = timedelta(hours=1)
 HOT = [
     ("facts", "snapshots", (["x"], [None], [None], ["byc_x"], [None], [None], ["p"], ["web"], ["a,b"])),
     ("facts", "profile", (UUID(int=1),)),
@@ -48,9 +51,17 @@ HOT = [
         tuple([each] for each in ("e", UUID(int=1), "k", "a", None, *"pwoab", bytes(32), "key", b"", 1, 1, "x")),
     ),
     ("ledger", "hold", (UUID(int=1),)),
+    ("sessions", "session", (bytes(32), HOUR, HOUR, HOUR)),
+    ("sessions", "touch", (bytes(32),)),
+    ("signins", "try", (bytes(32), 5)),
+    ("signins", "by_link", (bytes(32),)),
+    ("passkeys", "passkey", (b"x",)),
     ("evidence", "keys", ([UUID(int=1)],)),
     ("evidence", "hold", ([UUID(int=1)],)),
-    ("uses", "lines", (UUID(int=1), None, None, False, None, None, None, 1, 50)),
+    ("uses", "lines", (UUID(int=1), AT, 1, AT, 50)),
+    ("uses", "lines_like", (UUID(int=1), AT, 1, AT, 50, "service:x", "p", True, False)),
+    ("uses", "kinds", (UUID(int=1),)),
+    ("uses", "days", (UUID(int=1), 28, 10_000, None, None, False, False)),
     ("uses", "covers", (UUID(int=1),)),
     ("uses", "by_attribute", (UUID(int=1), 90)),
     ("facts", "of_customer", (UUID(int=1),)),
@@ -60,6 +71,9 @@ HOT = [
     ("strikes", "recipients", (UUID(int=1), [UUID(int=2)])),
     ("strikes", "still_disputed", (UUID(int=1), UUID(int=2))),
     ("uses", "line", (1, UUID(int=1))),
+    ("message_links", "find", (bytes(32),)),
+    ("message_links", "forget", ()),
+    ("message_links", "open", (UUID(int=1), ["p"], ["web"], ["withdrawn"])),
     ("bodies", "of_line", (1, UUID(int=1), 1, 50)),
     ("bodies", "one", ("ent_x", UUID(int=1))),
     ("proofs", "earliest", (1,)),

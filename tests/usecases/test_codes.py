@@ -18,7 +18,7 @@ from service.errors import (
     WrongCodeError,
 )
 from service.model.identifiers import Identifier, identifier
-from service.model.signin import Arrival, Session, Way
+from service.model.signin import Session, Way
 from service.model.suppression import EVERYTHING, Suppression, Why
 from service.model.words import CustomerId, IdentifierKind
 from service.policy.engine import Policies
@@ -29,7 +29,7 @@ from tests.conftest import Api, Owner, Person, enrol
 from tests.passing_time import Clock
 from tests.reading import entered
 
-HERE, FIREFOX = "192.0.2.7", Arrival("Firefox/Linux")
+HERE, FIREFOX = "192.0.2.7", "Firefox/Linux"
 EMAIL = IdentifierKind.EMAIL
 ABBIE, NOBODY = identifier(EMAIL, "abbie@example.com"), identifier(EMAIL, "nobody@example.com")
 

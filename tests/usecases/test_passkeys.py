@@ -17,7 +17,7 @@ from service.errors import (
     UnknownPasskeyError,
     WrongKindError,
 )
-from service.model.signin import Arrival, Session, Way
+from service.model.signin import Session, Way
 from service.model.words import CustomerId
 from service.storage import customers
 from service.usecases import passkeys, sessions
@@ -28,7 +28,7 @@ from tests.passing_time import Clock
 from tests.reading import entered
 
 PARTY = Party("localhost", "http://localhost:8400", "Harbour Books & Travel")
-HERE, SAFARI = "192.0.2.7", Arrival("Safari/iOS")
+HERE, SAFARI = "192.0.2.7", "Safari/iOS"
 
 
 class Pocket:

@@ -1,0 +1,82 @@
+"""``/simulate``: what a service would see of her now, and if she chose otherwise. Nothing is sent or counted."""
+
+from typing import Any, Literal
+
+import msgspec
+from litestar import Request, Response, get
+from litestar.di import NamedDependency
+from msgspec import Struct
+
+from service.actions import Actions
+from service.errors import WrongKindError
+from service.model.catalogue import Catalogue
+from service.model.situation import Asked, everybody
+from service.model.suppositions import Supposed
+from service.portal.forms import read_query
+from service.portal.pages import page as shown
+from service.portal.reasons import sentence
+from service.portal.visit import Visit
+
+
+class Wondering(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who would look, ``service:purpose:channel``, or only for what purpose; and what she supposes."""
+
+    who: str = ""
+    purpose: str = ""
+    answer: Literal["yes", "no"] | None = None
+    told: Literal["yes"] | None = None
+    paused: Literal["yes"] | None = None
+
+    @property
+    def supposed(self) -> Supposed:
+        """What she supposes."""
+        return Supposed(answer=self.answer, only_told=True if self.told else None, paused=True if self.paused else None)
+
+    def asked(self, every: list[Asked]) -> Asked | None:
+        """Return the question to simulate, None where she has not said which."""
+        if self.who:
+            return next((each for each in every if word_of(each) == self.who), None) or _none()
+        return next((each for each in every if each.purpose == self.purpose), None)
+
+
+def word_of(asked: Asked) -> str:
+    """Return a question in one word."""
+    return f"{asked.service}:{asked.purpose}:{asked.channel}"
+
+
+def value_of(value: msgspec.Raw) -> Any:  # noqa: ANN401  whatever the attribute holds
+    """Return a value as it is to be written: a text, a number, a yes or no, or several texts."""
+    return msgspec.json.decode(value, type=str | int | float | bool | list[str] | None)
+
+
+@get("/simulate")
+async def page(
+    request: Request[Any, Any, Any], actions: NamedDependency[Actions], visit: NamedDependency[Visit]
+) -> Response[str]:
+    """Return the page; nothing is entered, for nobody asked."""
+    her, wondering, catalogue = visit.her, read_query(request, Wondering), await actions.catalogue()
+    every = _in_order(catalogue)
+    asked = wondering.asked(every)
+    found = None if asked is None else await actions.simulate(her, asked, wondering.supposed)
+    return shown(
+        visit,
+        "simulate.html",
+        every=every,
+        asked=asked,
+        found=found,
+        wondering=wondering,
+        catalogue=catalogue,
+        word_of=word_of,
+        value_of=value_of,
+        sentence=sentence,
+    )
+
+
+def _in_order(catalogue: Catalogue) -> list[Asked]:
+    """Return every question, those of one service together."""
+    titles = catalogue.services
+    return sorted(everybody(catalogue), key=lambda each: (titles[each.service].title, each.purpose, each.channel))
+
+
+def _none() -> Asked:
+    raise WrongKindError(pointer="/who")
