@@ -1,6 +1,6 @@
-# make demo   try it                 make test   every check and test        make generate   write generated files anew        make soak   test for longer        make words   bring translations up to date
+# make demo   try it                 make test   every check and test        make generate   write generated files anew        make browser   every page in a browser        make soak   test for longer        make words   bring translations up to date
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-reset test static unit soak audit go node smoke-15 bench bench-import bench-ledger bench-verify generate words format
+.PHONY: help install demo demo-reset test static unit browser screenshots soak audit go node chromium smoke-15 bench bench-import bench-ledger bench-verify generate words format
 
 PYTHON ?= python3
 UV_VERSION := 0.13.9
@@ -41,8 +41,16 @@ static: install
 	$(RUN)lint-imports
 
 # A process for each core, with a server of its own; whoever is done first takes over from the others.
-unit: install
+unit: install chromium
 	$(RUN)pytest -n auto --dist worksteal
+
+# Every page in every state, light and width, in a browser, and what is measured there: some minutes.
+browser: install chromium
+	$(RUN)pytest -m "browser or not soak" -rP tests/browser
+
+# What every page looks like, light and dark, wide and narrow, in build/screenshots or in OUT.
+screenshots: install chromium
+	OUT="$(OUT)" $(RUN)pytest -q tests/browser/screenshots.py
 
 # The same questions for much longer: up to half an hour for each test.
 soak: install
@@ -60,6 +68,12 @@ go:
 # Node.js, on which tests/oidc runs somebody else's OpenID Connect provider; those tests are skipped without it.
 node:
 	@(command -v node && command -v npm) >/dev/null || (apt-get update -qq && apt-get install -qq -y --no-install-recommends nodejs npm >/dev/null)
+
+# The browser that tests/browser looks at the portal with; those tests are skipped without one, and fail where CI is set.
+chromium:
+	@test -x "$${PLAYWRIGHT_CHROMIUM:-/usr/bin/chromium}" || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium >/dev/null; \
+		else echo "No browser: install chromium, or let PLAYWRIGHT_CHROMIUM name one. Until then tests/browser is skipped."; fi
 
 # A short way through the whole service on Debian's PostgreSQL 15, as a server of its own with a URL.
 smoke-15: install

@@ -21,7 +21,8 @@ TABLE = str.maketrans(PLAIN, STRANGE)
 KEPT = re.compile(r"%\(\w+\)s|https?://\S+")
 WORD = re.compile(r"[A-Za-z]{2,}")
 SHOWN_ATTRIBUTES = ("aria-label", "title", "placeholder", "alt", "data-failed")
-NOT_WORDS = ("script", "style", "pre", "code")
+NOT_WORDS = ("script", "style", "pre", "code", "bdi")
+"""In ``bdi`` stands what somebody wrote: she herself, or who answered her."""
 
 
 def strange(text: str) -> str:

@@ -6,6 +6,7 @@ Stands alone: it needs ``httpx`` and ``msgspec`` and nothing else of this reposi
 from service.client.answers import (
     Answer,
     Conflict,
+    Contributed,
     Enrolled,
     MessageLink,
     NotWrittenError,
@@ -37,6 +38,7 @@ __all__ = [
     "Channel",
     "Conflict",
     "Consent",
+    "Contributed",
     "Customer",
     "Enrolled",
     "Fact",

@@ -82,6 +82,12 @@ class Written(Struct, frozen=True, kw_only=True):
     entry: str
 
 
+class Contributed(Written, frozen=True, kw_only=True):
+    """Facts were taken in. ``not_kept``: places in your list of those that she wants kept by nobody."""
+
+    not_kept: tuple[int, ...] = ()
+
+
 class Enrolled(Written, frozen=True, kw_only=True):
     """A customer is enrolled: this service's own id of her, to keep beside the account."""
 

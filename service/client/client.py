@@ -15,6 +15,7 @@ from msgspec import Struct
 from service.client.answers import (
     Answer,
     Answers,
+    Contributed,
     Enrolled,
     Failure,
     Links,
@@ -22,7 +23,6 @@ from service.client.answers import (
     NotWrittenError,
     Problem,
     Recorded,
-    Written,
 )
 from service.client.questions import AgeBand, Channel, Consent, Customer, Fact, Identifier, Reach
 
@@ -118,9 +118,12 @@ class Byleave:
         body = {"identifiers": customer, "age_band": age_band, "verified": verified}
         return await self._write("/v1/customers", body, Enrolled)
 
-    async def contribute(self, customer: str, facts: Sequence[Fact]) -> Written:
-        """Contribute facts about a customer, by this service's id of her; all of them are stored, or none."""
-        return await self._write(f"/v1/customers/{_her(customer)}/attributes", {"facts": facts}, Written)
+    async def contribute(self, customer: str, facts: Sequence[Fact]) -> Contributed:
+        """Contribute facts about a customer, by this service's id of her; all of them are taken in, or none.
+
+        What she said was not her is not kept: the answer says which.
+        """
+        return await self._write(f"/v1/customers/{_her(customer)}/attributes", {"facts": facts}, Contributed)
 
     async def record_consent(self, customer: str, consent: Consent) -> Recorded:
         """Record what she answered here, by this service's id of her."""

@@ -1,6 +1,7 @@
 """The answers of each route by the word of httplint, which knows HTTP: RFC 9110, 9111 and their neighbours."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -53,6 +54,7 @@ def answers(client: httpx.Client, served: Served, abbie: Person) -> Iterator[htt
     client.post("/v1/customers", headers=bearer(served.key), json=spare).raise_for_status()
     hers = client.get("/v1/me/identifiers", headers=bearer(served.token)).json()["identifiers"]
     bodies = SAMPLES | {"disown": [{"reference": each["reference"]} for each in hers if each["kind"] == "loyalty"]}
+    bodies |= struck_out(client, served, abbie)
     (newest,) = client.get("/v1/me/receipts?limit=1", headers=bearer(served.token)).json()["receipts"]
     parts = {"customer": abbie.at_shop, "purpose": "personalise.recommendations", "version": "2", "path": "0/000.p/1"}
     for route in WALK:
@@ -67,6 +69,22 @@ def answers(client: httpx.Client, served: Served, abbie: Person) -> Iterator[htt
         yield client.request(route.method, f"{path}?surprise=1", headers=headers, content=b"{")
         yield client.patch(path)
         yield client.options(path)
+
+
+def struck_out(client: httpx.Client, served: Served, abbie: Person) -> dict[str, list[Any]]:
+    """Let the shop say facts, and her dispute something; returns what corrects, deletes and undoes these."""
+    words = ["spare-1", "spare-2"]
+    facts = [{"attribute": "home_airport", "provenance": "volunteered", "value": "EDI", "source": w} for w in words]
+    at = f"/v1/customers/{abbie.at_shop}/attributes"
+    client.post(at, headers=bearer(served.key), json={"facts": facts}).raise_for_status()
+    disputed = client.post("/v1/me/disputes", headers=bearer(served.token), json={"source": "shop/never"})
+    entry = disputed.raise_for_status().json()["entry"]
+    return {
+        "correct": [SAMPLES["correct"][0] | {"source": "shop/spare-1"}],
+        "delete": [SAMPLES["delete"][0] | {"source": "shop/spare-2"}],
+        "undo": [{"entry": entry}],
+        "explain": [{"entry": entry, "answer": "gift"}],
+    }
 
 
 def test_http_has_no_fault_and_nobody_may_keep_what_is_personal(

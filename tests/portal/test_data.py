@@ -39,7 +39,7 @@ async def test_each_fact_says_where_it_comes_from_because_of_what_and_what_it_ma
 ) -> None:
     page = await her.get("/data")
     assert page.response.status_code == 200
-    for words in ("Genres we think you like", "nature", "We worked it out", "Because of", "Web shop (order-7)"):
+    for words in ("Genres we think you like", "nature", "We worked it out", "Because of", "Web shop and app (order-7)"):
         assert words in page.text, words
     assert {place_of(each.name) for each in (ORDER, CARD, FIRST)} <= page.ids
     assert one(ORDER.name).partition("?")[0] in "".join(page.links)
@@ -150,7 +150,9 @@ async def test_special_values_show_only_at_a_press_and_to_who_has_just_proved_th
 async def test_looking_changes_nothing(her: Browser, abbies: Her, database: Database) -> None:
     async def tail() -> tuple[object, ...]:
         async with database.connection() as connection:
-            return tuple(await connection.fetchrow("SELECT max(number), (SELECT count(*) FROM strike) FROM queue"))
+            row = await connection.fetchrow("SELECT max(number), (SELECT count(*) FROM strike) FROM queue")
+        assert row is not None
+        return tuple(row)
 
     before = await tail()
     for address in ("/data", "/data?source=shop", one(ORDER.name), "/data/several?category=taste"):

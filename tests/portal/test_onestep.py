@@ -8,10 +8,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from service.app import House
+from service.portal import words
 from service.portal.door import ROUTES
-from tests.conftest import Api, Owner, Person, allow
+from service.portal.pages import environment
+from service.usecases.policies import publish
+from tests.conftest import OPERATOR, Api, Owner, Person, allow
 from tests.houses import reaching
 from tests.portal.conftest import BASE, Browser
+from tests.pseudo import Strange, bare_words, company_in, company_of
 from tests.reading import unsaid
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -169,3 +173,18 @@ async def test_its_token_is_no_session_on_any_page(stranger: Browser, address: s
                 assert "Abbie" not in response.text
                 assert "crime" not in response.text
     assert await everything(owner) == before
+
+
+@pytest.mark.parametrize("strange", ["el", "ar"])
+async def test_it_shows_no_word_that_was_not_translated(
+    strange: str, stranger: Browser, address: str, house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(words.LANGUAGES, strange, Strange())
+    environment.cache_clear()
+    await publish(house.database, await house.keys(), OPERATOR, company_in(strange, tmp_path))
+    company = company_of((await house.library.current()).catalogue)
+    for path, status in ((address, 200), (f"{address}?done=stopped&", 200), (f"/n/{'a' * 52}", 404)):
+        page = await stranger.get(f"{path}{'' if path.endswith('&') else '?'}language={strange}")
+        assert page.response.status_code == status
+        assert bare_words(page.response.text, company) == [], path
+    environment.cache_clear()

@@ -15,11 +15,15 @@ from service.model.identifiers import identifier
 from service.model.questions import QuestionId
 from service.model.words import IdentifierKind
 from service.policy.engine import Policies
+from service.portal import words
+from service.portal.pages import environment
 from service.portal.reasons import SENTENCES
 from service.usecases import questions, records
-from tests.conftest import Api, Owner, Person, Template, enrol
+from service.usecases.policies import publish
+from tests.conftest import OPERATOR, Api, Owner, Person, Template, enrol
 from tests.policy.test_reasons_page import ROWS
 from tests.portal.conftest import Browser, Page, session_of
+from tests.pseudo import Strange, bare_words, company_in, company_of
 from tests.sealing import seal
 
 ASKED = {"purpose": "personalise.recommendations", "channel": "web"}
@@ -57,7 +61,7 @@ async def test_the_timeline_folds_what_systems_did_and_shows_each_look_of_a_pers
     assert "2 times in this hour" in page.text
     assert "First name" in page.text
     assert "not: Year of birth" in page.text
-    assert page.text.count("A member of staff (anna)") == 2
+    assert page.text.count("A member of staff: anna") == 2
     assert page.text.count("ticket 4711") == 2
     assert "Everything until" in page.text
     assert "<svg" in page.response.text
@@ -238,3 +242,22 @@ async def test_who_is_not_signed_in_sees_nothing(stranger: Browser, abbie: Perso
 
 def test_every_reason_has_a_sentence(policies: Policies) -> None:
     assert set(ROWS) <= set(SENTENCES)
+
+
+@pytest.mark.usefixtures("used")
+@pytest.mark.parametrize("strange", ["el", "ar"])
+async def test_no_page_of_the_log_shows_a_word_that_was_not_translated(
+    strange: str, her: Browser, house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entries = [each for each in links(await her.get("/use"), "/use/lines/") if "#" not in each]
+    await her.press(await her.get(entries[0]), "b-ask", text="Why?")
+    monkeypatch.setitem(words.LANGUAGES, strange, Strange())
+    environment.cache_clear()
+    await publish(house.database, await house.keys(), OPERATOR, company_in(strange, tmp_path))
+    company = company_of((await house.library.current()).catalogue)
+    wondering = "/simulate?who=recommender:personalise.recommendations:web&answer=no"
+    for path in ("/use", "/use?people=yes", "/use?service=x", *entries, "/use/questions", "/simulate", wondering):
+        page = await her.get(f"{path}{'&' if '?' in path else '?'}language={strange}")
+        assert page.response.status_code == 200, path
+        assert bare_words(page.response.text, company) == [], path
+    environment.cache_clear()

@@ -92,6 +92,7 @@ def poorer(state: State) -> list[State]:
         *(structs.replace(state, consents=state.consents - {yes} | {taken_back(yes)}) for yes in state.consents),
         *(structs.replace(state, restrictions=structs.replace(limits, **{name: False})) for name in allowed),
         structs.replace(state, restrictions=structs.replace(limits, age_band=AgeBand.UNKNOWN)),
+        structs.replace(state, restrictions=structs.replace(limits, barred=("favourite_genres personalisation",))),
         structs.replace(state, restrictions=None),
     ]
 
@@ -158,6 +159,27 @@ async def test_taking_something_away_never_widens_a_release(
         after = await released(api, person.email)
         assert after <= before
         before = after
+
+
+@given(state=STATES, disputed=st.sets(st.sampled_from([f"{a}#{p}" for a, p in VALUES])))
+@settings(max_examples=20)
+async def test_that_something_else_was_not_her_never_widens_a_release(
+    api: Api,
+    database: Database,
+    keyring: Keyring,
+    owner: asyncpg.Connection,
+    state: State,
+    disputed: set[str],
+) -> None:
+    """A kind that is disputed takes nothing away that is there, and brings nothing that is not."""
+    person = await enrol(api, f"zephyrine{next(NUMBERS)}@example.com", {})
+    customer = await id_of(owner, person)
+    await put(database, keyring, customer, state)
+    before = await released(api, person.email)
+    assert state.restrictions is not None
+    limits = structs.replace(state.restrictions, disputed=tuple(sorted(disputed)))
+    await put(database, keyring, customer, structs.replace(state, restrictions=limits))
+    assert await released(api, person.email) == before
 
 
 async def test_each_thing_there_is_can_make_a_difference(

@@ -1,7 +1,28 @@
 // What a form sends may fail on the way: the page stays as it is, and says so.
+// What was pressed keeps the focus and its place under the finger, although the page around it is new.
 "use strict";
+let around = [], top_ = 0;
+
 function failed() {
   const status = document.getElementById("status");
   if (status) status.textContent = document.body.dataset.failed;
 }
+
+function remember(event) {
+  const button = event.target.querySelector("button") || event.target;
+  around = [];
+  top_ = button.getBoundingClientRect().top;
+  for (let each = button; each && each.id !== "main"; each = each.parentElement) if (each.id) around.push(each.id);
+}
+
+function keep() {
+  const place = around.map(id => document.getElementById(id)).find(Boolean);
+  if (!place) return;
+  const control = place.matches("button") ? place : place.querySelector("button") || place;
+  control.focus({ preventScroll: true });
+  scrollBy({ top: control.getBoundingClientRect().top - top_, behavior: "instant" });
+}
+
+document.addEventListener("htmx:beforeRequest", remember);
+document.addEventListener("htmx:afterSettle", keep);
 for (const event of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) document.addEventListener(event, failed);

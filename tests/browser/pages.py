@@ -1,0 +1,135 @@
+"""Every page of the portal in every state that looks different: another one is a line, and every gate walks them."""
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+from msgspec import Struct
+from playwright.async_api import Page
+
+from tests.browser.gates import UNFOLD, Heard
+from tests.browser.site import Her, Site
+
+Step = Callable[[Page], Awaitable[object]]
+RECOMMENDATIONS = "personalise.recommendations"
+NOTICE = f"/notices/{RECOMMENDATIONS}/2"
+
+
+class State(Struct, frozen=True):
+    """A page as somebody finds it.
+
+    ``life``: who she is; None is nobody. ``then``: what she does there. ``status``: how the page is answered.
+    ``refused``: whether what she does is.
+    """
+
+    name: str
+    path: str
+    life: str | None = "rich"
+    then: Step | None = None
+    status: int = 200
+    refused: bool = False
+
+    async def visitor(self, site: Site) -> Her | None:
+        """Return who looks at it: somebody of its own where anything is pressed."""
+        if self.life is None:
+            return None
+        return await (site.newcomer if self.then else site.resident)(self.life)
+
+
+def pressed(button: str) -> Step:
+    """Press a button, by its id, and wait until the page says what was done."""
+
+    async def press(page: Page) -> None:
+        await page.locator(f'[id="{button}"]').click()
+        await page.locator("#status:not(:empty)").wait_for()
+
+    return press
+
+
+def sent(button: str, **fields: str) -> Step:
+    """Fill in what has these ids, press a button, and wait for another page."""
+
+    async def send(page: Page) -> None:
+        for name, value in fields.items():
+            await page.locator(f"#{name}").fill(value)
+        async with page.expect_navigation():
+            await page.locator(f'[id="{button}"]').click()
+
+    return send
+
+
+def followed(link: str) -> Step:
+    """Follow the first of some links, and wait for the page that it leads to."""
+
+    async def follow(page: Page) -> None:
+        async with page.expect_navigation():
+            await page.locator(link).first.click()
+
+    return follow
+
+
+async def unfolded(page: Page) -> None:
+    """Open whatever is folded."""
+    await page.evaluate(UNFOLD)
+
+
+async def forged(page: Page) -> None:
+    """Send a form with the token of another session, as a browser without JavaScript sends it."""
+    async with page.expect_navigation():
+        await page.evaluate(
+            "const token = document.querySelector('[name=token]'); token.value = 'x'; token.form.submit()"
+        )
+
+
+STATES = [
+    State("overview", "/"),
+    State("overview of somebody new", "/", "new"),
+    State("overview in a pause", "/", "paused"),
+    State("overview with quiet hours", "/", "quiet"),
+    State("overview after a press", "/", "new", pressed("b-pause")),
+    State("choices", "/choices"),
+    State("choices unfolded", "/choices", then=unfolded),
+    State("choices of somebody new", "/choices", "new"),
+    State("choices, all allowed", "/choices", "decided"),
+    State("choices, all refused", "/choices", "refusing"),
+    State("choices in a pause", "/choices", "paused"),
+    State("choices after a yes", "/choices", "new", pressed(f"b-{RECOMMENDATIONS}-web")),
+    State("choices after an objection", "/choices", "new", pressed("b-prevent.fraud")),
+    State("receipts", "/receipts"),
+    State("receipts of somebody new", "/receipts", "new"),
+    State("a receipt", "/receipts", then=followed(".receipts a")),
+    State("ways in", "/me"),
+    State("ways in of somebody new", "/me", "new"),
+    State("away", "/me", then=sent("b-away")),
+    State("signing in again", "/signin/again"),
+    State("signing in", "/signin", None),
+    State("signing in with what is no address", "/signin", None, sent("b-ask", email="nobody@nowhere"), refused=True),
+    State("typing the code", "/signin", None, sent("b-ask", email="nobody@example.com")),
+    State("checking a receipt", "/verify", None),
+    State("checking no receipt", "/verify", None, sent("b-verify", receipt="e30.e30.e30")),
+    State("a notice", NOTICE, None),
+    State("a notice and what changed", f"{NOTICE}?from=1", None),
+    State("help", "/help", None),
+    State("help, signed in", "/help"),
+    State("privacy", "/privacy", None),
+    State("accessibility", "/accessibility", None),
+    State("no such page", "/nowhere", status=404),
+    State("no such page, to a stranger", "/nowhere", None, status=404),
+    State("a method that is not allowed", "/choices/answer", status=405),
+    State("a form of another session", "/", then=forged, refused=True),
+]
+FIRST = {state.path: state for state in reversed(STATES)}
+"""Each page in its most usual state, by its address."""
+every_page_of_hers = pytest.mark.parametrize(
+    "path", [path for path, state in FIRST.items() if state.life and state.status == 200]
+)
+
+
+async def arrive(page: Page, state: State, heard: Heard) -> list[int]:
+    """Bring a page into a state; returns the sizes of what the first visit loaded."""
+    response = await page.goto(state.path)
+    assert response is not None
+    assert response.status == state.status
+    first = heard.sizes.copy()
+    if state.then is not None:
+        await state.then(page)
+    return first

@@ -1,0 +1,188 @@
+"""A press does the same with JavaScript and without, a no takes no more of them than a yes, and none is lost."""
+
+import re
+from collections.abc import Awaitable, Callable
+
+import httpx
+from playwright.async_api import Page, Route, expect
+
+from service.model.words import Basis
+from service.policy.engine import Policies
+from service.portal.visit import COOKIE
+from tests.browser.gates import BUTTON
+from tests.browser.pages import every_page_of_hers
+from tests.browser.presses import WEB, Act, every_act, holds, press
+from tests.browser.site import HIGH, NARROW, Her, Site
+from tests.portal.conftest import Page as Read
+
+MOST_PRESSES = 2
+ONE_OF_MANY = re.compile(r"ent_\w+|(?<=/notices/).+")
+
+
+async def focused(page: Page) -> str:
+    """Return the id of what has the focus."""
+    found: str = await page.evaluate("document.activeElement.id || document.activeElement.tagName")
+    return found
+
+
+@every_act
+async def test_a_press_does_the_same_with_javascript_and_without(site: Site, act: Act) -> None:
+    after = []
+    for javascript in (True, False):
+        her = await site.newcomer(act.life)
+        before = await holds(site, her)
+        async with site.open(her, act.path, java_script_enabled=javascript) as page:
+            for button in act.buttons:
+                await press(page, button)
+            status = (await page.locator("#status").inner_text()).strip()
+            assert javascript or await page.locator(":target").count() == 1
+        after.append((status, await holds(site, her)))
+        assert len(act.buttons) > 1 or after[-1][1] != before
+    assert after[0] == after[1]
+
+
+@every_act
+async def test_what_was_pressed_keeps_the_focus_and_its_place(site: Site, act: Act) -> None:
+    async with site.open(await site.newcomer(act.life), act.path, viewport={"width": NARROW, "height": HIGH}) as page:
+        await page.evaluate("document.getElementById('status').kept = true")
+        for button in act.buttons:
+            place = await _top(page, button)
+            await press(page, button)
+            now = await focused(page)
+            assert now not in ("BODY", "main", "status"), now
+            assert await page.locator(f'[id="{now}"]').evaluate("each => each.matches('button')")
+            if place is not None:
+                assert abs((await _top(page, now) or 0) - place) <= 2 * BUTTON
+        # A region that is replaced is not read out.
+        assert await page.evaluate("document.getElementById('status').kept")
+
+
+async def _top(page: Page, button: str) -> float | None:
+    """Return where on the screen a button is; None where it has to be unfolded first."""
+    found = page.locator(f'[id="{button}"]')
+    if not await found.is_visible():
+        return None
+    await found.scroll_into_view_if_needed()
+    top: float = await found.evaluate("each => each.getBoundingClientRect().top")
+    return top
+
+
+async def _presses_to(page: Page, button: str) -> int:
+    """Return after how many presses from the first page a button can have been pressed, and press it."""
+    await page.goto("/")
+    for presses in range(MOST_PRESSES):
+        if await page.locator(f'[id="{button}"]').count():
+            await press(page, button)
+            return presses + 1
+        await page.locator(f'main a[href^="/{"choices"}"]').first.click()
+        await page.wait_for_load_state()
+    raise AssertionError(f"{button} is further away than {MOST_PRESSES} presses")
+
+
+async def test_to_withdraw_takes_as_many_presses_as_to_allow_for_each_purpose_on_each_channel(
+    site: Site, policies: Policies
+) -> None:
+    her = await site.newcomer("new")
+    cells = [
+        (purpose.id, channel)
+        for purpose in policies.catalogue.purposes.values()
+        if purpose.basis is Basis.CONSENT
+        for channel in purpose.channels
+    ]
+    async with site.browsing(her) as context:
+        page = await context.new_page()
+        for purpose, channel in cells:
+            button, cell = f"b-{purpose}-{channel}", f"{purpose} {channel}"
+            to_allow = await _presses_to(page, button)
+            assert (await holds(site, her))[cell][0] == "given"
+            to_withdraw = await _presses_to(page, button)
+            assert (await holds(site, her))[cell][0] == "withdrawn"
+            assert to_withdraw <= to_allow <= MOST_PRESSES
+    assert len(cells) == 8
+
+
+@every_page_of_hers
+async def test_one_press_pauses_everything_from_any_page(site: Site, path: str) -> None:
+    her = await site.newcomer("rich")
+    async with site.open(her, path) as page:
+        await press(page, "b-pause")
+        assert (await holds(site, her))["pause "] == "paused"
+
+
+async def test_every_page_is_at_most_two_presses_away_and_no_link_is_dead(site: Site) -> None:
+    reached = await _crawled(site, await site.resident("rich"))
+    assert {path: status for path, (_, status) in reached.items() if status != 200} == {}
+    nearest: dict[str, int] = {}
+    for path, (depth, _) in reached.items():
+        kind = ONE_OF_MANY.sub("{one}", path.partition("?")[0])
+        nearest[kind] = min(depth, nearest.get(kind, depth))
+    assert {kind: depth for kind, depth in nearest.items() if depth > MOST_PRESSES and "." not in kind} == {}
+    assert len(nearest) > 5
+
+
+async def _crawled(site: Site, her: Her) -> dict[str, tuple[int, int]]:
+    """Return every address that links lead to from the first page: how far away it is, and how it is answered."""
+    reached: dict[str, tuple[int, int]] = {}
+    async with httpx.AsyncClient(base_url=site.address, headers={"cookie": f"{COOKIE}={her.session}"}) as client:
+        edge, depth = ["/"], 0
+        while edge:
+            found: list[str] = []
+            for path in edge:
+                answer = await client.get(path)
+                reached[path] = (depth, answer.status_code)
+                if answer.headers.get("content-type", "").startswith("text/html"):
+                    found += _links(Read(answer))
+            edge, depth = [each for each in dict.fromkeys(found) if each not in reached], depth + 1
+    return reached
+
+
+def _links(page: Read) -> list[str]:
+    """Return where a page leads to within the portal; a place on the page itself has to be there."""
+    here = page.response.url.path
+    for each in page.links:
+        path, _, fragment = each.partition("#")
+        assert not fragment or path not in ("", here) or fragment in page.ids, each
+    return [path for each in page.links if (path := each.partition("#")[0]).startswith("/")]
+
+
+def _failing(why: str) -> Callable[[Route], Awaitable[None]]:
+    """Return what lets a request fail on its way."""
+
+    async def fail(route: Route) -> None:
+        await route.abort(why)
+
+    return fail
+
+
+async def test_what_cannot_be_sent_leaves_the_page_as_it_is_and_says_so(site: Site) -> None:
+    her = await site.newcomer("rich")
+    before = await holds(site, her)
+    async with site.open(her, "/choices") as page:
+        switch = page.locator(f'[id="b-{WEB}"]')
+        for failure in ("internetdisconnected", "timedout"):
+            await page.route("**/choices/answer", _failing(failure))
+            await switch.click()
+            await expect(page.locator("#status")).to_have_text("Not saved. Try again.")
+            assert await switch.get_attribute("aria-checked") == "true"
+            assert await focused(page) == f"b-{WEB}"
+            await page.evaluate("document.getElementById('status').textContent = ''")
+            await page.unroute("**/choices/answer")
+        await page.route("**/choices/answer", lambda route: route.fulfill(status=503, body="<h1>no</h1>"))
+        await switch.click()
+        await expect(page.locator("#status")).to_have_text("Not saved. Try again.")
+        assert await page.locator("h1").inner_text() == "What I allow"
+        assert await holds(site, her) == before
+        await page.unroute("**/choices/answer")
+        await press(page, f"b-{WEB}")
+        assert await switch.get_attribute("aria-checked") == "false"
+
+
+async def test_a_press_that_is_on_its_way_is_not_sent_twice(site: Site) -> None:
+    her = await site.newcomer("new")
+    async with site.open(her, "/choices") as page:
+        sent: list[str] = []
+        page.on("request", lambda request: sent.append(request.method))
+        await page.locator("#b-sharing").focus()
+        await page.evaluate("for (let n = 0; n < 3; n++) document.getElementById('b-sharing').click()")
+        await page.locator("#status:not(:empty)").wait_for()
+        assert sent.count("POST") == 1
