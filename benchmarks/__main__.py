@@ -13,7 +13,7 @@ from pathlib import Path
 from msgspec import Struct
 from rich.console import Console
 
-from benchmarks import goals, history, importing, rates, scale, sealing, withdrawals
+from benchmarks import goals, history, importing, portal, rates, scale, sealing, withdrawals
 from benchmarks.found import Found
 from benchmarks.scene import Scene, standing
 
@@ -30,6 +30,8 @@ class Length(Struct, frozen=True, kw_only=True):
     seconds: int
     withdrawals: int
     entries: int
+    reads: int
+    pages: int
     sizes: tuple[int, ...]
     backlog: int
     rows: int
@@ -40,12 +42,22 @@ FULL = Length(
     seconds=6,
     withdrawals=500,
     entries=100_000,
+    reads=1_000_000,
+    pages=100,
     sizes=(10_000, 100_000, 1_000_000),
     backlog=200_000,
     rows=20_000,
 )
 QUICK = Length(
-    rounds=1, seconds=2, withdrawals=50, entries=1_000, sizes=(1_000, 2_000, 5_000), backlog=30_000, rows=1_000
+    rounds=1,
+    seconds=2,
+    withdrawals=50,
+    entries=1_000,
+    reads=10_000,
+    pages=10,
+    sizes=(1_000, 2_000, 5_000),
+    backlog=30_000,
+    rows=1_000,
 )
 
 
@@ -82,6 +94,7 @@ def _on(scene: Scene, length: Length) -> list[Callable[[], Found]]:
         lambda: rates.measure(scene, length.rounds, length.seconds),
         lambda: withdrawals.measure(scene, length.withdrawals),
         lambda: history.measure(scene, length.entries, length.rounds, length.seconds),
+        lambda: portal.measure(scene, length.reads, length.pages),
         lambda: scale.measure(scene, length.sizes, length.rounds, length.seconds),
     ]
 

@@ -33,6 +33,9 @@ GOALS = (
     Goal("withdrawal_p99_vs_release_p50", "p99 of a withdrawal, against a release", "at most", 3),
     Goal("sequencer_vs_release", "entries sealed, against releases", "at least", 3),
     Goal("import_per_second", "customers imported a second of processor", "at least", 2_000),
+    Goal(
+        "portal_page_p95_ms", "p95 of the slowest page for a customer whose data was used very often, ms", "at most", 50
+    ),
     Goal("worker_rss_mib", "memory of one worker, MiB", "at most", 150),
 )
 

@@ -18,14 +18,15 @@ SHORT = 10
 def measure(scene: Scene, long: int, rounds: int, seconds: int) -> Found:
     """Measure both in turn."""
     quiet, busy = scene.company.known[:2]
-    asyncio.run(_fill(scene.superuser_url, {quiet: SHORT, busy: long}))
+    asyncio.run(fill(scene.superuser_url, {quiet: SHORT, busy: long}))
     calls = [scene.release([quiet], "short history"), scene.release([busy], "long history")]
     short, lengthy = in_turn(calls, rounds, seconds, scene.home)
     rates = f"{short.middle.per_second:.0f}/s with {SHORT} entries, {lengthy.middle.per_second:.0f}/s with {long}"
     return Found({"history_100k_vs_10": short.per_second_against(lengthy)}, (f"Releases of one customer: {rates}.",))
 
 
-async def _fill(url: str, wanted: Mapping[Known, int]) -> None:
+async def fill(url: str, wanted: Mapping[Known, int]) -> None:
+    """Give customers so many entries in the ledger, as the sequencer leaves them."""
     connection = await asyncpg.connect(url)
     try:
         for known, entries in wanted.items():

@@ -119,11 +119,11 @@ class Shown(HTMLParser):
             self.texts.append(data)
 
 
-def bare_words(html: str, company: Company) -> list[str]:
-    """Return the words of a page that are in no strange language, but for names: of the company, of browsers."""
+def bare_words(html: str, company: Company, *hers: str) -> list[str]:
+    """Return the words of a page that are in no strange language, but for names, and for what is hers."""
     authority = company.authority
     names = [company.name, company.address, company.contact, authority.name, authority.contact]
-    names += [name for _, name in (*BROWSERS, *SYSTEMS)]
+    names += [*(name for _, name in (*BROWSERS, *SYSTEMS)), *hers]
     found: list[str] = []
     for text in Shown(html).texts:
         rest = " ".join(text.split())

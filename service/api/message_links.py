@@ -18,6 +18,7 @@ from service.errors import (
     UnknownChannelError,
     UnknownCustomerError,
     UnknownPurposeError,
+    WrongKindError,
 )
 from service.model.callers import ServiceCaller
 from service.model.consent import Spot
@@ -97,6 +98,8 @@ async def message_links(
     Whoever has such a link can only say no with it. Made again it is the same link, so nothing need be kept.
     """
     body = await read_body(request, LinksWanted)
+    if len(set(body.customers)) != len(body.customers):
+        raise WrongKindError("a customer stands twice", pointer="/customers")
     wanted = [PairwiseId(each) for each in body.customers]
     made = await actions.make_message_links(caller, Spot(PurposeId(body.purpose), body.channel), wanted)
     return Links([_link(each, made.get(each)) for each in wanted])

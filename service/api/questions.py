@@ -60,7 +60,7 @@ class QuestionAsked(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return f"QuestionAsked({self.question!r})"
 
 
-class Questions(Struct, frozen=True, omit_defaults=True):
+class QuestionsAsked(Struct, frozen=True, omit_defaults=True):
     """A page of her questions, newest first. ``next`` is the cursor of the page after it."""
 
     questions: list[QuestionAsked]
@@ -69,7 +69,7 @@ class Questions(Struct, frozen=True, omit_defaults=True):
 
 AT, BY = datetime(2026, 11, 2, 10, tzinfo=UTC), datetime(2026, 12, 2, 10, tzinfo=UTC)
 QUESTION, ENTRY = "qst_01K9Z6V7W8X9Y0Z1A2B3C4D5E6", "ent_01K9Z6V7W8X9Y0Z1A2B3C4D5E6"
-EXAMPLE = Questions(
+EXAMPLE = QuestionsAsked(
     [
         QuestionAsked(
             question=QUESTION,
@@ -118,15 +118,17 @@ async def ask(
 
 @get(
     "/v1/me/questions",
-    opt=described(caller="customer", answer=Questions, example=EXAMPLE, query=PageQuery, refusals=(BadCursorError,)),
+    opt=described(
+        caller="customer", answer=QuestionsAsked, example=EXAMPLE, query=PageQuery, refusals=(BadCursorError,)
+    ),
 )
 async def my_questions(
     request: Request[Any, Any, Any], actions: NamedDependency[Actions], me: NamedDependency[CustomerCaller]
-) -> Questions:
+) -> QuestionsAsked:
     """Return what she asked about uses of her data, how far that has got, and what she was answered."""
     query = read_query(request, PageQuery)
     page = await actions.questions(me, query.cursor, query.limit)
-    return Questions([_question(each) for each in page.questions], page.next)
+    return QuestionsAsked([_question(each) for each in page.questions], page.next)
 
 
 def _question(each: Hers) -> QuestionAsked:

@@ -11,10 +11,10 @@ from litestar.datastructures import State
 from litestar.di import NamedDependency, Provide
 from litestar.exceptions import HTTPException
 from litestar.params import FromPath
-from msgspec import Struct
 
 from service.app import House
 from service.crypto.keyring import Keyring
+from service.demo.made_up import PEOPLE, PREFIX, MadeUp
 from service.demo.mailbox import Mailbox
 from service.errors import NotFoundError, ServiceError
 from service.front import Front
@@ -30,7 +30,6 @@ from service.portal.visit import Visit
 from service.storage import customers
 from service.usecases import sessions
 
-PREFIX = "/demo"
 INBOX = """{% extends "page.html" %}{% block title %}Inbox of the demo{% endblock %}{% block main %}
 <h1>Inbox of the demo</h1>
 <p class="lead">All mail of this demo ends here. None leaves this computer.</p>
@@ -42,24 +41,6 @@ DOOR = """{% extends "page.html" %}{% block title %}Sign in{% endblock %}{% bloc
 <form method="post"><button class="main" id="b-demo">Sign in as {{ who.name }}</button></form>
 <p class="counts">Only the demo has this page: {{ who.name }} is made up.</p></div>
 {% endblock %}"""
-
-
-class MadeUp(Struct, frozen=True):
-    """Somebody of the sample company's customers, whom one can be."""
-
-    name: str
-    email: str
-    about: str
-
-    def __repr__(self) -> str:
-        return f"MadeUp({self.name!r})"
-
-
-PEOPLE = {
-    "abbie": MadeUp("Abbie", "abbie@example.com", "She has told a lot, and her data was used for a year."),
-    "noah": MadeUp("Noah", "noah@example.net", "He refuses everything that he is asked."),
-    "nia": MadeUp("Nia", "nia@example.org", "She is new: nothing was decided yet."),
-}
 
 
 class Demo:

@@ -19,7 +19,7 @@ from rich.console import Console
 from service import embedded
 from service.crypto.keyring import Keyring
 from service.database import Database, opened, reachable
-from service.demo import doors, people, scenes, year
+from service.demo import made_up, people, scenes, year
 from service.errors import OperatorError
 from service.importing import Delivery, import_file
 from service.migrating import migrate
@@ -165,9 +165,9 @@ def _print_ways_in(company: scenes.Company) -> None:
     for service, api_key in company.api_keys.items():
         console.print(f"  {service:<12} {api_key}", soft_wrap=True)
     console.print("\n[bold]The portal, for each of three made-up customers[/] (press the one button):\n")
-    for name, who in doors.PEOPLE.items():
-        console.print(f"  {company.url}{doors.PREFIX}/sign-in/{name:<8} {who.about}", soft_wrap=True)
-    console.print(f"\n  All mail of the demo: {company.url}{doors.PREFIX}/inbox", soft_wrap=True)
+    for name, who in made_up.PEOPLE.items():
+        console.print(f"  {company.url}{made_up.PREFIX}/sign-in/{name:<8} {who.about}", soft_wrap=True)
+    console.print(f"\n  All mail of the demo: {company.url}{made_up.PREFIX}/inbox", soft_wrap=True)
     console.print(
         "\nTry it. What may the recommender see? Then show Abbie the notice, let her say yes, and no again:\n"
     )

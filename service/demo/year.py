@@ -8,7 +8,7 @@ from msgspec import Struct
 from service.crypto.keyring import Keyring
 from service.crypto.random import random_word
 from service.database import Database
-from service.demo.doors import PEOPLE
+from service.demo.made_up import PEOPLE
 from service.model.callers import CustomerCaller, ServiceCaller
 from service.model.choices import Allowed, Kind
 from service.model.consent import Reach

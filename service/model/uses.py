@@ -26,7 +26,7 @@ class Line(Struct, frozen=True):
 
 
 class Day(Struct, frozen=True):
-    """How often her data was used on one day: all that was asked for, a part, or nothing."""
+    """How often services asked for her data on one day, and got all of it, a part, or nothing."""
 
     day: datetime
     given: int

@@ -37,7 +37,7 @@ def chart(days: Sequence[Day], now: datetime) -> Chart | None:
     most = max((each.given + each.partly + each.refused for each in days), default=0)
     if not most:
         return None
-    last = now.date()
+    last = max(now, days[-1].day).date()
     first = last - timedelta(days=DAYS - 1)
     bars = [bar for each in days for bar in _bars(each, (each.day.date() - first).days, most)]
     return Chart(bars, first, last, most)

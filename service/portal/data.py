@@ -168,7 +168,8 @@ async def page(
     if special:
         refuse_weak(visit.her)
     found = await actions.known(visit.her, said.get("cursor") or None, MOST, source)
-    catalogue, past = await actions.catalogue(), await actions.disputes(visit.her, None, LAST)
+    catalogue = (await actions.catalogue()).told_in(visit.language)
+    past = await actions.disputes(visit.her, None, LAST)
     limits = (await actions.read_choices(visit.her, None, 1)).limits
     return shown(
         visit,
@@ -199,7 +200,7 @@ async def one(
     if special:
         refuse_weak(visit.her)
     found = await actions.fact(visit.her, f"{item.attribute}#{item.provenance}@{item.source}")
-    catalogue = await actions.catalogue()
+    catalogue = (await actions.catalogue()).told_in(visit.language)
     return shown(
         visit,
         "fact.html",

@@ -54,7 +54,8 @@ async def page(
     request: Request[Any, Any, Any], actions: NamedDependency[Actions], visit: NamedDependency[Visit]
 ) -> Response[str]:
     """Return the page; nothing is entered, for nobody asked."""
-    her, wondering, catalogue = visit.her, read_query(request, Wondering), await actions.catalogue()
+    her, wondering = visit.her, read_query(request, Wondering)
+    catalogue = (await actions.catalogue()).told_in(visit.language)
     every = _in_order(catalogue)
     asked = wondering.asked(every)
     found = None if asked is None else await actions.simulate(her, asked, wondering.supposed)

@@ -13,6 +13,8 @@ from babel.numbers import format_decimal, format_percent
 from jinja2 import Environment, pass_context
 from jinja2.runtime import Context
 
+from service.model.catalogue import Catalogue
+
 
 @cache
 def locale_of(language: str, country: str) -> Locale:
@@ -26,7 +28,7 @@ def locale_of(language: str, country: str) -> Locale:
 
 def install(made: Environment) -> None:
     """Let templates write what is no text: ``at|day``, ``at|moment``, ``count|number``, ``things|listed``, ..."""
-    for each in (day, moment, ago, number, percent, listed):
+    for each in (day, moment, ago, number, percent, listed, within, chosen):
         made.filters[each.__name__] = each
     counted: Callable[..., str] = cast("Callable[..., str]", made.globals["ngettext"])  # the extension adds it
 
@@ -81,6 +83,16 @@ def number(context: Context, value: float) -> str:
 def percent(context: Context, value: float) -> str:
     """Write a share of one in percent."""
     return format_percent(value, locale=_locale(context))
+
+
+def within(words: str) -> str:
+    """Return a line that stands alone as a part of a longer one."""
+    return words[:1].lower() + words[1:]
+
+
+def chosen(values: Iterable[str], catalogue: Catalogue, language: str) -> list[str]:
+    """Return what values are called that she chose from a list; any other value is itself."""
+    return [catalogue.choice_in(language, each) for each in values]
 
 
 @pass_context

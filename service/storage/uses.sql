@@ -63,8 +63,8 @@ WITH RECURSIVE alike AS (
 SELECT DISTINCT actor, purpose FROM alike ORDER BY actor, purpose;
 
 -- name: days
--- How often her data was used on each of the last days, as far back as that many lines reach. By hour first, because to
--- tell the day of every line takes longer than all the rest.
+-- How often services asked for her data on each of the last days, and what came of it, as far back as that many lines
+-- reach. By hour first, because to tell the day of every line takes longer than all the rest.
 WITH recent AS MATERIALIZED (
     SELECT hour, actor, kind, purpose, outcome, times
       FROM use_line
@@ -73,14 +73,15 @@ WITH recent AS MATERIALIZED (
      LIMIT $3
 ), hourly AS (
     SELECT hour,
-           sum(times) FILTER (WHERE outcome NOT IN ('partial', 'deny')) AS given,
+           sum(times) FILTER (WHERE outcome = 'permit') AS given,
            sum(times) FILTER (WHERE outcome = 'partial') AS partly,
            sum(times) FILTER (WHERE outcome = 'deny') AS refused
       FROM recent
-     WHERE ($4::text IS NULL OR actor = $4)
+     WHERE kind = 'release'
+       AND ($4::text IS NULL OR actor = $4)
        AND ($5::text IS NULL OR purpose = $5)
        AND (NOT $6::boolean OR outcome IN ('partial', 'deny'))
-       AND (NOT $7::boolean OR kind = 'look-up')
+       AND NOT $7::boolean
      GROUP BY hour
 )
 SELECT date_trunc('day', hour, 'UTC') AS day,
@@ -105,7 +106,7 @@ SELECT attribute, actor, sum(times)::bigint AS times
 -- name: covers
 -- From when to when the lines say everything. What waits in the queue is not in them, and an act may still commit some
 -- seconds after the time that it bears: its number is drawn in between, so the first of the queue stands for the rest.
-SELECT enrolled_at AS since,
+SELECT least(enrolled_at, (SELECT hour FROM use_line WHERE customer = $1 ORDER BY hour, line LIMIT 1)) AS since,
        greatest(enrolled_at,
                 least(now(), (SELECT at FROM queue ORDER BY number LIMIT 1)) - interval '10 seconds') AS until
   FROM customer

@@ -44,9 +44,9 @@ class Simulation(Struct, frozen=True):
 
     @property
     def differences(self) -> list[AttributeId]:
-        """Which attributes are seen otherwise then, or for another reason not."""
+        """Of which attributes something else is seen then."""
         both = zip(self.now, self.now if self.then is None else self.then, strict=True)
-        return [one.attribute for one, other in both if (one.fact, one.withheld) != (other.fact, other.withheld)]
+        return [one.attribute for one, other in both if one.fact != other.fact]
 
 
 async def simulate(

@@ -51,6 +51,8 @@ from service.model.words import Acting, AttributeId, CustomerId, EntryId, Method
 from service.policy.engine import Policies
 from service.storage import access, choices, customers, facts, ledger, strikes
 
+A_DAY = timedelta(days=1)
+
 
 class Item(Struct, frozen=True):
     """One fact, by its name."""
@@ -118,6 +120,7 @@ async def reach(database: Database, policies: Policies, caller: CustomerCaller, 
     """Return what a dispute would strike out, and change nothing. Of a merged person her own side is shown."""
     _refuse_misfits(policies.catalogue, selection)
     async with database.connection() as connection:
+        _refuse_other_times(selection, await customers.clock(connection))
         known = await facts.of_customer(connection, caller.customer)
         found = strikes.taken(_NOT_YET, caller.customer, known, selection, policies.catalogue.attributes)
         person = await _person(connection, caller.customer)
@@ -136,6 +139,7 @@ async def dispute(
     _refuse_misfits(policies.catalogue, selection)
     async with database.transaction() as connection:
         act = await _begin(connection, policies, caller, Manner.DISPUTE, selection, KEPT)
+        _refuse_other_times(selection, act.change.now)
         return await _everywhere(connection, keyring, act)
 
 
@@ -446,6 +450,13 @@ def _refuse_misfits(catalogue: Catalogue, selection: Selection) -> None:
     categories = {each.category for each in catalogue.attributes.values()}
     if selection.category is not None and selection.category not in categories:
         raise UnknownAttributeError("no attribute is of this category", pointer="/category")
+
+
+def _refuse_other_times(selection: Selection, now: datetime) -> None:
+    """Refuse a time in which nothing can have been known; the day that it is somewhere on earth has not ended."""
+    for name, at in (("since", selection.since), ("until", selection.until)):
+        if at is not None and at > now + A_DAY:
+            raise WrongKindError("no fact is from the future", pointer=f"/{name}")
     if selection.since is not None and selection.until is not None and selection.until < selection.since:
         raise WrongKindError("it ends before it begins", pointer="/until")
 

@@ -39,7 +39,7 @@ SOME_LINE = "A" * 56
 """Stands for a line of the use of her data."""
 SOME_ENTRY = "ent_" + "1" * 26
 """Stands for an entry of that line."""
-SOME_SOURCE, SOME_DISPUTE = "shop/spare", "ent_" + "0" * 26
+SOME_SOURCE, SOME_DISPUTE = "shop/spare-xx", "ent_" + "0" * 26
 """Stand for a fact of hers and a dispute of hers; each can be struck out, or undone, but once."""
 A_FACT = {"attribute": "home_airport", "provenance": "volunteered", "source": SOME_SOURCE}
 DEVICE = "0b7c2f5e-3d1a-4c7e-9f60-6a5d2c1b8e9f"
@@ -360,7 +360,7 @@ async def walker(server: str, template: Template, tmp_path_factory: pytest.TempP
 
 async def _spare_facts(api: Api, person: Person) -> list[str]:
     """Let the shop say facts of hers to be struck out, and return where each comes from."""
-    words = [f"spare-{number}" for number in range(40)]
+    words = [f"spare-{number:02}" for number in range(60)]
     facts = [{"attribute": "home_airport", "provenance": "volunteered", "value": "EDI", "source": w} for w in words]
     await api.post(f"/v1/customers/{person.at_shop}/attributes", "shop", {"facts": facts})
     return [f"shop/{word}" for word in words]

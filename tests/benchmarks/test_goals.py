@@ -21,6 +21,7 @@ KEYS = [
     "withdrawal_p99_vs_release_p50",
     "sequencer_vs_release",
     "import_per_second",
+    "portal_page_p95_ms",
     "worker_rss_mib",
 ]
 EXACTLY = {goal.key: goal.bound for goal in GOALS}

@@ -10,7 +10,8 @@ from service.app import House
 from service.crypto.keyring import Keyring
 from service.database import Database
 from service.demo import year
-from service.demo.doors import PEOPLE, Demo, pages
+from service.demo.doors import Demo, pages
+from service.demo.made_up import PEOPLE
 from service.demo.mailbox import Mailbox
 from service.entrance import Outside
 from service.policy.engine import Policies

@@ -69,6 +69,16 @@ async def test_the_timeline_folds_what_systems_did_and_shows_each_look_of_a_pers
 
 
 @pytest.mark.usefixtures("used")
+async def test_the_chart_and_its_table_count_what_services_asked_for(her: Browser) -> None:
+    page = await her.get("/use")
+    assert [page.response.text.count(f'<rect class="{of}"') for of in ("given", "partly", "refused")] == [0, 1, 1]
+    assert "Day Given Part given Refused" in page.text
+    table = page.text.partition("Day Given Part given Refused")[2].split()
+    assert table[3:6] == ["0", "2", "1"]
+    assert "<svg" not in (await her.get("/use?people=yes")).response.text
+
+
+@pytest.mark.usefixtures("used")
 @pytest.mark.parametrize(
     ("query", "there", "not_there"),
     [

@@ -24,10 +24,11 @@ from service.portal.pages import environment
 from service.portal.visit import Visit
 from service.portal.words import chosen, direction, name_of
 from service.usecases.policies import publish
-from tests.conftest import OPERATOR, Person
+from tests.conftest import FACTS, OPERATOR, Api, Person, Template
 from tests.portal.conftest import Browser
 from tests.pseudo import Strange, bare_words, company_in, company_of
 from tests.pseudo import strange as strange_word
+from tests.sealing import seal
 from tests.words import current, extracted, files, messages, read, strings_of
 
 FILES = [*files()]
@@ -271,9 +272,13 @@ async def test_times_are_told_by_her_own_clock_where_she_has_said_which(her: Bro
 LTR, RTL = "el", "ar"
 """Languages that stand for any other: days and numbers in these are written with other letters than ours."""
 ENTRY, NOTICE = "/receipts/{entry:str}", "/notices/{purpose:str}/{version:str}"
-OF_ITS_OWN_TEST = {"/n/{word:str}", "/use/lines/{word:str}", "/use/export.csv", "/use/export.json"}
-"""Pages that need more than that somebody is there: test_onestep.py and test_use.py; and files."""
-FILES_ONLY = {"/static/{file:str}", f"{ENTRY}/receipt.json", f"{ENTRY}/receipt.jws", *OF_ITS_OWN_TEST}
+FILES_ONLY = {
+    "/use/export.csv",
+    "/use/export.json",
+    "/static/{file:str}",
+    f"{ENTRY}/receipt.json",
+    f"{ENTRY}/receipt.jws",
+}
 CODES = re.compile(r'"([a-z-]+)"')
 
 
@@ -290,24 +295,41 @@ async def strange(
     environment.cache_clear()
 
 
+@pytest.fixture
+async def used(api: Api, abbie: Person, database_url: str, template: Template, tmp_path: Path) -> None:
+    """Her data was given in part, and refused, and the ledger has it."""
+    her = {"customer": {"id": abbie.at_recommender}, "purpose": "personalise.recommendations", "channel": "web"}
+    await api.post("/v1/releases", "recommender", her | {"attributes": ["first_name", "birth_year"]})
+    await api.post("/v1/releases", "recommender", her | {"channel": "email", "attributes": ["first_name"]})
+    await seal(database_url, template, tmp_path)
+
+
 async def test_no_page_shows_a_word_that_was_not_translated(
-    her: Browser, stranger: Browser, strange: str, policies: Policies, abbie: Person
+    her: Browser, stranger: Browser, strange: str, policies: Policies, abbie: Person, used: None
 ) -> None:
     company = company_of(policies.catalogue)
     entry = await something_of_each_kind(her)
-    known = {ENTRY: f"/receipts/{entry}", NOTICE: "/notices/market.newsletter/2?from=1"}
+    use = next(link for link in (await her.get("/use")).links if link.startswith("/use/lines/"))
+    known = {
+        ENTRY: f"/receipts/{entry}",
+        NOTICE: "/notices/market.newsletter/2?from=1",
+        "/data/fact": "/data/fact?attribute=favourite_genres&provenance=volunteered&source=shop",
+        "/data/several": "/data/several?category=taste",
+        "/use/lines/{word:str}": use,
+    }
+    hers = ["tests", "a test", *(value for value in FACTS.values() if isinstance(value, str))]
     for path in pages_of_the_portal():
         address = asking(known.get(path, path), strange)
         page = await her.get(address)
         if page.response.status_code == 303:  # for whoever is not signed in
             page = await stranger.get(address)
-        # A link that was never sent; and a sign-in elsewhere, which this company does not have.
-        refused = 409 if path.startswith("/signin/link") else 404 if path.startswith("/signin/oidc") else 200
+        # Links that were never sent; and a sign-in elsewhere, which this company does not have.
+        refused = 409 if path.startswith("/signin/link") else 404 if path.startswith(("/signin/oidc", "/n/")) else 200
         assert page.response.status_code in {200, 303, refused}, path
-        html = page.response.text.replace(abbie.email, "")
+        html = page.response.text
         if page.response.status_code != 303:
             assert f'<html lang="{strange}" dir="{direction(strange)}">' in html, path
-            assert bare_words(html, company) == [], path
+            assert bare_words(html, company, abbie.email, *hers) == [], path
 
 
 async def test_no_word_on_what_was_done_or_refused_is_left_out(
