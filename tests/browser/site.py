@@ -15,7 +15,7 @@ from tests.conftest import Api, Person, enrol
 from tests.portal.conftest import session_of, token_of
 
 NUMBERS = count(1)
-PATIENCE = 10_000
+PATIENCE = 30_000
 """Milliseconds after which a press has led to nothing; the machine may be busy."""
 WIDE, NARROW, NARROWEST = 1280, 390, 320
 HIGH = 900
