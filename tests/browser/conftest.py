@@ -89,7 +89,7 @@ async def state_of_a_page(request: pytest.FixtureRequest, site: Site) -> AsyncIt
         page = await context.new_page()
         heard = Heard(page, site.address)
         await heard.listen(await context.new_cdp_session(page))
-        first = await arrive(page, state, heard)
+        first = await arrive(page, await site.address_of(state.path), state, heard)
         yield Visited(page, state, heard, first)
 
 

@@ -1,17 +1,22 @@
 """Every page of the portal in every state that looks different: another one is a line, and every gate walks them."""
 
 from collections.abc import Awaitable, Callable
+from urllib.parse import urlencode
 
 import pytest
 from msgspec import Struct
 from playwright.async_api import Page
 
+from service.portal.data import fields_of, place_of
 from tests.browser.gates import UNFOLD, Heard
-from tests.browser.site import Her, Site
+from tests.browser.site import LINK, Her, Site
 
 Step = Callable[[Page], Awaitable[object]]
 RECOMMENDATIONS = "personalise.recommendations"
 NOTICE = f"/notices/{RECOMMENDATIONS}/2"
+SIMULATED = f"/simulate?who=recommender:{RECOMMENDATIONS}:web"
+SEEN = "browsed_genres#observed@shop"
+FACT = f"/data/fact?{urlencode(fields_of(SEEN))}"
 
 
 class State(Struct, frozen=True):
@@ -67,6 +72,22 @@ def followed(link: str) -> Step:
     return follow
 
 
+def asked(question: str) -> Step:
+    """Ask about the first line of the log."""
+
+    async def ask(page: Page) -> None:
+        await followed("a[href^='/use/lines/']")(page)
+        await sent("b-ask", **{"q-text": question})(page)
+
+    return ask
+
+
+async def opened(page: Page) -> None:
+    """Open the first line of the log, in its place."""
+    await page.locator("a[hx-get]").first.click()
+    await page.locator(".opened #opened, .opened dl").first.wait_for()
+
+
 async def unfolded(page: Page) -> None:
     """Open whatever is folded."""
     await page.evaluate(UNFOLD)
@@ -94,6 +115,29 @@ STATES = [
     State("choices in a pause", "/choices", "paused"),
     State("choices after a yes", "/choices", "new", pressed(f"b-{RECOMMENDATIONS}-web")),
     State("choices after an objection", "/choices", "new", pressed("b-prevent.fraud")),
+    State("what is known", "/data"),
+    State("what is known of somebody new", "/data", "new"),
+    State("what is known, and what is special", "/data?show=special"),
+    State("what is known after a dispute", "/data", then=pressed(f"x-{place_of(SEEN)}")),
+    State("a fact", FACT),
+    State("a fact that is kept out of a use", FACT, then=pressed("b-bar-marketing")),
+    State("several facts", "/data/several?source=shop"),
+    State("no such facts", "/data/several?since=2999-01-01"),
+    State("no such fact", "/data/fact?attribute=x", status=404),
+    State("who used it", "/use"),
+    State("who used it, one line opened", "/use", then=opened),
+    State("who used it of somebody new", "/use", "new"),
+    State("who used it, nothing of the kind", "/use?people=yes"),
+    State("one line of the log", "/use", then=followed("a[href^='/use/lines/']")),
+    State("what she asked", "/use", then=asked("Why was that?")),
+    State("what somebody new asked", "/use/questions", "new"),
+    State("what they would see", "/simulate"),
+    State("what they see", SIMULATED),
+    State("what they would see, if", f"{SIMULATED}&answer=no&told=yes"),
+    State("what they would see of somebody new, if", f"{SIMULATED}&answer=yes", "new"),
+    State("the link of a message", f"/n/{LINK}", None),
+    State("the link of a message, used", f"/n/{LINK}", None, pressed("b-stop")),
+    State("no link of a message", "/n/x", None, status=404),
     State("receipts", "/receipts"),
     State("receipts of somebody new", "/receipts", "new"),
     State("a receipt", "/receipts", then=followed(".receipts a")),
@@ -124,9 +168,9 @@ every_page_of_hers = pytest.mark.parametrize(
 )
 
 
-async def arrive(page: Page, state: State, heard: Heard) -> list[int]:
+async def arrive(page: Page, address: str, state: State, heard: Heard) -> list[int]:
     """Bring a page into a state; returns the sizes of what the first visit loaded."""
-    response = await page.goto(state.path)
+    response = await page.goto(address)
     assert response is not None
     assert response.status == state.status
     first = heard.sizes.copy()

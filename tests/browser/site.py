@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from itertools import count
 from typing import Any
 
+import httpx
 from msgspec import Struct
 from playwright.async_api import Browser, BrowserContext, Page
 
@@ -12,11 +13,14 @@ from service.app import House
 from service.portal.visit import COOKIE
 from tests.browser.lives import LIVES
 from tests.conftest import Api, Person, enrol
+from tests.portal.conftest import Page as Read
 from tests.portal.conftest import session_of, token_of
 
 NUMBERS = count(1)
 PATIENCE = 30_000
 """Milliseconds after which a press has led to nothing; the machine may be busy."""
+LINK = "{link}"
+"""What stands for the word of a message's link in an address."""
 WIDE, NARROW, NARROWEST = 1280, 390, 320
 HIGH = 900
 
@@ -50,7 +54,18 @@ class Site:
         person = await enrol(self.api, f"{life}{next(NUMBERS)}@example.com", LIVES[life].facts)
         await LIVES[life].lead(self.api, person)
         await self.seal()
+        await session_of(self.house, person)  # on another device
         return Her(person, await session_of(self.house, person), await token_of(self.house, person))
+
+    async def address_of(self, path: str) -> str:
+        """Return an address with the link of a message in it, of somebody whom no other test knows."""
+        if LINK not in path:
+            return path
+        who = (await self.newcomer("rich")).person.email
+        hers = (await self.api.post("/v1/customers", "newsletter", {"identifiers": {"email": who}}))["customer"]
+        wanted = {"customers": [hers], "purpose": "market.newsletter", "channel": "email"}
+        (made,) = (await self.api.post("/v1/links", "newsletter", wanted))["links"]
+        return path.replace(LINK, str(made["link"]["url"]).rpartition("/")[2])
 
     async def resident(self, life: str) -> Her:
         """Return somebody who has led a life, whom other tests look at, too, and nobody changes."""
@@ -63,6 +78,12 @@ class Site:
         answer = await self.api.call("GET", path, her.token)
         assert answer.status_code == 200, answer.text
         return answer.json()
+
+    async def sessions(self, her: Her) -> int:
+        """Return in how many browsers she is signed in, as the page says it."""
+        async with httpx.AsyncClient(base_url=self.address, headers={"cookie": f"{COOKIE}={her.session}"}) as client:
+            forms = Read(await client.get("/me")).forms
+        return 1 + sum(each.action == "/me/sessions/end" for each in forms)
 
     @asynccontextmanager
     async def browsing(self, her: Her | None, **options: Any) -> AsyncIterator[BrowserContext]:

@@ -38,7 +38,7 @@ properties => [...document.querySelectorAll(".undecided")].map(group =>
 """
 CHOSEN = """
 () => [...document.querySelectorAll("[aria-checked=true], [aria-pressed=true], :checked, [selected], [checked]")]
-    .filter(each => each.checkVisibility() && !each.matches("option"))
+    .filter(each => each.checkVisibility() && !each.matches("option, [value='']"))
     .map(each => each.id || each.outerHTML)
 """
 

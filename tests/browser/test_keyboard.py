@@ -56,7 +56,7 @@ async def test_with_the_keyboard_she_allows_withdraws_and_pauses(site: Site) -> 
         await _tab_to(page, "b-pause")
         async with page.expect_response(lambda answer: "done=" in answer.url):
             await page.keyboard.press("Enter")
-        assert (await holds(site, her))["pause "] == "paused"
+        assert (await holds(site, her))["pause  "] == "paused"
 
 
 async def test_wherever_tab_leads_she_sees_it(visited: Visited) -> None:

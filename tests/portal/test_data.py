@@ -119,7 +119,7 @@ async def test_it_is_kept_out_of_a_purpose_and_let_in_again(her: Browser, abbies
     page = await her.get(one(ORDER.name))
     assert "Everything built on this" in page.text
     page = await her.press(page, f"b-bar-{RECOMMENDER[1]}")
-    assert "Off. It is not used for this from now on." in page.text
+    assert "Saved. It is not used for this from now on." in page.text
     assert (await abbies.reasons(SEEN))[SEEN] == "not-for-this-she-said"
     page = await her.press(page, f"b-bar-{RECOMMENDER[1]}")
     assert await abbies.reasons(SEEN) == {}
