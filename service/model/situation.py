@@ -108,6 +108,11 @@ class Asked(Struct, frozen=True):
     gpc: bool = False
 
 
+def by_anybody(purpose: PurposeId, channel: Channel) -> Asked:
+    """Return a question of which only purpose and channel matter: what she answered is the same whoever asks."""
+    return Asked(ServiceId(""), purpose, channel)
+
+
 def dimmer(situation: Situation) -> Iterator[tuple[str, Situation]]:
     """Yield the field and the situation for each single thing that can be taken away from a situation."""
     for name in FIELDS:

@@ -16,16 +16,14 @@ from service.model.choices import Chosen
 from service.model.consent import RENEWAL_DUE, Answer
 from service.model.facts import Restrictions
 from service.model.quiet_hours import quiet_hours
-from service.model.situation import Asked, not_paused, told
-from service.model.words import Basis, Channel, CustomerId, Provenance, PurposeId, ServiceId
+from service.model.situation import by_anybody, not_paused, told
+from service.model.words import Basis, Channel, CustomerId, Provenance, PurposeId
 from service.policy.engine import Policies
 from service.storage import choices, consents, customers, facts, uses
 
 LATELY = timedelta(days=7)
 SHOWN = 5
 """Things that she did last."""
-NOBODY = ServiceId("")
-"""What a purpose rests on is the same whichever service asks."""
 
 
 class Due(Struct, frozen=True):
@@ -87,7 +85,7 @@ class _Yes(Struct, frozen=True):
 
 def _yeses(profile: facts.Profile, purpose: Purpose) -> Iterator[_Yes]:
     for channel in purpose.channels:
-        bearing = profile.facts_for(Asked(NOBODY, PurposeId(purpose.id), channel))
+        bearing = profile.facts_for(by_anybody(PurposeId(purpose.id), channel))
         status, notice = told(bearing)
         if status.valid:
             ends = [side.standing.expires_at for side in bearing.sides if side.standing and side.standing.expires_at]

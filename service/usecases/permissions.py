@@ -12,14 +12,11 @@ from service.errors import IntegrityError
 from service.model.callers import CustomerCaller, actor
 from service.model.catalogue import Attribute, Catalogue, Notice, Purpose, Service
 from service.model.facts import Facts, Restrictions
-from service.model.situation import Asked, told
+from service.model.situation import by_anybody, told
 from service.model.snapshots import Snapshot
-from service.model.words import AttributeId, Basis, Channel, PurposeId, ServiceId, Status
+from service.model.words import AttributeId, Basis, Channel, PurposeId, Status
 from service.policy.engine import Policies
 from service.storage import facts, uses
-
-NOBODY = ServiceId("")
-"""What a purpose rests on is the same whichever service asks."""
 
 
 class Permission(Struct, frozen=True, kw_only=True):
@@ -137,7 +134,7 @@ def _permission(
     screen: _Screen, profile: facts.Profile, spot: Spot, notice: Notice | None, effect: uses.Effect
 ) -> Permission:
     purpose, channel = spot
-    bearing: Facts = profile.facts_for(Asked(NOBODY, purpose, channel))
+    bearing: Facts = profile.facts_for(by_anybody(purpose, channel))
     status, answered = told(bearing)
     mine = bearing.standing
     return Permission(

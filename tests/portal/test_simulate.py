@@ -17,7 +17,7 @@ async def test_it_shows_what_a_service_would_see_and_why_not_the_rest(her: Brows
         "/v1/releases", "recommender", {"customer": {"id": abbie.at_recommender}, **ASKED}
     )
     assert answer["released"]["favourite_genres"]["value"] == ["crime", "travel"]
-    assert "Favourite genres crime and travel" in page.text
+    assert "Favourite genres Crime and Travel" in page.text
     assert "Year of birth Nothing. It says what people like you are like, and you have not allowed that." in page.text
 
 
