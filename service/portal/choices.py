@@ -138,7 +138,8 @@ def _control(form: Answer) -> str:
 
 
 def _first(each: Shown) -> tuple[int, str]:
-    """Order purposes: what she has not decided first, then what is on, then what is off."""
-    if any(permission.status.open for permission in each.permissions):
-        return 0, each.purpose.title
-    return (1 if any(permission.status.valid for permission in each.permissions) else 2), each.purpose.title
+    """Order purposes: what asks for more than she allowed, what she has not decided, what is on, what is off."""
+    wants_a_look = any(permission.status.valid and each.asks_more(permission) for permission in each.permissions)
+    undecided = any(permission.status.open for permission in each.permissions)
+    on = any(permission.status.valid for permission in each.permissions)
+    return [wants_a_look, undecided, on, True].index(True), each.purpose.title

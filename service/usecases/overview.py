@@ -12,7 +12,7 @@ from service.database import Connection, Database
 from service.errors import IntegrityError
 from service.model.callers import CustomerCaller
 from service.model.catalogue import Catalogue, Purpose
-from service.model.choices import Chosen
+from service.model.choices import Chosen, Kind
 from service.model.consent import RENEWAL_DUE, Answer
 from service.model.facts import Restrictions
 from service.model.quiet_hours import quiet_hours
@@ -103,7 +103,8 @@ async def _lately(connection: Connection, catalogue: Catalogue, customer: Custom
     """Return what she answered and chose last; that she was asked is nothing that she did."""
     answered = await consents.history(connection, customer, catalogue.consents_of(None), LAST, 4 * SHOWN)
     acts: list[Answer | Chosen] = [each.answer for each in answered if not each.answer.status.open]
-    acts += [each for _, each in await choices.history(connection, customer, LAST, SHOWN)]
+    chosen = [each for _, each in await choices.history(connection, customer, LAST, 2 * SHOWN)]
+    acts += [each for each in chosen if each.choice.kind is not Kind.AGE_BAND]  # others said it
     return sorted(acts, key=lambda each: each.recorded_at, reverse=True)[:SHOWN]
 
 

@@ -5,18 +5,23 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from service.crypto.cursors import LAST
 from service.crypto.keyring import Keyring
 from service.crypto.snapshots import make_snapshot
 from service.database import Database
 from service.errors import IntegrityError
 from service.model.callers import CustomerCaller, actor
 from service.model.catalogue import Attribute, Catalogue, Notice, Purpose, Service
+from service.model.consent import Answer
 from service.model.facts import Facts, Restrictions
 from service.model.situation import by_anybody, told
 from service.model.snapshots import Snapshot
 from service.model.words import AttributeId, Basis, Channel, PurposeId, Status
 from service.policy.engine import Policies
-from service.storage import facts, uses
+from service.storage import consents, facts, uses
+
+READ, SHOWN = 100, 5
+"""Answers that are looked at, and of each purpose shown."""
 
 
 class Permission(Struct, frozen=True, kw_only=True):
@@ -43,7 +48,13 @@ class Shown(Struct, frozen=True, kw_only=True):
     newest: int
     """The newest notice that asks for more: a yes to an older one does not cover all of it."""
     permissions: list[Permission]
+    history: list[Answer]
+    """What she answered last, newest first."""
     objected: bool = False
+
+    def asks_more(self, permission: Permission) -> bool:
+        """Whether a newer notice asks for more than the one that she answered to."""
+        return (permission.notice or 0) < self.newest
 
     def used_by(self, catalogue: Catalogue) -> list[Service]:
         """Return the services that use it."""
@@ -76,11 +87,13 @@ async def permissions(
         profile = await facts.read_profile(connection, keyring, caller.customer)
         answered = {spot: each.decided_at for spot, each in profile.sides[0].standing.items()}
         effects = await uses.effects(connection, caller.customer, answered)
+        past = await consents.history(connection, caller.customer, policies.catalogue.consents_of(None), LAST, READ)
     if profile.restrictions is None:
         raise IntegrityError("a customer's restrictions are gone or do not carry our MAC")
     told = policies.catalogue.told_in(language)
     screen = _Screen(keyring, told, caller, language, layout, profile.now)
-    shown = [_shown(screen, profile, effects, purpose) for purpose in told.purposes.values()]
+    read = _Read(profile, effects, [each.answer for each in past if not each.answer.status.open])
+    shown = [_shown(screen, read, purpose) for purpose in told.purposes.values()]
     asked = [each for each in shown if each.purpose.basis is Basis.CONSENT]
     unasked = [each for each in shown if each.purpose.basis is not Basis.CONSENT]
     return Permissions(asked, unasked, profile.restrictions, profile.now)
@@ -111,30 +124,32 @@ class _Screen(Struct, frozen=True):
         return make_snapshot(self.keyring, shown, self.caller.customer)
 
 
-Spot = tuple[PurposeId, Channel]
+class _Read(Struct, frozen=True):
+    """What is stored: what decisions rest on, what came of her answers, and the answers themselves."""
+
+    profile: facts.Profile
+    effects: Mapping[tuple[PurposeId, Channel], uses.Effect]
+    past: list[Answer]
 
 
-def _shown(screen: _Screen, profile: facts.Profile, effects: Mapping[Spot, uses.Effect], purpose: Purpose) -> Shown:
+def _shown(screen: _Screen, read: _Read, purpose: Purpose) -> Shown:
     id_ = PurposeId(purpose.id)
     notice = screen.catalogue.notices.get((id_, screen.catalogue.notice_in_force(id_), screen.language))
-    limits = profile.restrictions
+    limits = read.profile.restrictions
     return Shown(
         purpose=purpose,
         notice=notice,
         newest=screen.catalogue.newest_material(id_),
-        permissions=[
-            _permission(screen, profile, (id_, channel), notice, effects.get((id_, channel), uses.Effect()))
-            for channel in purpose.channels
-        ],
+        permissions=[_permission(screen, read, id_, channel, notice) for channel in purpose.channels],
+        history=[each for each in read.past if each.purpose == id_][:SHOWN],
         objected=limits is None or id_ in limits.objections,
     )
 
 
 def _permission(
-    screen: _Screen, profile: facts.Profile, spot: Spot, notice: Notice | None, effect: uses.Effect
+    screen: _Screen, read: _Read, purpose: PurposeId, channel: Channel, notice: Notice | None
 ) -> Permission:
-    purpose, channel = spot
-    bearing: Facts = profile.facts_for(by_anybody(purpose, channel))
+    bearing: Facts = read.profile.facts_for(by_anybody(purpose, channel))
     status, answered = told(bearing)
     mine = bearing.standing
     return Permission(
@@ -145,5 +160,5 @@ def _permission(
         notice=answered,
         explicit=all(side.standing is not None and side.standing.explicit for side in bearing.sides),
         snapshot="" if notice is None else screen.snapshot(notice, channel),
-        effect=effect,
+        effect=read.effects.get((purpose, channel), uses.Effect()),
     )
