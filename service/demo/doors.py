@@ -74,15 +74,15 @@ def pages(house: House, mailbox: Mailbox) -> Litestar:
 
 
 @get("/inbox")
-async def inbox(mailbox: NamedDependency[Mailbox]) -> Response[str]:
+async def inbox(house: NamedDependency[House], mailbox: NamedDependency[Mailbox]) -> Response[str]:
     """Return all mail that arrived, the newest first."""
-    return _page(INBOX, letters=list(mailbox.letters))
+    return await _page(house, INBOX, letters=list(mailbox.letters))
 
 
 @get("/sign-in/{who:str}")
-async def look(who: FromPath[str]) -> Response[str]:
+async def look(house: NamedDependency[House], who: FromPath[str]) -> Response[str]:
     """Return a page with one button."""
-    return _page(DOOR, who=_named(who))
+    return await _page(house, DOOR, who=_named(who))
 
 
 @post("/sign-in/{who:str}")
@@ -110,7 +110,8 @@ def _named(who: str) -> MadeUp:
     return PEOPLE[who]
 
 
-def _page(template: str, **context: Any) -> Response[str]:  # noqa: ANN401  what a template needs
-    visit = Visit(look=Look(), language="en", languages=["en"], path=PREFIX)
+async def _page(house: House, template: str, **context: Any) -> Response[str]:  # noqa: ANN401  what a template needs
+    catalogue = await house.actions.catalogue()
+    visit = Visit(look=Look(), language="en", languages=["en"], path=PREFIX, catalogue=catalogue)
     text = environment("en").from_string(template).render(visit=visit, **context)
     return Response(text, media_type=HTML)

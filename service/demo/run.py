@@ -35,7 +35,7 @@ from service.usecases import access, keys, policies
 from service.usecases.imports import Means
 
 Result = TypeVar("Result")
-DEMO = OperatorCaller("demo", "the demo acts for its own made-up customer")
+DEMO = OperatorCaller("demo", "To try out this demo on your behalf.")
 STARTING = 30.0
 TOKEN_MINUTES = 24 * 60
 console = Console(highlight=False)

@@ -18,6 +18,7 @@ EMAIL = "abbie@example.com"
 RECOMMENDATIONS = "personalise.recommendations"
 PAGE = {"purpose": RECOMMENDATIONS, "channel": "web", "language": "en", "layout": "demo-1"}
 """What is put before Abbie."""
+NO = {"purpose": RECOMMENDATIONS, "answer": "withdrawn", "channel": "web"}
 TEN = [
     "first_name",
     "favourite_genres",
@@ -30,9 +31,16 @@ TEN = [
     "postcode_area",
     "accessibility_needs",
 ]
+LOOKED_AT = {"attribute": "browsed_genres", "provenance": "observed", "source": "shop"}
 GUESSES = [
-    {"attribute": "guessed_genres", "value": ["romance"], "provenance": "inferred"},
-    {"attribute": "likely_household", "value": "family", "provenance": "inferred"},
+    {
+        "attribute": "guessed_genres",
+        "value": ["romance"],
+        "provenance": "inferred",
+        "confidence": 60,
+        "derived_from": [LOOKED_AT],
+    },
+    {"attribute": "likely_household", "value": "family", "provenance": "inferred", "confidence": 35},
 ]
 BOUGHT = [{"attribute": "credit_segment", "value": "c", "provenance": "acquired"}]
 
@@ -162,8 +170,8 @@ def _partial(stage: Stage) -> None:
 
 
 def _withdrawn(stage: Stage) -> None:
-    stage.title("2. Abbie withdraws; the recommender asks the same again")
-    stage.call("POST", "/v1/me/consents", None, {"purpose": RECOMMENDATIONS, "answer": "withdrawn"})
+    stage.title("2. Abbie withdraws on the web; the recommender asks the same again")
+    stage.call("POST", "/v1/me/consents", None, NO)
     status, answer = _release(stage, "recommender", RECOMMENDATIONS, "web", TEN)
     stage.show(answer)
     stage.expect(
@@ -235,14 +243,13 @@ def curl_lines(company: Company) -> list[str]:
         "channel": "web",
         "attributes": ["first_name", "favourite_genres", "birth_year"],
     }
-    no = {"purpose": RECOMMENDATIONS, "answer": "withdrawn"}
     serve = _curl(company, "/v1/me/notices/served", company.token, PAGE)
     yes = _curl(company, "/v1/me/consents", company.token, _yes(company))
     return [
         _curl(company, "/v1/releases", company.api_keys["recommender"], ask),
         f"""SEEN=$({serve} | grep -o '"snapshot":"[^"]*"')""",
         yes.removesuffix("}'") + """, '"$SEEN"'}'""",
-        _curl(company, "/v1/me/consents", company.token, no),
+        _curl(company, "/v1/me/consents", company.token, NO),
     ]
 
 

@@ -1,7 +1,9 @@
 """What only the demo has: links that sign somebody made up in, an inbox, and a year of use."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from service.app import House
 from service.crypto.keyring import Keyring
 from service.database import Database
-from service.demo import year
+from service.demo import scenes, year
 from service.demo.doors import Demo, pages
 from service.demo.made_up import PEOPLE
 from service.demo.mailbox import Mailbox
@@ -17,6 +19,7 @@ from service.entrance import Outside
 from service.policy.engine import Policies
 from tests.conftest import Owner, Person, Template
 from tests.houses import reaching
+from tests.sealing import seal
 
 BASE = "https://demo.test"
 
@@ -37,6 +40,12 @@ async def furnished(
     for _ in range(2):  # the second time nothing happens
         await year.furnish(database, keyring, policies, next(k for s, k in template.api_keys.items() if s == "shop"))
     return database
+
+
+@pytest.fixture
+async def sealed(furnished: Database, database_url: str, template: Template, tmp_path: Path) -> None:
+    """All that the demo's people did is in the ledger."""
+    await seal(database_url, template, tmp_path)
 
 
 @pytest.fixture
@@ -93,14 +102,58 @@ async def test_mail_is_read_in_the_inbox_with_its_links_to_press(demo: httpx.Asy
             break
         await asyncio.sleep(0.05)
     page = await demo.get("/demo/inbox")
+    assert '<a href="/">Harbour Books &amp; Travel</a>' in page.text
     assert "To abbie@example.com" in page.text
     assert f'href="{BASE}/signin/link/byo_' in page.text
 
 
 async def test_one_refuses_everything_one_is_new_and_one_was_used_for_a_year(furnished: Database, owner: Owner) -> None:
-    by_status = await owner.fetch("SELECT status, count(*) FROM consent GROUP BY status ORDER BY status")
-    assert [row["status"] for row in by_status] == ["given", "refused"]
     assert await owner.fetchval("SELECT count(*) FROM customer") == 3
     span = await owner.fetchval("SELECT max(at) - min(at) FROM queue WHERE kind = 'release'")
     assert span.days > 350
     assert 250 < await owner.fetchval("SELECT count(*) FROM queue WHERE kind = 'release'") < 1000
+
+
+async def test_abbie_allows_several_things_since_several_days(demo: httpx.AsyncClient, owner: Owner) -> None:
+    given = await owner.fetch("SELECT DISTINCT purpose, decided_at::date AS day FROM consent WHERE status = 'given'")
+    assert {row["purpose"] for row in given} == {
+        "personalise.recommendations",
+        "market.newsletter",
+        "research.panel",
+    }
+    assert len({row["day"] for row in given}) >= 3
+    await demo.post("/demo/sign-in/abbie")
+    assert '<p class="number">3</p>' in (await demo.get("/")).text
+
+
+@pytest.mark.parametrize(
+    ("who", "purpose", "told"),
+    [
+        ("abbie", "market.newsletter", "You have not said yes."),
+        ("abbie", "market.phone-offers", "You said no."),
+        ("noah", "personalise.recommendations", "You said no."),
+    ],
+)
+@pytest.mark.usefixtures("sealed")
+async def test_what_was_refused_says_why(demo: httpx.AsyncClient, who: str, purpose: str, told: str) -> None:
+    await demo.post(f"/demo/sign-in/{who}")
+    lines = await demo.get(f"/use?refused=yes&purpose={purpose}")
+    newest, *_, oldest = re.findall(r'href="(/use/lines/[^"#]+)"', lines.text)
+    assert told in (await demo.get(newest)).text + (await demo.get(oldest)).text
+
+
+async def test_noah_refuses_and_is_known_all_the_same(demo: httpx.AsyncClient) -> None:
+    await demo.post("/demo/sign-in/noah")
+    assert "Quayle" in (await demo.get("/data")).text
+    assert "9 Rope Walk" in (await demo.get("/data")).text
+    assert '<p class="number">0</p>' in (await demo.get("/")).text
+
+
+async def test_nothing_is_known_of_who_is_new(demo: httpx.AsyncClient) -> None:
+    await demo.post("/demo/sign-in/nia")
+    assert "We know nothing about you." in (await demo.get("/data")).text
+
+
+def test_a_guess_says_what_it_was_built_on_and_how_sure_it_is() -> None:
+    assert [guess["confidence"] for guess in scenes.GUESSES] == [60, 35]
+    assert scenes.GUESSES[0]["derived_from"] == [scenes.LOOKED_AT]
