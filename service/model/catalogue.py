@@ -280,10 +280,6 @@ class Catalogue(Struct, frozen=True):
         """Return what a value is called of an attribute that offers a choice, in a language."""
         return self._called(language, lambda said: said.choices, choice)
 
-    def team_in(self, language: str, team: str) -> str:
-        """Return what a team is called in a language."""
-        return self._called(language, lambda said: said.teams, team)
-
     def _called(self, language: str, of: Callable[[Translation], Mapping[str, str]], word: str) -> str:
         """Return a name in a language, else in that of the catalogue, else the word itself."""
         spoken = (nearest(each, self.translations) for each in (language, self.language))

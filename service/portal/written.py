@@ -7,9 +7,9 @@ from typing import cast
 from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_date, format_time, format_timedelta
+from babel.dates import format_date, format_time
 from babel.lists import format_list
-from babel.numbers import format_decimal, format_percent
+from babel.numbers import format_decimal
 from jinja2 import Environment, pass_context
 from jinja2.runtime import Context
 
@@ -28,7 +28,7 @@ def locale_of(language: str, country: str) -> Locale:
 
 def install(made: Environment) -> None:
     """Let templates write what is no text: ``at|day``, ``at|moment``, ``count|number``, ``things|listed``, ..."""
-    for each in (day, moment, ago, number, percent, listed, within, chosen):
+    for each in (day, moment, number, listed, within, chosen):
         made.filters[each.__name__] = each
     counted: Callable[..., str] = cast("Callable[..., str]", made.globals["ngettext"])  # the extension adds it
 
@@ -68,21 +68,9 @@ def moment(context: Context, at: datetime) -> str:
 
 
 @pass_context
-def ago(context: Context, at: datetime, now: datetime) -> str:
-    """Write how long ago an instant is, or how long until it."""
-    return format_timedelta(at - now, add_direction=True, locale=_locale(context))
-
-
-@pass_context
 def number(context: Context, value: float) -> str:
     """Write a number."""
     return format_decimal(value, locale=_locale(context))
-
-
-@pass_context
-def percent(context: Context, value: float) -> str:
-    """Write a share of one in percent."""
-    return format_percent(value, locale=_locale(context))
 
 
 def within(words: str) -> str:

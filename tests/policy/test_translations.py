@@ -64,7 +64,6 @@ def test_a_language_without_words_is_told_in_that_of_the_catalogue(language: str
     assert catalogue.told_in(language).purposes == catalogue.purposes
     assert catalogue.category_in(language, "taste") == "What you like"
     assert catalogue.choice_in(language, "cookery") == "Cookery"
-    assert catalogue.team_in(language, "care") == "Call centre"
 
 
 def test_a_text_that_is_missing_is_told_in_the_language_of_the_catalogue(catalogue: Catalogue) -> None:
