@@ -1,8 +1,8 @@
 """Suppressions: blind indexes of identifiers that are to be left alone.
 
 Nobody may put or look for one without having the identifiers on hold, so that nobody slips through in between. Rows
-carry no MAC. TODO for ``byleave verify``: every ``Suppressed`` entry says how many came; fewer rows than entries say
-means that somebody deleted some.
+carry no MAC: whoever writes the database can delete one, and ``byleave verify`` does not find that yet. Every
+``Suppressed`` entry says how many came, so an auditor can compare: fewer rows than that means that some are gone.
 """
 
 from collections import defaultdict

@@ -90,7 +90,7 @@ def test_who_the_company_is_must_be_said_before_anything_is_published(bundle: Bu
 
 def test_how_to_withdraw_is_said_in_every_language_and_shortly(changed: Change, faults: Faults) -> None:
     assert faults(changed("company.toml", "de =", "fr =")) == ["company.toml: withdraw is missing in de"]
-    (fault,) = faults(changed("company.toml", "Press No on any page", LONG))
+    (fault,) = faults(changed("company.toml", "Turn it off", LONG))
     assert fault.startswith("company.toml: withdraw.en: its sentences have")
 
 
