@@ -86,8 +86,8 @@ ABBIES_YEAR = (
 NOAH_SAID_NO = 240
 """Days ago."""
 NOAHS_YEAR = (
-    Habit("recommender", "personalise.recommendations", "web", 9, TASTE, since=NOAH_SAID_NO),
-    Habit("newsletter", "market.newsletter", "email", 14, LETTER, since=NOAH_SAID_NO),
+    Habit("recommender", "personalise.recommendations", "web", 3, TASTE, since=NOAH_SAID_NO),
+    Habit("newsletter", "market.newsletter", "email", 7, LETTER, since=NOAH_SAID_NO),
     Habit("call-centre", "market.phone-offers", "phone", 80, CALL, since=NOAH_SAID_NO),
     Habit("airline", "share.airline", "email", 60, LETTER, since=NOAH_SAID_NO),
     Habit("fulfilment", "fulfil.orders", "post", 70, ADDRESS, since=NOAH_SAID_NO),
