@@ -122,7 +122,7 @@ STATES = [
     State("a fact", FACT),
     State("a fact that is kept out of a use", FACT, then=pressed("b-bar-marketing")),
     State("several facts", "/data/several?source=shop"),
-    State("no such facts", "/data/several?since=2999-01-01"),
+    State("no such facts", "/data/several?until=2020-01-01"),
     State("no such fact", "/data/fact?attribute=x", status=404),
     State("who used it", "/use"),
     State("who used it, one line opened", "/use", then=opened),
