@@ -109,7 +109,7 @@ async def ask(
         return shown(visit, "signin.html", status=422, ways=await actions.ways(), onward=onward, wrong=True)
     asked = await actions.ask_code(address, await doorstep.network(request, actions))
     await doorstep.post(actions, visit, asked.letter)
-    return _waiting(visit, asked.waiting, form.next)
+    return shown(visit, "linked.html") if asked.linked else _waiting(visit, asked.waiting, form.next)
 
 
 @post(f"{PAGE}/code", status_code=200, opt={SHOWS: True})
