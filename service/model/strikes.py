@@ -191,6 +191,12 @@ def label_of(fact: SealedFact) -> Label:
     return Label(fact.attribute, fact.provenance, fact.source, fact.as_of, fact.derived_from)
 
 
+def service_of(label: Label) -> str:
+    """Return the service that said a fact, where it added its own word for where it comes from; else nothing."""
+    service, word, _ = label.source.partition("/")
+    return service if word else ""
+
+
 def values_of(scope: str, label: Label, attributes: Mapping[AttributeId, Attribute]) -> list[str]:
     """Return what a fact is in the respects of a scope."""
     known = attributes.get(label.attribute)

@@ -8,7 +8,7 @@ from litestar.di import NamedDependency
 from msgspec import Struct
 
 from service.actions import Actions
-from service.errors import MissingFieldError
+from service.errors import MissingFieldError, WrongKindError
 from service.model.choices import Allowed, Choice, Kind, Objection, Pause
 from service.model.consent import Reach
 from service.model.words import Channel, Method, PurposeId, Status
@@ -105,6 +105,8 @@ async def choose(
 ) -> Response[None]:
     """Record what she chose above single purposes."""
     form = await read_form(request, visit, Choosing)
+    if bool(form.purpose) != (form.kind is Kind.OBJECTION):
+        raise WrongKindError("a purpose belongs to an objection, and to nothing else", pointer="/purpose")
     done = await actions.choose(visit.her, choices.Said(choice=_choice(form), method=Method.PORTAL), None)
     at = f"c-{form.kind}-{form.purpose}" if form.purpose else f"c-{form.kind}"
     return see(PAGE, "chosen", at=at, entry=done.entry)

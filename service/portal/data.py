@@ -33,6 +33,7 @@ MOST = 20
 LAST = 10
 """Acts of striking out that are shown."""
 NAME = re.compile(r"[^a-z0-9]+")
+DIGITS = re.compile(r"[0-9]{1,18}")
 SURE, FAIRLY, HARDLY = 90, 60, 30
 PER_CENT = {SURE: "sure", FAIRLY: "fairly", HARDLY: "hardly"}
 
@@ -338,7 +339,7 @@ def written(attribute: Attribute, said: Sequence[str]) -> bytes:
     if attribute.kind is ValueKind.BOOLEAN:
         return b"true" if text == "yes" else b"false"
     if attribute.kind is ValueKind.INTEGER:
-        if not text.isdecimal() or not text.isascii():
+        if not DIGITS.fullmatch(text):
             raise WrongKindError
         return str(int(text)).encode()
     return json.dumps(text).encode()

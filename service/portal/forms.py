@@ -2,7 +2,7 @@
 
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 import msgspec
 from litestar import Request
@@ -64,7 +64,7 @@ def refuse_foreign(request: Request[Any, Any, Any]) -> None:
     if site is not None and site != "same-origin":
         raise ForeignFormError
     origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host", ""):
+    if origin is not None and origin.partition("://")[2] != request.headers.get("host", ""):
         raise ForeignFormError
 
 

@@ -4,7 +4,7 @@ import re
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import Response
@@ -45,7 +45,7 @@ def page(visit: Visit, template: str, *, status: int = 200, **context: Any) -> R
 def see(path: str, done: str = "", *, at: str = "", **query: str) -> Response[None]:
     """Answer a form: look at this page, which says what was done (RFC 9110, 15.4.4). ``at``: the id of a control."""
     said = urlencode({key: value for key, value in {"done": done, **query}.items() if value})
-    where = f"{path}{'?' if said else ''}{said}{'#' if at else ''}{at}"
+    where = f"{path}{'?' if said else ''}{said}{'#' if at else ''}{quote(at)}"
     return Response(None, status_code=303, headers={"Location": where})
 
 

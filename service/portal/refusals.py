@@ -1,7 +1,6 @@
 """Refusals as pages: in plain words what did not happen, and a way on."""
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
@@ -9,7 +8,7 @@ from litestar.exceptions import HTTPException
 from service.errors import ServiceError, StepUpRequiredError, UnauthenticatedError
 from service.portal.carrying import NAME
 from service.portal.look import Look
-from service.portal.pages import page, see
+from service.portal.pages import local, page, see
 from service.portal.visit import Visit
 from service.portal.words import chosen, offered
 from service.refusals import framework_refusal, headers_of, note, note_bug, status_of
@@ -51,8 +50,8 @@ def _page_of(request: Request[Any, Any, Any]) -> str:
     """Return the page that she is on: of a form, the one that it stands on, as far as the browser says."""
     if request.method in ("GET", "HEAD"):
         return _here(request)
-    parts = urlsplit(request.headers.get("referer", ""))
-    return parts.path if parts.netloc == request.headers.get("host") else ""
+    host, _, path = request.headers.get("referer", "").partition("://")[2].partition("/")
+    return local(f"/{path.partition('?')[0]}") if host == request.headers.get("host") else ""
 
 
 def _nobody(request: Request[Any, Any, Any]) -> Visit:

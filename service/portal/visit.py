@@ -140,7 +140,7 @@ async def _visit(request: Request[Any, Any, Any], actions: Actions, look: Look, 
         session="" if entered is None else request.cookies.get(COOKIE, ""),
         entered=entered,
         catalogue=None if catalogue is None else catalogue.told_in(language),
-        peace=await _peace(actions, caller if shows else None),
+        peace=await _peace(actions, caller),
         done=request.query_params.get("done", ""),
         entry=_entry(request.query_params.get("entry", "")),
     )

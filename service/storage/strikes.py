@@ -28,6 +28,7 @@ from service.model.strikes import (
     built_on,
     in_time,
     label_of,
+    service_of,
     values_of,
 )
 from service.model.words import AttributeId, CustomerId, EntryId, Provenance, ServiceId
@@ -86,9 +87,11 @@ class Fence:
         return next((block.strike for block in self._about(label)), None)
 
     def _about(self, label: Label) -> Iterator[Block]:
+        # What a service said without a word of its own it does not say again with one.
+        roads = [label, *([structs.replace(label, source=service)] if (service := service_of(label)) else [])]
         for (customer, scope, version), blocks in self._grounds.items():
-            values = values_of(scope, label, self._attributes)
-            yield from blocks.get(self._keyring.block(version, customer, scope, values), ())
+            for values in {tuple(values_of(scope, each, self._attributes)) for each in roads}:
+                yield from blocks.get(self._keyring.block(version, customer, scope, values), ())
 
 
 # --- striking out ---------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from service.database import Database
 from service.errors import IntegrityError
 from service.model.callers import CustomerCaller, actor
 from service.model.catalogue import Attribute, Catalogue, Notice, Purpose, Service
+from service.model.choices import FLAG, Allowed, Bar, Choice, Objection, Pause
 from service.model.consent import Answer
 from service.model.facts import Facts, Restrictions
 from service.model.situation import by_anybody, told
@@ -72,6 +73,8 @@ class Permissions(Struct, frozen=True):
     asked: list[Shown]
     unasked: list[Shown]
     limits: Restrictions
+    elsewhere: list[Choice]
+    """What only another side of a merged person forbids: it counts all the same, and is lifted only there."""
     now: datetime
 
 
@@ -96,7 +99,24 @@ async def permissions(
     shown = [_shown(screen, read, purpose) for purpose in told.purposes.values()]
     asked = [each for each in shown if each.purpose.basis is Basis.CONSENT]
     unasked = [each for each in shown if each.purpose.basis is not Basis.CONSENT]
-    return Permissions(asked, unasked, profile.restrictions, profile.now)
+    return Permissions(asked, unasked, profile.restrictions, _elsewhere(profile), profile.now)
+
+
+def _elsewhere(profile: facts.Profile) -> list[Choice]:
+    mine, *others = (each.restrictions or Restrictions() for each in profile.sides)
+    objected = {id_ for each in others for id_ in each.objections}.difference(mine.objections)
+    barred = {what for each in others for what in each.barred}.difference(mine.barred)
+    until = max((each.paused_until or profile.now for each in others), default=profile.now)
+    return [
+        *([Pause(until)] if until > max(mine.paused_until or profile.now, profile.now) else []),
+        *(Allowed(kind, False) for kind, flag in FLAG.items() if _only_there(flag, mine, others)),
+        *(Objection(id_, True) for id_ in sorted(objected)),
+        *(Bar(AttributeId(what.partition(" ")[0]), what.partition(" ")[2], True) for what in sorted(barred)),
+    ]
+
+
+def _only_there(flag: str, mine: Restrictions, others: list[Restrictions]) -> bool:
+    return getattr(mine, flag) and not all(getattr(each, flag) for each in others)
 
 
 class _Screen(Struct, frozen=True):

@@ -103,7 +103,7 @@ async def _holds(api: Api, database: Database, keyring: Keyring, graph: Graph) -
 
 
 @given(graph=graphs())
-@settings(max_examples=200)
+@settings(max_examples=60)
 async def test_neither_what_is_disputed_nor_what_was_built_on_it_is_in_any_answer(
     api: Api, database: Database, keyring: Keyring, graph: Graph
 ) -> None:

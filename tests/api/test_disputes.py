@@ -64,6 +64,15 @@ async def test_what_was_not_her_does_not_come_back_by_the_same_road(abbies: Her)
     assert {ORDER.name, FIRST.name, SECOND.name}.isdisjoint(await abbies.known())
 
 
+async def test_what_a_service_said_without_a_word_of_its_own_it_does_not_say_again_with_one(abbies: Her) -> None:
+    plain = seen("", "art")
+    await abbies.say(plain)
+    await abbies.dispute_item(plain)
+    assert await abbies.say(plain, seen("basket-2", "art"), seen("B", "art")) == [0, 1, 2]
+    await abbies.dispute_item(CARD)
+    assert await abbies.say(CARD) == [0]
+
+
 async def test_a_guess_comes_back_only_on_other_grounds(abbies: Her) -> None:
     await abbies.dispute_item(ORDER)
     groundless = guess("from-order")

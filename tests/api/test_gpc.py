@@ -123,6 +123,9 @@ async def test_her_browsers_signal_counts_with_every_write_of_hers(
         body = {"reference": hers[0]["reference"]}
     if route.name in {"correct", "delete"}:
         body = body | {"attribute": "first_name", "source": "shop"}
+    if route.name == "ask":
+        looked = await api.post("/v1/decisions", "newsletter", {"customer": reader, **NEWSLETTER})
+        body = {"entry": looked["entry"]}
     if route.name in {"undo", "explain"}:
         disputed = await api.post("/v1/me/disputes", token, {"attribute": "last_name"})
         body = body | {"entry": disputed["entry"]}

@@ -78,7 +78,7 @@ ACTS = [
     Act("keep out of a use", ("b-bar-marketing",), "rich", FACT),
     Act("keep out of a use and let in", ("b-bar-marketing", "b-bar-marketing"), "rich", FACT),
     Act("use only what she told", ("b-more-than-told",), "rich", "/data"),
-    Act("ask", ("b-ask",), "rich", "/use", "a[href^='/use/lines/']", {"q-text": "Why?"}, leaves=True),
+    Act("ask", ("b-ask",), "rich", "/use", "a[href$='#ask']", {"q-text": "Why?"}, leaves=True),
     Act("disown", ("[action='/me/disown'] button",), path="/me"),
     Act("end a session", ("[action='/me/sessions/end'] button",), path="/me"),
     Act("end all other sessions", ("b-others",), path="/me"),
@@ -97,6 +97,7 @@ async def press(page: Page, button: str) -> None:
     folded = page.locator("details:not([open])", has=found)
     if await folded.count():
         await folded.locator("summary").click()
+    await page.locator("#status").evaluate("each => { each.textContent = '' }")
     async with page.expect_response(lambda answer: answer.request.method == "GET" and "done=" in answer.url):
         await found.click()
     await page.locator("#status:not(:empty)").wait_for()

@@ -19,8 +19,8 @@ from tests.portal.conftest import session_of, token_of
 NUMBERS = count(1)
 PATIENCE = 30_000
 """Milliseconds after which a press has led to nothing; the machine may be busy."""
-LINK = "{link}"
-"""What stands for the word of a message's link in an address."""
+LINK = "/n/{word}"
+"""What stands for where the link of a message leads."""
 WIDE, NARROW, NARROWEST = 1280, 390, 320
 HIGH = 900
 
@@ -57,15 +57,17 @@ class Site:
         await session_of(self.house, person)  # on another device
         return Her(person, await session_of(self.house, person), await token_of(self.house, person))
 
-    async def address_of(self, path: str) -> str:
-        """Return an address with the link of a message in it, of somebody whom no other test knows."""
-        if LINK not in path:
-            return path
-        who = (await self.newcomer("rich")).person.email
-        hers = (await self.api.post("/v1/customers", "newsletter", {"identifiers": {"email": who}}))["customer"]
+    async def link_of(self, her: Her) -> str:
+        """Return where the link of her newsletter leads; she has to allow that."""
+        who = {"identifiers": {"email": her.person.email}}
+        hers = (await self.api.post("/v1/customers", "newsletter", who))["customer"]
         wanted = {"customers": [hers], "purpose": "market.newsletter", "channel": "email"}
         (made,) = (await self.api.post("/v1/links", "newsletter", wanted))["links"]
-        return path.replace(LINK, str(made["link"]["url"]).rpartition("/")[2])
+        return "/n/" + str(made["link"]["url"]).rpartition("/")[2]
+
+    async def address_of(self, path: str) -> str:
+        """Return an address: the link of a message is that of somebody whom no other test knows."""
+        return await self.link_of(await self.newcomer("rich")) if path == LINK else path
 
     async def resident(self, life: str) -> Her:
         """Return somebody who has led a life, whom other tests look at, too, and nobody changes."""

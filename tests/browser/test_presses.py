@@ -105,6 +105,14 @@ async def test_to_withdraw_takes_as_many_presses_as_to_allow_for_each_purpose_on
     assert len(cells) == 8
 
 
+async def test_from_a_message_one_press_withdraws_without_signing_in(site: Site) -> None:
+    her = await site.newcomer("rich")
+    assert (await holds(site, her))["market.newsletter email"][0] == "given"
+    async with site.open(None, await site.link_of(her)) as page:
+        await press(page, "b-stop")
+    assert (await holds(site, her))["market.newsletter email"][0] == "withdrawn"
+
+
 @every_page_of_hers
 async def test_one_press_pauses_everything_from_any_page(site: Site, path: str) -> None:
     her = await site.newcomer("rich")

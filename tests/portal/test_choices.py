@@ -135,6 +135,7 @@ async def test_who_is_not_signed_in_is_led_to_sign_in_and_changes_nothing(strang
         [("purpose", "nothing.known"), ("answer", "yes"), ("channel", "web"), ("notice", "2"), ("snapshot", "x")],
         [("purpose", RECOMMENDATIONS), ("answer", "stop"), ("answer", "stop")],
         [("purpose", "\0"), ("answer", "stop")],
+        [("purpose", "💩"), ("answer", "stop"), ("channel", "fax")],
     ],
 )
 async def test_a_form_that_is_not_ours_is_refused_in_words_and_changes_nothing(
