@@ -122,6 +122,11 @@ async def take_all(connection: Connection, customer: CustomerId, aim: Aim) -> No
     await connection.execute(SQL["take_all"], customer, aim)
 
 
+async def take_every(connection: Connection, customer: CustomerId) -> None:
+    """Use up whatever waits for a customer."""
+    await connection.execute(SQL["take_every"], customer)
+
+
 async def forget(connection: Connection) -> None:
     """Forget the sign-ins whose time has run."""
     await connection.execute(SQL["forget"])
