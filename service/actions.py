@@ -70,6 +70,8 @@ class Actions(Struct, frozen=True):
     verify_receipt: Callable[[str], Awaitable[Verdict]]
     identifiers: Callable[[CustomerCaller], Awaitable[list[HerIdentifier]]]
     disown: Callable[[CustomerCaller, str, Attempt | None], Awaitable[Done]]
+    disown_here: Callable[[Session, str], Awaitable[Done]]
+    """The same from a page, whose session goes on."""
     consent_history: Callable[[ServiceCaller | CustomerCaller, PairwiseId | None, str | None, int], Awaitable[History]]
     announced: Callable[[ServiceCaller, str | None, int], Awaitable[Announced]]
     allowed: Callable[[CustomerCaller, Question], Awaitable[Then]]
@@ -143,7 +145,7 @@ class Actions(Struct, frozen=True):
     remove_passkey: Callable[[Session, str], Awaitable[EntryId]]
     leave_to_sign_in: Callable[[Aim, Session | None, str], Awaitable[federated.Away]]
     """To the company's own sign-in, and where she goes on to when she is back."""
-    come_back: Callable[[federated.Back, Session | None, str], Awaitable[federated.Entered]]
+    come_back: Callable[[federated.Back, Session | None, str, str], Awaitable[federated.Entered]]
     her_sessions: Callable[[Session], Awaitable[list[sessions.HerSession]]]
     end_session: Callable[[Session, str], Awaitable[sessions.Ended]]
     end_other_sessions: Callable[[Session], Awaitable[sessions.Ended]]

@@ -178,6 +178,7 @@ class House:
             permissions=self._permissions,
             ways=self.entrance.ways,
             post=self.entrance.post,
+            disown_here=self.entrance.disown,
             ask_code=self.entrance.ask_code,
             enter_code=self.entrance.enter_code,
             link_waits=self.entrance.link_waits,

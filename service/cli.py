@@ -18,7 +18,7 @@ from rich.table import Table
 
 from service.commands.later import Patient
 from service.commands.ledger import export, verify
-from service.commands.means import operator, with_database, with_keys
+from service.commands.means import operator, printable, with_database, with_keys
 from service.crypto.keyring import Keyring, Role
 from service.crypto.notes import Verifier, read_verifier
 from service.crypto.signing import public_keys_in
@@ -369,7 +369,7 @@ def policies_explain(settings: Settings, customer: str, attribute: str, purpose:
         return await explanations.explain_customer(database, keyring, in_force, operator(reason), found_by, about)
 
     for line in with_keys(settings, explain):
-        click.echo(line)
+        click.echo(printable(line))
 
 
 @cli.group("services")
@@ -456,7 +456,7 @@ def consents_history(settings: Settings, customer: str, reason: str) -> None:
     found_by = _named(customer)
     found = with_keys(settings, lambda db, ring: records.shown(db, ring, operator(reason), found_by))
     for each in found:
-        click.echo(_answered(each))
+        click.echo(printable(_answered(each)))
 
 
 @consents_.command("invalidate")

@@ -22,7 +22,7 @@ from service.model.signin import Aim, Session, Ways
 from service.model.words import EntryId
 from service.policy.engine import Policies
 from service.provider import Provider, SignInElsewhere
-from service.usecases import codes, federated, passkeys, sessions
+from service.usecases import codes, federated, identifiers, passkeys, sessions
 from service.usecases.keys import Keys
 
 log = structlog.get_logger()
@@ -95,6 +95,11 @@ class Entrance:
     async def end_other_sessions(self, session: Session) -> sessions.Ended:
         """End every session of hers but this one."""
         return await sessions.end_others(self._database, await self._keys.or_none(), session)
+
+    async def disown(self, session: Session, reference: str) -> identifiers.Done:
+        """Put an identifier out of use that is not hers, and end every session of hers but this one."""
+        keyring = await self._keys_for(session)
+        return await identifiers.disown(self._database, keyring, session.caller, reference, session.digest)
 
     # --- codes by e-mail ---
 
@@ -186,10 +191,13 @@ class Entrance:
         keyring = await self._keys() if session is None else await self._keys_for(session)
         return await federated.leave(self._database, keyring, self._offered_elsewhere(), aim, session, onward)
 
-    async def come_back(self, back: federated.Back, session: Session | None, device: str) -> federated.Entered:
+    async def come_back(
+        self, back: federated.Back, session: Session | None, network: str, device: str
+    ) -> federated.Entered:
         """Sign in whoever comes back from there."""
         keyring = await self._keys() if session is None else await self._keys_for(session)
         elsewhere = self._offered_elsewhere()
+        await federated.count_return(self._database, keyring, network)
         return await federated.come_back(self._database, keyring, elsewhere, back, session, device)
 
     def _offered_elsewhere(self) -> SignInElsewhere:

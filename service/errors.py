@@ -247,6 +247,13 @@ class NothingToUndoError(ServiceError):
     title = "There is nothing to undo"
 
 
+class TooManyQuestionsError(ServiceError):
+    """As many questions of hers wait for an answer as may."""
+
+    code = "too-many-questions"
+    title = "As many questions wait for an answer as may"
+
+
 class DemandedByLawError(ServiceError):
     """The law demands this purpose, so she cannot keep anything out of it."""
 

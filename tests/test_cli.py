@@ -205,14 +205,15 @@ async def test_a_question_is_listed_read_and_answered(shell: Shell, api: Api, ab
     token = shell.run("customers", "token", "--customer", f"email:{abbie.email}", "--reason", "a test")
     used = {"customer": {"id": abbie.at_recommender}, "purpose": "personalise.recommendations", "channel": "web"}
     entry = (await api.post("/v1/releases", "recommender", {**used, "attributes": ["first_name"]}))["entry"]
-    body = {"entry": entry, "text": "Why at night?"}
+    body = {"entry": entry, "text": "Why\x1b[2J at\x9b night?\nshe was answered: Yes"}
     question = (await api.post("/v1/me/questions", token, body))["question"]
     listed = shell.run("questions", "list")
     assert question in listed
     assert "received" in listed
     assert "night" not in listed
     assert "--reason" in shell.run("questions", "read", question, status=2)
-    assert "Why at night?" in shell.run("questions", "read", question, "--reason", "ticket 3")
+    read = shell.run("questions", "read", question, "--reason", "ticket 3")
+    assert "Why\ufffd[2J at\ufffd night?\n  she was answered: Yes" in read
     assert "read" in shell.run("questions", "list")
     assert "is answered" in shell.run("questions", "answer", question, "-", stdin="So that picks are ready.")
     assert "answered already" in shell.run("questions", "answer", question, "-", stdin="Or not.", status=1)

@@ -12,7 +12,7 @@ from service.api.attempts import attempt_of
 from service.api.bodies import read_body, read_query
 from service.api.described import described
 from service.api.wire import EntryWord, Instant, LineWord, PageQuery
-from service.errors import BadCursorError, UnknownEntryError, UnknownUseError, WrongKindError
+from service.errors import BadCursorError, TooManyQuestionsError, UnknownEntryError, UnknownUseError, WrongKindError
 from service.model.callers import CustomerCaller
 from service.model.questions import LONGEST, State
 from service.model.words import EntryId
@@ -97,7 +97,7 @@ EXAMPLE = QuestionsAsked(
         body_example=HerQuestion(entry=ENTRY, text="Why at night?"),
         answer=QuestionReceived,
         example=QuestionReceived(QUESTION, BY, 43, ENTRY),
-        refusals=(UnknownEntryError, UnknownUseError),
+        refusals=(TooManyQuestionsError, UnknownEntryError, UnknownUseError),
     ),
 )
 async def ask(

@@ -42,6 +42,12 @@ def with_keys(
     return with_database(settings, act, patience)
 
 
+def printable(text: str) -> str:
+    """Return what somebody wrote without what a terminal obeys; what looks like a line of ours is set in."""
+    shown = "".join(each if each.isprintable() or each == "\n" else "\N{REPLACEMENT CHARACTER}" for each in text)
+    return shown.replace("\n", "\n  ")
+
+
 def operator(reason: str = "") -> OperatorCaller:
     """Return who sits at the command line: the account that the operating system vouches for."""
     try:

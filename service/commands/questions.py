@@ -6,7 +6,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from service.commands.means import operator, with_database, with_keys
+from service.commands.means import operator, printable, with_database, with_keys
 from service.model.questions import LONGEST, QuestionId
 from service.settings import Settings
 from service.usecases import questions as usecases
@@ -39,7 +39,7 @@ def read(settings: Settings, question: str, reason: str) -> None:
     id_ = QuestionId(question)
     found = with_keys(settings, lambda db, ring: usecases.read(db, ring, operator(reason), id_))
     for line in _in_words(found):
-        click.echo(line)
+        click.echo(printable(line))
 
 
 @questions.command()

@@ -12,6 +12,8 @@ from service.model.words import CustomerId
 QuestionId = NewType("QuestionId", str)
 ANSWERED_WITHIN = timedelta(days=30)
 """A month is what the law leaves (GDPR Art. 12(3))."""
+MOST_OPEN = 20
+"""Questions of one customer that wait for an answer."""
 LONGEST = 2_000
 """Characters of a question, and of an answer."""
 

@@ -85,12 +85,18 @@ class Limit(Struct, frozen=True):
 
 
 QUARTER, DAY = timedelta(minutes=15), timedelta(days=1)
-BY_IDENTIFIER = (Limit(5, QUARTER), Limit(20, DAY))
-"""Codes that are sent to one address. With five tries each, guessing finds one in ten thousand in a day."""
-BY_NETWORK = (Limit(40, QUARTER),)
+BY_NETWORK = Limit(40, QUARTER)
 """Whatever is tried from one address of the network; a house or an office shares one."""
-OVERALL = (Limit(6000, QUARTER),)
-"""Codes that are asked for by everybody together."""
+BY_ADDRESS, BY_ONE_NETWORK = Limit(5, QUARTER), Limit(4, QUARTER)
+"""Letters to one address, and how many of them one network may ask for: the last is for somebody elsewhere."""
+CODES = Limit(20, DAY)
+"""Codes to one address, or in one session. With five tries each, guessing finds one in ten thousand in a day."""
+LINKS, LINKS_BY_ONE_NETWORK = Limit(2, QUARTER), Limit(1, QUARTER)
+"""Letters to one address beyond its codes, with a link alone, which nobody can guess; and those of one network."""
+BY_SESSION = Limit(5, QUARTER)
+"""Codes that are asked for in one session; of these strangers can use none up."""
+OVERALL = Limit(6000, QUARTER)
+"""Letters that are asked for by everybody together."""
 
 SYSTEMS = (
     ("iPhone", "iOS"),

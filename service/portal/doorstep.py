@@ -1,11 +1,14 @@
 """What every way of signing in shares: from where somebody comes, where she goes on to, her cookie, and letters."""
 
-from ipaddress import IPv6Address, ip_address, ip_network
+import re
+from contextlib import suppress
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
 
 from litestar import Request, Response
 
 from service.actions import Actions
+from service.errors import UnknownSessionError
 from service.mail import Mail
 from service.model.signin import Aim, device_of
 from service.portal.carrying import in_language
@@ -15,6 +18,7 @@ from service.usecases.codes import Letter
 
 KEPT = "; Path=/; Secure; HttpOnly; SameSite=Lax"
 GONE = f"{COOKIE}=; Max-Age=0{KEPT}"
+PORTED = re.compile(r"(?:\[(?P<six>[^\[\]]+)\]|(?P<four>[0-9.]+))(?::[0-9]{1,5})?")
 HOUSE = 64
 """Bits of an IPv6 address that one house has alone."""
 LETTERS = {Aim.SIGN_IN: "sign-in", Aim.STEP_UP: "again", Aim.ADDRESS: "address"}
@@ -31,19 +35,33 @@ async def network(request: Request[Any, Any, Any], actions: Actions) -> str:
     Each proxy adds whom it heard at the end, so only as many are believed as the operator says there are.
     """
     proxies = (await actions.ways()).proxies
-    heard = [each.strip() for each in request.headers.get("x-forwarded-for", "").split(",") if each.strip()]
+    lines = ",".join(request.headers.getall("x-forwarded-for", []))
+    heard = [each.strip() for each in lines.split(",") if each.strip()]
     client = request.client.host if request.client else ""
-    return _house(heard[-proxies] if 0 < proxies <= len(heard) else client)
+    named = _address(heard[-proxies]) if 0 < proxies <= len(heard) else None
+    return _house(named or _address(client))
 
 
-def _house(written: str) -> str:
-    try:
-        found = ip_address(written)
-    except ValueError:
-        return ""
+def _address(written: str) -> IPv4Address | IPv6Address | None:
+    """Return an address as proxies write it, some with a port; None for what is none."""
+    bracketed = PORTED.fullmatch(written)
+    with suppress(ValueError):
+        return ip_address(written if bracketed is None else bracketed["six"] or bracketed["four"])
+    return None
+
+
+def _house(found: IPv4Address | IPv6Address | None) -> str:
     if isinstance(found, IPv6Address):
-        return str(found.ipv4_mapped or ip_network((found, HOUSE), strict=False))
-    return str(found)
+        return str(found.ipv4_mapped or ip_network((int(found), HOUSE), strict=False))
+    return "" if found is None else str(found)
+
+
+async def signed_in_anew(actions: Actions, visit: Visit, cookie: str, path: str) -> Response[None]:
+    """Give a browser its session, and end the one that it had before."""
+    if visit.entered is not None:
+        with suppress(UnknownSessionError):
+            await actions.end_session(visit.entered, visit.entered.id)
+    return signed_in(cookie, path)
 
 
 def signed_in(cookie: str, path: str) -> Response[None]:

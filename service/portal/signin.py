@@ -109,7 +109,7 @@ async def ask(
         return shown(visit, "signin.html", status=422, ways=await actions.ways(), onward=onward, wrong=True)
     asked = await actions.ask_code(address, await doorstep.network(request, actions))
     await doorstep.post(actions, visit, asked.letter)
-    return _waiting(visit, asked.waiting, form.next)
+    return shown(visit, "linked.html") if asked.linked else _waiting(visit, asked.waiting, form.next)
 
 
 @post(f"{PAGE}/code", status_code=200, opt={SHOWS: True})
@@ -124,7 +124,7 @@ async def enter(
     except WrongCodeError as error:
         noted(request, error)
         return _waiting(visit, form.waiting, form.next, wrong=True)
-    return doorstep.signed_in(done.cookie, local(form.next))
+    return await doorstep.signed_in_anew(actions, visit, done.cookie, local(form.next))
 
 
 @get(f"{PAGE}/link/{{link:str}}")
@@ -145,7 +145,7 @@ async def press_link(
     form = await read_form(request, visit, Pressing)
     network, device = await doorstep.network(request, actions), doorstep.device(request)
     done = await actions.press_link(form.link, network, device)
-    return doorstep.signed_in(done.cookie, "/")
+    return await doorstep.signed_in_anew(actions, visit, done.cookie, "/")
 
 
 @post(f"{PAGE}/passkey/ask", status_code=200)
@@ -165,7 +165,7 @@ async def enter_passkey(
     form = await read_form(request, visit, Answering)
     answer = passkeys.Answer(form.waiting, form.answer)
     done = await actions.enter_passkey(answer, doorstep.device(request))
-    return doorstep.signed_in(done.cookie, local(form.next))
+    return await doorstep.signed_in_anew(actions, visit, done.cookie, local(form.next))
 
 
 @get(f"{PAGE}/oidc")
@@ -198,10 +198,11 @@ async def come_back(
     """Sign in whoever comes back, or let what was proved there count."""
     form = await read_form(request, visit, Returning)
     back = federated.Back(request.cookies.get(OIDC, ""), form.state, form.code, form.iss)
-    done = await actions.come_back(back, visit.entered, doorstep.device(request))
+    network, device = await doorstep.network(request, actions), doorstep.device(request)
+    done = await actions.come_back(back, visit.entered, network, device)
     if not done.cookie:
         return see(done.onward, "proved")
-    return doorstep.signed_in(done.cookie, done.onward)
+    return await doorstep.signed_in_anew(actions, visit, done.cookie, done.onward)
 
 
 @post("/signout")

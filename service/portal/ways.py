@@ -66,7 +66,7 @@ async def disown(
 ) -> Response[None]:
     """Put an identifier out of use that is not hers."""
     form = await read_form(request, visit, Named)
-    done = await actions.disown(visit.her, form.which, None)
+    done = await actions.disown_here(visit.sitting, form.which)
     return see(PAGE, "disowned", at="identifiers", entry=done.entry)
 
 

@@ -24,6 +24,12 @@ async def of_customer(connection: Connection, customer: CustomerId, before: str,
     return [_question(row) for row in await connection.fetch(SQL["of_customer"], customer, before, most)]
 
 
+async def waiting_of(connection: Connection, customer: CustomerId) -> int:
+    """Return how many questions of a customer wait for an answer."""
+    count: int = await connection.fetchval(SQL["waiting_of"], customer)
+    return count
+
+
 async def unanswered(connection: Connection, most: int) -> list[Question]:
     """Return what waits for an answer, oldest first."""
     return [_question(row) for row in await connection.fetch(SQL["open"], most)]

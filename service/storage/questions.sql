@@ -18,6 +18,9 @@ SELECT id, customer, actor, line, entry, asked_at, answer_by, read_at, answered_
  ORDER BY id
  LIMIT $1;
 
+-- name: waiting_of
+SELECT count(*) FROM question WHERE customer = $1 AND answered_at IS NULL;
+
 -- name: one
 SELECT id, customer, actor, line, entry, asked_at, answer_by, read_at, answered_at, key, sealed, answer_key, answer
   FROM question

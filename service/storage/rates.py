@@ -1,6 +1,6 @@
 """How often something was tried in a stretch of time. Of whom or whence is a keyed hash, gone when the time is."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from service.crypto.keyring import Keyring
 from service.database import Connection
@@ -10,15 +10,11 @@ from service.storage.statements import statements
 SQL = statements(__file__)
 
 
-async def count(connection: Connection, keyring: Keyring, tried: Mapping[tuple[str, str], Sequence[Limit]]) -> int:
-    """Count one more of each thing that was tried; returns in how many seconds there is room again, 0 if there is."""
-    limits = {
-        keyring.mac(["rate", *what, limit.span.seconds + limit.span.days * 86_400]).digest: limit
-        for what, each in tried.items()
-        for limit in each
-    }
-    rows = await connection.fetch(SQL["count"], list(limits), [each.span for each in limits.values()])
-    return max((max(1, row["wait"]) for row in rows if row["times"] > limits[row["subject"]].times), default=0)
+async def count(connection: Connection, keyring: Keyring, what: Sequence[str], limit: Limit) -> int:
+    """Count one more, if there is room, and return 0; else write nothing, and return in how many seconds there is."""
+    subject = keyring.mac(["rate", *what, int(limit.span.total_seconds())]).digest
+    wait: int = await connection.fetchval(SQL["count"], subject, limit.span, limit.times)
+    return wait
 
 
 async def forget(connection: Connection) -> None:

@@ -66,6 +66,8 @@ class Whom(Struct, frozen=True):
     customer: CustomerId | None = None
     address: bytes | None = None
     session: bytes | None = None
+    coded: bool = True
+    """Whether it has a code that can be typed, and so guessed."""
 
     def __repr__(self) -> str:
         return f"Whom({self.aim!r})"
@@ -73,7 +75,8 @@ class Whom(Struct, frozen=True):
 
 async def begin(connection: Connection, keyring: Keyring, whom: Whom, lasts: timedelta) -> Begun:
     """Let a sign-in wait for its code, for its link, or for the answer of a device."""
-    made = Begun(new_secret(WAITING), new_secret(LINK), new_code())
+    made = Begun(new_secret(WAITING), new_secret(LINK), new_code() if whom.coded else "")
+    typed = made.code or made.link.text
     parts = WaitingParts(
         digest=made.waiting.digest,
         link=made.link.digest if whom.aim is Aim.SIGN_IN else None,
@@ -81,7 +84,7 @@ async def begin(connection: Connection, keyring: Keyring, whom: Whom, lasts: tim
         customer=whom.customer,
         session=whom.session,
         address=whom.address,
-        code=None if whom.address is None else keyring.mac(code_parts(made.waiting.digest, made.code)).digest,
+        code=None if whom.address is None else keyring.mac(code_parts(made.waiting.digest, typed)).digest,
         expires_at=await customers.clock(connection) + lasts,
     )
     await _put(connection, keyring, parts)
@@ -117,6 +120,11 @@ async def take(connection: Connection, digest: bytes) -> bool:
 async def take_all(connection: Connection, customer: CustomerId, aim: Aim) -> None:
     """Use up whatever else waits for a customer with this aim."""
     await connection.execute(SQL["take_all"], customer, aim)
+
+
+async def take_every(connection: Connection, customer: CustomerId) -> None:
+    """Use up whatever waits for a customer."""
+    await connection.execute(SQL["take_every"], customer)
 
 
 async def forget(connection: Connection) -> None:

@@ -26,5 +26,8 @@ DELETE FROM sign_in WHERE digest = $1 AND expires_at > clock_timestamp() RETURNI
 -- What else was asked for her, when she is in.
 DELETE FROM sign_in WHERE customer = $1 AND aim = $2;
 
+-- name: take_every
+DELETE FROM sign_in WHERE customer = $1;
+
 -- name: forget
 DELETE FROM sign_in WHERE expires_at <= clock_timestamp();

@@ -15,7 +15,6 @@ from service.errors import (
     SignInOverError,
     StepUpRequiredError,
     SuppressedError,
-    TooManyTriesError,
     UnknownIdentifierError,
     WrongCodeError,
     WrongKindError,
@@ -23,27 +22,17 @@ from service.errors import (
 from service.model.callers import CustomerCaller, actor
 from service.model.identifiers import Identifier
 from service.model.ledger import Identified, SignedIn, entry
-from service.model.signin import (
-    BY_IDENTIFIER,
-    BY_NETWORK,
-    CODE_LASTS,
-    OVERALL,
-    Aim,
-    Limit,
-    Session,
-    Way,
-    digest_of,
-)
+from service.model.signin import CODE_LASTS, Aim, Session, Way, digest_of
 from service.model.suppression import Found, Recording, bearing, forgotten
 from service.model.words import CustomerId, EntryId, IdentifierKind
 from service.policy.engine import Policies
-from service.storage import consents, customers, ledger, rates, sessions, signins, suppressions
+from service.storage import consents, customers, ledger, rates, sessions, signins, suppressions, tries
 
 EMAIL = IdentifierKind.EMAIL
 
 
 class Letter(Struct, frozen=True):
-    """What is to be mailed; its repr hides all of it. Without code and link: that nobody is known by this address."""
+    """What is to be mailed; its repr hides all of it. Without a link or code: that nobody is known by this address."""
 
     to: str
     aim: Aim
@@ -59,6 +48,8 @@ class Asked(Struct, frozen=True):
 
     waiting: str
     letter: Letter | None
+    linked: bool = False
+    """Whether it is a link alone that is sent, for of codes there were enough today."""
 
     def __repr__(self) -> str:
         return "Asked()"
@@ -87,19 +78,23 @@ async def ask(database: Database, keyring: Keyring, address: Identifier, network
     ``network``: from where. Raises TooManyTriesError, whoever is or is not known.
     """
     digest = _index_of(keyring, address)
-    await _refuse_too_many(database, keyring, network, digest)
+    await _count_network(database, keyring, network)
+    async with database.transaction() as connection:
+        coded = await tries.to_sign_in(connection, keyring, network, digest)
     async with database.transaction() as connection:
         customer = await customers.by_identifier(connection, keyring, EMAIL, digest)
         left_alone = (await suppressions.among(connection, [(EMAIL, digest)])).get((EMAIL, digest), ())
-        begun = await signins.begin(connection, keyring, signins.Whom(Aim.SIGN_IN, customer, digest), CODE_LASTS)
+        whom = signins.Whom(Aim.SIGN_IN, customer, digest, coded=coded)
+        begun = await signins.begin(connection, keyring, whom, CODE_LASTS)
+    letter: Letter | None = None if forgotten(left_alone) else Letter(address.value, Aim.SIGN_IN)
     if customer is not None:
-        return Asked(begun.waiting.text, Letter(address.value, Aim.SIGN_IN, begun.code, begun.link.text))
-    return Asked(begun.waiting.text, None if forgotten(left_alone) else Letter(address.value, Aim.SIGN_IN))
+        letter = Letter(address.value, Aim.SIGN_IN, begun.code, begun.link.text)
+    return Asked(begun.waiting.text, letter, linked=not coded)
 
 
 async def enter(database: Database, keyring: Keyring, waiting: str, code: str, network: str, device: str) -> Entered:
     """Sign in with a code, in the tab that asked for it; raises WrongCodeError, SignInOverError, TooManyTriesError."""
-    await _refuse_too_many(database, keyring, network)
+    await _count_network(database, keyring, network)
     guessed = await _guessed(database, keyring, (waiting, code), Aim.SIGN_IN)
     return await _let_in(database, keyring, guessed, device)
 
@@ -116,7 +111,7 @@ async def waits(database: Database, keyring: Keyring, link: str) -> bool:
 
 async def press(database: Database, keyring: Keyring, link: str, network: str, device: str) -> Entered:
     """Sign in with a link whose button was pressed; raises SignInOverError, TooManyTriesError."""
-    await _refuse_too_many(database, keyring, network)
+    await _count_network(database, keyring, network)
     presented = read_secret(LINK, link)
     if presented is None:
         raise SignInOverError
@@ -136,7 +131,9 @@ async def ask_again(database: Database, keyring: Keyring, session: Session, refe
     claim = next((each for each in claims if keyring.reference_of(her, *each.found) == reference), None)
     if claim is None or claim.kind is not EMAIL:
         raise UnknownIdentifierError
-    await _refuse_too_many(database, keyring, network, claim.digest)
+    await _count_network(database, keyring, network)
+    async with database.transaction() as connection:
+        await tries.in_session(connection, keyring, session)
     whom = signins.Whom(Aim.STEP_UP, her, claim.digest, session.digest)
     async with database.transaction() as connection:
         begun = await signins.begin(connection, keyring, whom, CODE_LASTS)
@@ -148,7 +145,7 @@ async def enter_again(
     database: Database, keyring: Keyring, session: Session, waiting: str, code: str, network: str
 ) -> EntryId:
     """Prove afresh that it is she, in the session that asked; raises as ``enter`` does."""
-    await _refuse_too_many(database, keyring, network)
+    await _count_network(database, keyring, network)
     guessed = await _guessed(database, keyring, (waiting, code), Aim.STEP_UP, session)
     async with database.transaction() as connection:
         await _use_up(connection, keyring, guessed)
@@ -170,7 +167,9 @@ async def ask_to_add(
     if not session.strong:
         raise StepUpRequiredError
     digest = _index_of(keyring, address)
-    await _refuse_too_many(database, keyring, network, digest)
+    await _count_network(database, keyring, network)
+    async with database.transaction() as connection:
+        await tries.in_session(connection, keyring, session, digest)
     whom = signins.Whom(Aim.ADDRESS, session.caller.customer, digest, session.digest)
     async with database.transaction() as connection:
         left_alone = (await suppressions.among(connection, [(EMAIL, digest)])).get((EMAIL, digest), ())
@@ -198,7 +197,7 @@ async def add(database: Database, keyring: Keyring, policies: Policies, session:
     while it was nobody's is refused for her. Raises IdentifierTakenError for one that she disowned, and
     SuppressedError for one that asked to be forgotten.
     """
-    await _refuse_too_many(database, keyring, shown.network)
+    await _count_network(database, keyring, shown.network)
     guessed = await _guessed(database, keyring, (shown.waiting, shown.code), Aim.ADDRESS, session)
     digest, her = _index_of(keyring, shown.address), session.caller.customer
     if guessed.address != digest:
@@ -244,15 +243,10 @@ def _index_of(keyring: Keyring, address: Identifier) -> bytes:
     return keyring.index_of(address)
 
 
-async def _refuse_too_many(database: Database, keyring: Keyring, network: str, address: bytes | None = None) -> None:
-    """Count one more try, by itself, so that it counts whatever becomes of it; raises TooManyTriesError."""
-    tried: dict[tuple[str, str], tuple[Limit, ...]] = {("network", network): BY_NETWORK}
-    if address is not None:
-        tried |= {("address", address.hex()): BY_IDENTIFIER, ("overall", ""): OVERALL}
+async def _count_network(database: Database, keyring: Keyring, network: str) -> None:
+    """Count one more try by itself, so that it counts whatever becomes of it; raises TooManyTriesError."""
     async with database.transaction() as connection:
-        wait = await rates.count(connection, keyring, tried)
-    if wait:
-        raise TooManyTriesError(retry=wait)
+        await tries.from_network(connection, keyring, network)
 
 
 async def _guessed(
@@ -282,6 +276,10 @@ async def _use_up(connection: Connection, keyring: Keyring, parts: WaitingParts)
     if parts.aim is Aim.SIGN_IN:
         found = await customers.by_identifier(connection, keyring, EMAIL, parts.address or b"")
         if found != parts.customer:
+            raise SignInOverError
+    if parts.aim is Aim.STEP_UP:
+        hers = await customers.proven_identifiers(connection, keyring, parts.customer)
+        if (EMAIL, parts.address) not in {each.found for each in hers}:
             raise SignInOverError
     await signins.take_all(connection, parts.customer, parts.aim)
     return parts.customer

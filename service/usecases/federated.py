@@ -26,7 +26,7 @@ from service.model.ledger import SignedIn, entry
 from service.model.signin import CEREMONY_LASTS, STRONG, Aim, Session, Way, digest_of
 from service.model.words import CustomerId, EntryId, IdentifierKind
 from service.provider import SignInElsewhere, Tokens
-from service.storage import customers, ledger, sessions
+from service.storage import customers, ledger, sessions, tries
 
 VOUCHED = {IdentifierKind.EMAIL: "email_verified", IdentifierKind.PHONE: "phone_number_verified"}
 """What a provider must say besides, for an identifier of a kind to count (OpenID Connect Core, 5.1)."""
@@ -92,6 +92,12 @@ async def leave(
     return Away(await elsewhere.address(more), write_handshake(keyring, handshake))
 
 
+async def count_return(database: Database, keyring: Keyring, network: str) -> None:
+    """Count one more who comes back, by itself, so that it counts whatever becomes of it; raises TooManyTriesError."""
+    async with database.transaction() as connection:
+        await tries.from_network(connection, keyring, network)
+
+
 async def come_back(
     database: Database,
     keyring: Keyring,
@@ -119,6 +125,7 @@ async def come_back(
         claims |= await _told(elsewhere, tokens, claims["sub"])
     found_by = _vouched(elsewhere, claims)
     async with database.transaction() as connection:
+        await customers.hold(connection, [keyring.index_of(found_by)])  # or she says meanwhile that it is not hers
         customer = await customers.by_identifier(connection, keyring, found_by.kind, keyring.index_of(found_by))
         if customer is None:
             raise NobodyKnownError
@@ -146,7 +153,7 @@ async def _strengthen(
 
 async def _claims(elsewhere: SignInElsewhere, token: str, handshake: Handshake, now: int) -> dict[str, Any]:
     """Return what the token says, with the keys read anew once where it names one that is not known."""
-    since = now - STRONG.seconds if handshake.aim is Aim.STEP_UP else None
+    since = int(handshake.issued_at.timestamp()) if handshake.aim is Aim.STEP_UP else None
     expected = Expected(elsewhere.provider.issuer, elsewhere.provider.client_id, handshake.nonce, now, since)
     try:
         return claims_of(token, await elsewhere.keys(), expected)

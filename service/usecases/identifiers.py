@@ -8,9 +8,9 @@ from service.crypto.keyring import Keyring, OpenKey, open_own_identifier
 from service.database import Connection, Database
 from service.errors import UnknownIdentifierError
 from service.model.callers import CustomerCaller
-from service.model.ledger import Disowned, entry
+from service.model.ledger import Disowned, SignedOut, entry
 from service.model.words import EntryId, IdentifierKind
-from service.storage import customers, ledger
+from service.storage import customers, ledger, sessions, signins
 
 
 class HerIdentifier(Struct, frozen=True, kw_only=True):
@@ -41,10 +41,14 @@ async def identifiers(database: Database, keyring: Keyring, caller: CustomerCall
     return [_hers(keyring, caller, key, each) for each in claims]
 
 
-async def disown(database: Database, keyring: Keyring, caller: CustomerCaller, reference: str) -> Done:
+async def disown(
+    database: Database, keyring: Keyring, caller: CustomerCaller, reference: str, here: bytes = b""
+) -> Done:
     """Put an identifier out of use at once, for good: it finds nobody as her, and no service can say it again.
 
-    Raises UnknownIdentifierError for a reference of none that is in use.
+    Whoever came in by it is out: every session of hers ends but the one that she says it in (``here``, by its digest),
+    and every code, link and question to a device that waits is of no use. Raises UnknownIdentifierError for a
+    reference of none that is in use.
     """
     async with database.transaction() as connection:
         claim = await _named(connection, keyring, caller, reference)
@@ -54,6 +58,13 @@ async def disown(database: Database, keyring: Keyring, caller: CustomerCaller, r
         await customers.disown(connection, keyring, claim, change.now)
         id_ = ledger.new_entry_id(change.now)
         await ledger.append(connection, keyring, entry(id_, caller.customer, caller, change.now, Disowned(claim.kind)))
+        await signins.take_every(connection, caller.customer)  # waits for whoever is about to come in by one of them
+        ended = await sessions.end_others(connection, caller.customer, here)
+        if ended:
+            out = entry(
+                ledger.new_entry_id(change.now), caller.customer, caller, change.now, SignedOut(ended, own=False)
+            )
+            await ledger.append(connection, keyring, out)
     return Done(change.version, id_)
 
 

@@ -14,15 +14,14 @@ from service.errors import (
     PasskeyRefusedError,
     SignInOverError,
     StepUpRequiredError,
-    TooManyTriesError,
     UnknownPasskeyError,
     WrongKindError,
 )
 from service.model.callers import CustomerCaller
 from service.model.ledger import Act, PasskeyChanged, SignedIn, entry
-from service.model.signin import BY_NETWORK, CEREMONY_LASTS, Aim, Session, Way, digest_of
+from service.model.signin import CEREMONY_LASTS, Aim, Session, Way, digest_of
 from service.model.words import EntryId
-from service.storage import customers, ledger, passkeys, rates, sessions, signins
+from service.storage import customers, ledger, passkeys, sessions, signins, tries
 
 MOST = 20
 """Passkeys of one customer."""
@@ -73,7 +72,7 @@ class HerPasskey(Struct, frozen=True):
 
 async def ask(database: Database, keyring: Keyring, party: Party, network: str) -> Ceremony:
     """Ask whatever device there is for a passkey of this place; nobody has to say who she is."""
-    await _refuse_too_many(database, keyring, network)
+    await _count_network(database, keyring, network)
     async with database.transaction() as connection:
         begun = await signins.begin(connection, keyring, signins.Whom(Aim.SIGN_IN), CEREMONY_LASTS)
     return Ceremony(begun.waiting.text, devices.options_to_use(party, challenge_of(begun.waiting)))
@@ -176,11 +175,10 @@ def _refuse_label(label: str) -> None:
         raise WrongKindError(f"a name has 1 to {LONGEST_LABEL} characters")
 
 
-async def _refuse_too_many(database: Database, keyring: Keyring, network: str) -> None:
+async def _count_network(database: Database, keyring: Keyring, network: str) -> None:
+    """Count one more try by itself, so that it counts whatever becomes of it; raises TooManyTriesError."""
     async with database.transaction() as connection:
-        wait = await rates.count(connection, keyring, {("network", network): BY_NETWORK})
-    if wait:
-        raise TooManyTriesError(retry=wait)
+        await tries.from_network(connection, keyring, network)
 
 
 async def _taken(

@@ -14,13 +14,14 @@ from service.database import Connection, Database
 from service.errors import (
     AlreadyAnsweredError,
     IntegrityError,
+    TooManyQuestionsError,
     UnknownEntryError,
     UnknownQuestionError,
     UnknownUseError,
 )
 from service.model.callers import CustomerCaller, OperatorCaller
 from service.model.ledger import Aborted, AnsweredHer, AskedAbout, Checked, LookedUp, Released, entry
-from service.model.questions import ANSWERED_WITHIN, Question, QuestionId, State
+from service.model.questions import ANSWERED_WITHIN, MOST_OPEN, Question, QuestionId, State
 from service.model.uses import Line
 from service.model.words import CustomerId, EntryId
 from service.storage import access, bodies, customers, evidence, ledger, questions, uses
@@ -89,12 +90,15 @@ class Read(Struct, frozen=True):
 async def ask(database: Database, keyring: Keyring, caller: CustomerCaller, asking: Asking) -> Asked:
     """Take a question about a use of hers.
 
-    Raises UnknownUseError for a line that is not hers, UnknownEntryError for an entry that is not hers, or no use.
+    Raises UnknownUseError for a line that is not hers, UnknownEntryError for an entry that is not hers, or no use, and
+    TooManyQuestionsError where too many wait for an answer.
     """
     async with database.transaction() as connection:
         await access.refuse_ended(connection, caller)
         actor, line = await _about(connection, keyring, caller, asking)
         change = await customers.bump(connection, caller.customer)
+        if await questions.waiting_of(connection, caller.customer) >= MOST_OPEN:
+            raise TooManyQuestionsError
         key = await _key(connection, keyring, caller.customer)
         id_ = QuestionId(sortable_id("qst", change.now))
         question = Question(

@@ -174,6 +174,19 @@ async def test_after_her_evidence_is_destroyed_nobody_reads_what_she_asked(
     assert "text" not in (await asked(api, token))[0]
 
 
+async def test_twenty_questions_wait_at_most_and_one_that_is_answered_makes_room(
+    api: Api, house: House, abbie: Person, token: str, owner: Owner
+) -> None:
+    entry = await release(api, abbie)
+    ids = [(await api.post("/v1/me/questions", token, {"entry": entry}))["question"] for _ in range(20)]
+    before = await owner.fetchval("SELECT count(*) FROM queue")
+    answer = await api.call("POST", "/v1/me/questions", token, {"entry": entry})
+    assert (answer.status_code, answer.json()["code"]) == (409, "too-many-questions")
+    assert await owner.fetchval("SELECT count(*) FROM queue") == before
+    await questions.answer(house.database, await house.keys(), ANNA, QuestionId(ids[0]), "So.")
+    await api.post("/v1/me/questions", token, {"entry": entry})
+
+
 async def test_who_looks_for_a_question_that_there_is_not_is_told_so(house: House) -> None:
     for act in (
         questions.read(house.database, await house.keys(), ANNA, QuestionId("qst_x")),

@@ -94,6 +94,19 @@ def test_a_key_that_is_not_published_yet_is_told_apart() -> None:
         claims_of(token(CLAIMS, kid="three"), KEYS, EXPECTED)
 
 
+def test_a_key_of_a_kind_that_nobody_knows_here_does_not_keep_the_others_from_use() -> None:
+    strange = [
+        {"kty": "OKP", "crv": "Ed999", "kid": "x", "x": "AA"},
+        {"kty": "EC", "crv": "P-999", "kid": "y", "x": "AA", "y": "AA"},
+        {"kty": "new", "kid": "z"},
+        {"kid": "nothing"},
+    ]
+    among = {"keys": [*strange, *KEYS["keys"]]}
+    assert claims_of(token(CLAIMS), among, EXPECTED)["sub"] == "248289761001"
+    with pytest.raises(ProviderRefusedError):
+        claims_of(token(CLAIMS, kid="x"), among, EXPECTED)
+
+
 @pytest.mark.parametrize("text", ["", "...", "a.b.c", "e30.e30.e30", "[" * 9000, "eyJ" * 20_000, "\ud800.x.y"])
 def test_nonsense_is_refused_as_such(text: str) -> None:
     with pytest.raises(ProviderRefusedError):

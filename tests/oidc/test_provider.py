@@ -142,6 +142,14 @@ async def test_she_proves_afresh_there_that_it_is_she(visitor: Visitor) -> None:
         assert await connection.fetchval("SELECT strong_at IS NOT NULL FROM session")
 
 
+async def test_what_she_proved_there_before_she_left_is_no_fresh_proof(visitor: Visitor, clock: Clock) -> None:
+    session = await visitor.sign_in()
+    await clock.later(minutes=2)  # as far as we know she left two minutes after the provider asked her
+    back = await visitor.sign_in_there(await visitor.leave(Aim.STEP_UP, session))
+    with pytest.raises(ProviderRefusedError):
+        await visitor.come_back(back, session)
+
+
 async def test_who_proves_there_to_be_somebody_else_is_refused(visitor: Visitor) -> None:
     session = await visitor.sign_in()
     other = await visitor.sign_in()

@@ -14,6 +14,7 @@ from service.mail import MailServer
 from service.model.signin import Ways
 from service.portal.doorstep import network
 from service.portal.visit import COOKIE
+from service.provider import Provider
 from tests.authenticator import Authenticator
 from tests.conftest import Api, Owner, Person, Template
 from tests.houses import reaching
@@ -218,12 +219,33 @@ async def test_nonsense_is_refused_in_words(visitor: Visitor, path: str) -> None
 
 
 async def test_too_many_tries_are_told_to_wait(visitor: Visitor) -> None:
-    for _ in range(5):
+    for _ in range(4):
         await visitor.ask()
     response = await visitor.browser.post("/signin", ASK)
     assert response.status_code == 429
     assert 0 < int(response.headers["retry-after"]) <= 900
     assert "Please wait a little" in response.text
+
+
+async def test_who_comes_back_from_elsewhere_too_often_is_told_to_wait(house: House) -> None:
+    harbour = Provider("https://id.example", "portal", "secret", "Harbour", "email=email", BASE)
+    async with httpx.AsyncClient(transport=reaching(house.reaching(Outside(BASE, provider=harbour)))) as client:
+        client.base_url = httpx.URL(BASE)
+        said = [(await Browser(client).post("/signin/oidc", [("state", "x")])).status_code for _ in range(41)]
+    assert said == [403] * 40 + [429]
+
+
+async def test_after_the_codes_of_a_day_a_link_is_sent_and_signs_her_in(visitor: Visitor, owner: Owner) -> None:
+    await visitor.ask()
+    await owner.execute("UPDATE rate SET times = 20 WHERE until - since = interval '1 day'")
+    pages = [await visitor.ask(), await visitor.ask("nobody@example.com")]
+    assert "a link is on its way" in pages[0].text
+    await owner.execute("UPDATE rate SET times = 20 WHERE until - since = interval '1 day'")
+    mails = {mail.to[0]: mail for mail in [await visitor.mail(), *visitor.mailbox.received]}
+    link = next(mail.link for mail in visitor.mailbox.received if mail.link and not mail.code)
+    assert "We know nobody by this address alone" in mails["nobody@example.com"].text
+    response = await visitor.press(await visitor.browser.get(f"/signin/link/{link}"), "b-link")
+    assert response.headers["location"] == "/?done=signed-in"
 
 
 async def test_a_passkey_is_asked_for_and_used_by_what_a_script_sends(visitor: Visitor) -> None:
@@ -288,6 +310,21 @@ async def test_she_says_that_an_identifier_is_not_hers(visitor: Visitor) -> None
     page = await visitor.browser.press(page, button)
     assert "Removed. Nobody finds you by it from now on." in page.text
     assert "abbie@example.com" not in page.text
+    assert page.text.count("Sign out there") == 0
+
+
+async def test_who_signs_in_anew_leaves_no_session_behind(visitor: Visitor, owner: Owner) -> None:
+    page = await visitor.ask()
+    code = (await visitor.mail()).code
+    link = (await visitor.mail()).link
+    assert link
+    await visitor.press(page, "b-code", code=code)
+    await visitor.browser.client.get("/")
+    token = (await visitor.browser.get("/me")).forms[0].fields[0]
+    page = await visitor.send("/signin", [*ASK, token])
+    response = await visitor.press(page, "b-code", code=(await visitor.mail()).code)
+    assert response.headers["location"] == "/?done=signed-in"
+    assert await owner.fetchval("SELECT count(*) FROM session") == 1
 
 
 async def test_she_sees_her_sessions_and_ends_the_others(visitor: Visitor) -> None:
@@ -373,11 +410,20 @@ async def test_without_keys_a_session_says_no_and_signs_out_and_sees_nothing(
         (2, "203.0.113.9", "127.0.0.1"),
         (1, "2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
         (1, "::ffff:203.0.113.9", "203.0.113.9"),
-        (1, "not an address", ""),
+        (1, "203.0.113.9:4711", "203.0.113.9"),
+        (1, "[2001:db8:1:2::9]:443", "2001:db8:1:2::/64"),
+        (1, "[2001:db8:1:2::9]", "2001:db8:1:2::/64"),
+        (1, "fe80::1%eth0", "fe80::/64"),
+        (1, "[]:443", "127.0.0.1"),
+        (1, "unknown", "127.0.0.1"),
+        (1, "not an address", "127.0.0.1"),
+        (1, "192.0.2.1\n203.0.113.9", "203.0.113.9"),
+        (2, "192.0.2.1, 203.0.113.9\n198.51.100.1", "203.0.113.9"),
     ],
 )
 async def test_tries_are_counted_by_who_is_beyond_the_proxies(proxies: int, heard: str, meant: str) -> None:
-    scope = {"type": "http", "headers": [(b"x-forwarded-for", heard.encode())], "client": ("127.0.0.1", 5)}
+    lines = [(b"x-forwarded-for", line.encode()) for line in heard.splitlines()]
+    scope = {"type": "http", "headers": lines, "client": ("127.0.0.1", 5)}
 
     class Told:
         async def ways(self) -> Ways:

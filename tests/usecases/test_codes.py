@@ -1,6 +1,7 @@
 """Signing in by e-mail: who is answered how, what a code opens and for how long, and what somebody else can do."""
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -219,6 +220,42 @@ async def test_a_code_does_not_let_in_by_an_address_that_was_disowned_since(ways
         await ways.enter(asked.waiting, letter(asked).code)
 
 
+async def test_to_disown_an_address_ends_her_other_sessions_and_whatever_waits(ways: Ways, owner: Owner) -> None:
+    here, other = await ways.sign_in(), await ways.sign_in()
+    (mine,) = await hers(ways, here)
+    again = await codes.ask_again(ways.database, ways.keyring, other, mine.reference, HERE)
+    await codes.ask_to_add(ways.database, ways.keyring, other, NOBODY, HERE)
+    await identifiers.disown(ways.database, ways.keyring, here.caller, mine.reference, here.digest)
+    assert [each.id for each in await sessions.listed(ways.database, ways.keyring, here)] == [here.id]
+    assert await owner.fetchval("SELECT count(*) FROM sign_in") == 0
+    kinds = await ways.kinds()
+    assert kinds[-2:] == [
+        ("disown", {"kind": "disown", "identifier": "email"}),
+        ("sign-out", {"kind": "sign-out", "sessions": 1, "own": False}),
+    ]
+    with pytest.raises(SignInOverError):
+        await codes.enter_again(ways.database, ways.keyring, other, again.waiting, letter(again).code, HERE)
+
+
+async def test_to_disown_an_address_from_elsewhere_ends_every_session(ways: Ways) -> None:
+    here, _ = await ways.sign_in(), await ways.sign_in()
+    (mine,) = await hers(ways, here)
+    await identifiers.disown(ways.database, ways.keyring, here.caller, mine.reference)
+    assert await sessions.listed(ways.database, ways.keyring, here) == []
+    assert (await ways.kinds())[-1] == ("sign-out", {"kind": "sign-out", "sessions": 2, "own": False})
+
+
+async def test_a_code_proves_nothing_afresh_by_an_address_that_is_hers_no_more(ways: Ways, owner: Owner) -> None:
+    session = await ways.sign_in()
+    (mine,) = await hers(ways, session)
+    again = await codes.ask_again(ways.database, ways.keyring, session, mine.reference, HERE)
+    await owner.execute("CREATE TABLE kept AS TABLE sign_in")
+    await identifiers.disown(ways.database, ways.keyring, session.caller, mine.reference, session.digest)
+    await owner.execute("INSERT INTO sign_in TABLE kept")
+    with pytest.raises(SignInOverError):
+        await codes.enter_again(ways.database, ways.keyring, session, again.waiting, letter(again).code, HERE)
+
+
 async def test_who_asked_to_be_forgotten_is_sent_nothing_and_waits_like_everybody(ways: Ways) -> None:
     await forget(ways, NOBODY)
     asked = await ways.ask(NOBODY)
@@ -248,16 +285,91 @@ async def test_one_address_is_sent_five_codes_in_a_quarter_of_an_hour_known_or_n
     await ways.ask()
 
 
-async def test_in_a_day_one_address_is_sent_twenty(ways: Ways, clock: Clock) -> None:
-    sent = 0
-    for _ in range(24 * 4):
-        try:
-            await ways.ask(network=f"198.51.100.{sent}")
-            sent += 1
-        except TooManyTriesError:
-            pass
-        await clock.later(minutes=14)
-    assert 20 <= sent <= 40  # a day of the clock may begin in between
+async def test_who_asks_from_one_network_leaves_one_code_for_whoever_asks_from_another(ways: Ways) -> None:
+    for _ in range(4):
+        await ways.ask()
+    with pytest.raises(TooManyTriesError):
+        await ways.ask()
+    assert letter(await ways.ask(network="198.51.100.1")).code
+
+
+async def test_who_asks_without_end_keeps_her_out_for_no_longer_than_a_quarter_of_an_hour(
+    ways: Ways, clock: Clock
+) -> None:
+    for _ in range(3):
+        for number in range(40):
+            with suppress(TooManyTriesError):
+                await ways.ask(network=f"192.0.2.{number}")
+        with pytest.raises(TooManyTriesError) as refusal:
+            await ways.ask(network="198.51.100.1")
+        assert 0 < refusal.value.retry <= 15 * 60
+        await clock.later(minutes=15)
+    assert letter(await ways.ask(network="198.51.100.1")).link
+
+
+async def test_beyond_twenty_codes_in_a_day_an_address_is_sent_links_that_nobody_can_guess(
+    ways: Ways, clock: Clock
+) -> None:
+    asked: list[Asked] = []
+    for _ in range(24 * 4 - 1):
+        for number in range(6):
+            with suppress(TooManyTriesError):
+                asked.append(await ways.ask(network=f"198.51.100.{number}"))
+        await clock.later(minutes=15)
+    coded = [each for each in asked if letter(each).code]
+    assert 20 <= len(coded) <= 40  # a day of the clock may begin in between
+    assert len(asked) - len(coded) <= 2 * 24 * 4
+    last = await ways.ask(network="203.0.113.1")
+    assert last.linked is not bool(letter(last).code)
+    assert (await ways.press(letter(last).link)).cookie
+
+
+async def test_a_link_alone_is_no_code_and_looks_alike_whether_or_not_an_address_is_known(
+    ways: Ways, clock: Clock, owner: Owner
+) -> None:
+    for number in range(20):
+        await ways.ask(ABBIE, f"192.0.2.{number}")
+        await ways.ask(NOBODY, f"192.0.2.{number}")
+        await clock.later(minutes=15 if number % 5 == 4 else 0)
+    mine, other = await ways.ask(network="203.0.113.1"), await ways.ask(NOBODY, "203.0.113.2")
+    assert (mine.linked, len(mine.waiting)) == (other.linked, len(other.waiting))
+    rows = await owner.fetch("SELECT link, session, address, code, tries FROM sign_in")
+    assert {tuple(type(each) for each in row) for row in rows} == {tuple(type(each) for each in rows[0])}
+
+
+async def test_a_refused_try_is_counted_for_nobody_else(ways: Ways, owner: Owner) -> None:
+    for number in range(40):
+        await ways.ask(identifier(EMAIL, f"n{number}@example.com"))
+    before = await owner.fetch("SELECT subject, times FROM rate ORDER BY subject")
+    for address in (ABBIE, NOBODY):
+        with pytest.raises(TooManyTriesError):
+            await ways.ask(address)
+    assert await owner.fetch("SELECT subject, times FROM rate ORDER BY subject") == before
+    for _ in range(4):
+        await ways.ask(network="198.51.100.1")
+
+
+async def test_strangers_who_use_up_her_address_leave_her_the_code_that_proves_afresh_who_she_is(ways: Ways) -> None:
+    session = await ways.sign_in()
+    for number in range(10):
+        with suppress(TooManyTriesError):
+            await ways.ask(network=f"192.0.2.{number}")
+    (mine, *_) = await hers(ways, session)
+    for _ in range(5):
+        assert letter(await codes.ask_again(ways.database, ways.keyring, session, mine.reference, HERE)).code
+    with pytest.raises(TooManyTriesError):
+        await codes.ask_again(ways.database, ways.keyring, session, mine.reference, HERE)
+
+
+async def test_who_wants_to_add_her_address_takes_no_code_from_her_who_signs_in_by_it(ways: Ways, api: Api) -> None:
+    await enrol(api, "bo@example.com", {})
+    session = await ways.sign_in()
+    bo = identifier(EMAIL, "bo@example.com")
+    for number in range(5):
+        await codes.ask_to_add(ways.database, ways.keyring, session, bo, f"192.0.2.{number}")
+    with pytest.raises(TooManyTriesError):
+        await codes.ask_to_add(ways.database, ways.keyring, session, bo, "192.0.2.9")
+    assert letter(await ways.ask(bo, "198.51.100.1")).code
 
 
 async def test_one_network_has_forty_tries_of_whatever_kind(ways: Ways) -> None:

@@ -28,6 +28,7 @@ async function ask(form) {
   const fields = new URLSearchParams();
   if (form.elements.token) fields.set("token", form.elements.token.value);
   const answer = await fetch(form.dataset.ask, { method: "POST", body: fields, credentials: "same-origin" });
+  if (answer.redirected) return location.assign(answer.url); // she has to show first that it is she
   if (!answer.ok) throw new Error(String(answer.status));
   const { waiting, options } = await answer.json();
   const publicKey = read(JSON.parse(options));
