@@ -73,7 +73,7 @@ class Visited(Struct, frozen=True):
 
 
 def _walk() -> Iterator[ParameterSet]:
-    """Yield every page in every state: in English, and in the other languages one state of each page, else in full."""
+    """Yield every page in every state; without `make browser` each page once, and what a press leaves, in English."""
     for language in LANGUAGES:
         for state in STATES:
             quick = language == ENGLISH and (state in FIRST.values() or state.then is not None)
