@@ -39,6 +39,8 @@ NO_SCHEMA_CAN_SAY = {
     re.compile(r"/preferences/\d+/attribute"): ("wrong-kind",),
     # A snapshot is signed for one screen.
     re.compile(r"/snapshot"): ("bad-snapshot",),
+    # That of several parameters at least one is there: of no kind of fact that is meant, nothing is.
+    re.compile(r""): ("missing-field",),
     # A cursor is signed for one customer and one list.
     re.compile(r"/cursor"): ("bad-cursor",),
 }

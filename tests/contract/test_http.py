@@ -54,7 +54,7 @@ def answers(client: httpx.Client, served: Served, abbie: Person) -> Iterator[htt
     client.post("/v1/customers", headers=bearer(served.key), json=spare).raise_for_status()
     hers = client.get("/v1/me/identifiers", headers=bearer(served.token)).json()["identifiers"]
     bodies = SAMPLES | {"disown": [{"reference": each["reference"]} for each in hers if each["kind"] == "loyalty"]}
-    bodies |= struck_out(client, served, abbie)
+    bodies |= struck_out(client, served, abbie) | {"ask": [{"line": served.line}]}
     (newest,) = client.get("/v1/me/receipts?limit=1", headers=bearer(served.token)).json()["receipts"]
     parts = {"customer": abbie.at_shop, "purpose": "personalise.recommendations", "version": "2", "path": "0/000.p/1"}
     for route in WALK:

@@ -223,7 +223,6 @@ LATER_COLUMNS = (
     "quiet_hours = ''",
     "quiet_hours = '22:00-07:00 Europe/London'",
     "linked = ARRAY[gen_random_uuid()]",
-    "disputed = '{}'",
     "disputed = array_append(disputed, 'first_name#volunteered')",
     "barred = '{}'",
     "barred = array_append(barred, 'first_name comply.tax')",
