@@ -154,7 +154,8 @@ async def test_what_every_worker_counted_is_told_as_one_and_outlives_it(
         for _ in range(30):  # each by a connection of its own, so that they spread over the workers
             release(port, template, abbie)
         httpx.get(f"http://127.0.0.1:{port}/nowhere")
-        assert told(metrics, RELEASES, 30)["byleave_refusals_total not-found"] == 1
+        told(metrics, RELEASES, 30)
+        told(metrics, "byleave_refusals_total not-found", 1)  # another worker's count may come a second later
         gone = workers_of(process.pid)
         for each in gone:
             os.kill(each, signal.SIGKILL)

@@ -49,7 +49,8 @@ def test_a_first_visit_is_light(visited: Visited) -> None:
 
 async def test_it_is_small_and_nothing_moves_by_itself(visited: Visited) -> None:
     assert await visited.page.evaluate("document.querySelectorAll('*').length") <= MOST_ELEMENTS
-    assert await shift(visited.page) <= MOST_SHIFT
+    if visited.state.then is None:  # what she pressed moves the page, and nothing else does
+        assert await shift(visited.page) <= MOST_SHIFT
 
 
 @pytest.mark.parametrize("every", [False, pytest.param(True, marks=pytest.mark.browser)], ids=["one look", "all looks"])
