@@ -13,12 +13,13 @@ BEGIN = "scrollTo(0, 0); document.querySelector('.skip')?.focus({ preventScroll:
 WHERE = """
 () => {
     const each = document.activeElement, style = getComputedStyle(each), box = each.getBoundingClientRect();
+    const line = each.getClientRects()[0] || box;  // a link in a text may go over two lines, and its middle be between
     return {
         id: each.id || each.textContent.trim(),
         end: each === document.body || each.matches(".skip"),
         outline: style.outlineStyle === "none" ? 0 : parseFloat(style.outlineWidth),
         seen: box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth,
-        covered: !each.contains(document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2)),
+        covered: !each.contains(document.elementFromPoint(line.left + line.width / 2, line.top + line.height / 2)),
     };
 }
 """
