@@ -61,18 +61,17 @@ async def page(actions: NamedDependency[Actions], visit: NamedDependency[Visit])
     """Return the page."""
     found = await actions.permissions(visit.her, visit.language, LAYOUT)
     likes = await actions.read_preferences(visit.her)
-    catalogue = (await actions.catalogue()).told_in(visit.language)
     quiet = preferences.hours(likes)
     return shown(
         visit,
         "choices.html",
         found=found,
         asked=sorted(found.asked, key=_first),
-        catalogue=catalogue,
-        likes=preferences.offered(catalogue, likes),
+        catalogue=visit.told,
+        likes=preferences.offered(visit.told, likes),
         seen=likes.tag,
         quiet=quiet,
-        zones=preferences.zones(catalogue, quiet),
+        zones=preferences.zones(visit.told, quiet),
     )
 
 

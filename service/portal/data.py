@@ -169,7 +169,7 @@ async def page(
     if special:
         refuse_weak(visit.her)
     found = await actions.known(visit.her, said.get("cursor") or None, MOST, source)
-    catalogue = (await actions.catalogue()).told_in(visit.language)
+    catalogue = visit.told
     past = await actions.disputes(visit.her, None, LAST)
     limits = (await actions.read_choices(visit.her, None, 1)).limits
     return shown(
@@ -201,7 +201,7 @@ async def one(
     if special:
         refuse_weak(visit.her)
     found = await actions.fact(visit.her, f"{item.attribute}#{item.provenance}@{item.source}")
-    catalogue = (await actions.catalogue()).told_in(visit.language)
+    catalogue = visit.told
     return shown(
         visit,
         "fact.html",
@@ -229,7 +229,7 @@ async def several(
         "several.html",
         which=which,
         reach=found,
-        catalogue=await actions.catalogue(),
+        catalogue=visit.told,
         herself=HERSELF,
         of_name=fields_of,
         place_of=place_of,
@@ -252,7 +252,7 @@ async def correct(
 ) -> Response[None]:
     """Say a fact anew."""
     form = await read_form(request, visit, Corrected)
-    attribute = (await actions.catalogue()).attributes.get(form.item.attribute)
+    attribute = visit.told.attributes.get(form.item.attribute)
     if attribute is None or not form.value:
         raise WrongKindError
     done = await actions.correct(visit.her, form.item, written(attribute, form.value), None)

@@ -12,4 +12,4 @@ from service.portal.visit import Visit
 async def page(actions: NamedDependency[Actions], visit: NamedDependency[Visit]) -> Response[str]:
     """Return the first page after signing in."""
     found = await actions.overview(visit.her)
-    return shown(visit, "overview.html", overview=found, catalogue=await actions.catalogue())
+    return shown(visit, "overview.html", overview=found, catalogue=visit.told)

@@ -9,7 +9,6 @@ from urllib.parse import quote, urlencode
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import Response
 
-from service.model.catalogue import Catalogue
 from service.portal import written
 from service.portal.carrying import carried
 from service.portal.markdown import as_html, differences
@@ -32,11 +31,8 @@ MENU = (
 
 
 def page(visit: Visit, template: str, *, status: int = 200, **context: Any) -> Response[str]:  # noqa: ANN401  what a template needs
-    """Return a page; ``context``: what its template shows. A catalogue among it speaks the language of the page."""
-    told = {
-        name: each.told_in(visit.language) if isinstance(each, Catalogue) else each for name, each in context.items()
-    }
-    text = environment(visit.language).get_template(template).render(visit=visit, status=status, **told)
+    """Return a page; ``context``: what its template shows."""
+    text = environment(visit.language).get_template(template).render(visit=visit, status=status, **context)
     if visit.asked_language:
         text = carried(text, visit.asked_language)
     return Response(text, status_code=status, media_type=HTML, headers={"Content-Language": visit.language})

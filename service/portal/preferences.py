@@ -75,7 +75,7 @@ async def keep(
 ) -> Response[None]:
     """Keep what she likes. What a form cannot show stays as it is."""
     fields = await read_fields(request, visit)
-    before, catalogue = await actions.read_preferences(visit.her), await actions.catalogue()
+    before, catalogue = await actions.read_preferences(visit.her), visit.told
     kept = [(id_, bytes(value)) for id_, value in before.values.items() if not _in_form(catalogue.attributes[id_])]
     said = [
         (id_, _value(attribute, fields[id_]))

@@ -43,7 +43,7 @@ async def page(
     """Return of which acts she has receipts, newest first."""
     after = request.query_params.get("cursor")
     found = await actions.receipts(visit.her, after or None, MOST)
-    return shown(visit, "receipts.html", found=found, catalogue=await actions.catalogue(), later=after is not None)
+    return shown(visit, "receipts.html", found=found, catalogue=visit.told, later=after is not None)
 
 
 @get(f"{PAGE}/{{entry:str}}")

@@ -55,8 +55,7 @@ async def page(
 ) -> Response[str]:
     """Return the page; nothing is entered, for nobody asked."""
     her, wondering = visit.her, read_query(request, Wondering)
-    catalogue = (await actions.catalogue()).told_in(visit.language)
-    every = _in_order(catalogue)
+    every = _in_order(visit.told)
     asked = wondering.asked(every)
     found = None if asked is None else await actions.simulate(her, asked, wondering.supposed)
     return shown(
@@ -66,7 +65,7 @@ async def page(
         asked=asked,
         found=found,
         wondering=wondering,
-        catalogue=catalogue,
+        catalogue=visit.told,
         word_of=word_of,
         value_of=value_of,
         sentence=sentence,

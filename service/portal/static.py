@@ -45,6 +45,7 @@ def address(name: str) -> str:
     return f"/static/{kept.named(name)}"
 
 
+@cache
 def looks(look: Look) -> dict[str, Packed]:
     """Return the company's own files, by what a page asks for them."""
     style = Kept(f":root{{--company:{look.accent}}}".encode(), "text/css")

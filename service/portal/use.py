@@ -98,7 +98,7 @@ async def page(
         wanted=wanted,
         chart=chart(found.days, found.covers.until),
         questions=asked,
-        catalogue=await actions.catalogue(),
+        catalogue=visit.told,
     )
 
 
@@ -122,7 +122,7 @@ async def line(
         ground=await _ground(actions, visit, use, found.uses),
         sentence=sentence,
         longest=LONGEST,
-        catalogue=await actions.catalogue(),
+        catalogue=visit.told,
     )
 
 
@@ -146,7 +146,7 @@ async def questions(
 ) -> Response[str]:
     """Return what she asked, and what she was answered."""
     found = await actions.questions(visit.her, read_query(request, Paging).cursor, MOST)
-    return shown(visit, "questions.html", found=found, catalogue=await actions.catalogue())
+    return shown(visit, "questions.html", found=found, catalogue=visit.told)
 
 
 @get(f"{PAGE}/export.csv")

@@ -14,7 +14,7 @@ from msgspec import Struct, structs
 
 from service.actions import Actions
 from service.crypto.forms import form_token
-from service.errors import ServiceError, UnauthenticatedError
+from service.errors import PoliciesUnavailableError, ServiceError, UnauthenticatedError
 from service.model.callers import CustomerCaller
 from service.model.catalogue import Catalogue
 from service.model.signin import Session
@@ -68,6 +68,13 @@ class Visit(Struct, frozen=True, kw_only=True):
         if self.entered is None:
             raise UnauthenticatedError
         return self.entered
+
+    @property
+    def told(self) -> Catalogue:
+        """The catalogue in the language of the page; raises PoliciesUnavailableError where none can be used."""
+        if self.catalogue is None:
+            raise PoliciesUnavailableError("a page needs the catalogue")
+        return self.catalogue
 
     @property
     def company(self) -> str:
