@@ -14,6 +14,7 @@ from service.mail import Mail
 from service.model.attempts import Attempt
 from service.model.callers import Caller, CustomerCaller, ServiceCaller
 from service.model.catalogue import Catalogue, Notice
+from service.model.choices import Pause
 from service.model.consent import Spot
 from service.model.identifiers import Identifier
 from service.model.message_links import No
@@ -76,6 +77,7 @@ class Actions(Struct, frozen=True):
     announced: Callable[[ServiceCaller, str | None, int], Awaitable[Announced]]
     allowed: Callable[[CustomerCaller, Question], Awaitable[Then]]
     choose: Callable[[Caller, choices.Said, Attempt | None], Awaitable[Taken]]
+    pause_from_now: Callable[[], Awaitable[Pause]]
     read_choices: Callable[[CustomerCaller, str | None, int], Awaitable[Choices]]
     read_preferences: Callable[[CustomerCaller], Awaitable[Preferences]]
     keep_preferences: Callable[[CustomerCaller, Wished, frozenset[str], Attempt | None], Awaitable[Kept]]

@@ -34,10 +34,10 @@ from service.meters import METERS
 from service.model.attempts import Attempt
 from service.model.callers import Caller, CustomerCaller, ServiceCaller, actor
 from service.model.catalogue import Catalogue, Notice
-from service.model.choices import Pause, takes_away
+from service.model.choices import PAUSED_FOR, Pause, takes_away
 from service.model.consent import Reach, Spot
 from service.model.limits import Limits
-from service.model.message_links import PAUSE, No
+from service.model.message_links import No
 from service.model.prompts import Prompt
 from service.model.situation import Asked
 from service.model.strikes import Answer as Reason
@@ -141,6 +141,7 @@ class House:
             announced=self._announced,
             allowed=self._allowed,
             choose=self._choose,
+            pause_from_now=lambda: choices.pause_from_now(self.reserved),
             read_choices=self._read_choices,
             read_preferences=self._read_preferences,
             keep_preferences=self._keep_preferences,
@@ -550,7 +551,7 @@ class House:
             return
         caller = held.caller
         if no is No.PAUSE:
-            pause = choices.Said(choice=Pause(held.now + PAUSE), method=Method.MESSAGE)
+            pause = choices.Said(choice=Pause(held.now + PAUSED_FOR), method=Method.MESSAGE)
             await choices.choose(self.reserved, keyring, policies, caller, pause)
         else:
             about, channel = (caller.purpose, caller.channel) if no is No.STOP else (Reach.MARKETING, None)

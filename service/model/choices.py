@@ -5,7 +5,7 @@ Pure: what holds for a customer is the replay of her choices, whoever recorded t
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from msgspec import Struct, structs
@@ -14,6 +14,8 @@ from service.model.facts import FLAGS, Restrictions, restrictions_at_enrolment, 
 from service.model.quiet_hours import quiet_hours
 from service.model.words import Acting, AgeBand, AttributeId, EntryId, Method, Provenance, PurposeId
 
+PAUSED_FOR = timedelta(days=30)
+"""How long it is quiet at one press."""
 YES, NO, NONE = "yes", "no", "none"
 RAISED, LIFTED = "raised", "lifted"
 

@@ -9,7 +9,6 @@ from service.model.words import Channel, CustomerId, PurposeId, ServiceId
 
 MONTHS = 12
 """For so many whole months a link is good, at least."""
-PAUSE = timedelta(days=30)
 AGAIN = timedelta(days=1)
 """A pause that ends less than this sooner than a new one would is left as it is."""
 

@@ -1,15 +1,13 @@
 """What a decision would rest on if she had chosen otherwise. Pure; nothing of it is ever stored."""
 
-from datetime import timedelta
 from typing import Literal
 
 from msgspec import Struct, structs
 
+from service.model.choices import PAUSED_FOR
 from service.model.facts import Facts, Side, Standing
 from service.model.situation import Asked
 from service.model.words import Status
-
-PAUSE = timedelta(days=30)
 
 
 class Supposed(Struct, frozen=True, kw_only=True):
@@ -41,7 +39,7 @@ def _side(supposed: Supposed, asked: Asked, side: Side, facts: Facts, notice: in
     if limits is not None and supposed.only_told is not None:
         limits = structs.replace(limits, more_than_told=not supposed.only_told)
     if limits is not None and supposed.paused is not None:
-        limits = structs.replace(limits, paused_until=facts.now + PAUSE if supposed.paused else None)
+        limits = structs.replace(limits, paused_until=facts.now + PAUSED_FOR if supposed.paused else None)
     return Side(standing, limits)
 
 

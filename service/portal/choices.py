@@ -1,6 +1,5 @@
 """``/choices``: what she allows, purpose by purpose and channel by channel, and what stops or opens more at once."""
 
-from datetime import timedelta
 from typing import Any, Literal
 
 from litestar import Request, Response, get, post
@@ -23,7 +22,6 @@ from service.usecases.permissions import Shown
 PAGE = "/choices"
 LAYOUT = "portal-choices-1"
 """How the page is arranged; another arrangement is another name, because her answers say what she saw."""
-PAUSE = timedelta(days=30)
 STATUS = {"yes": Status.GIVEN, "no": Status.REFUSED, "stop": Status.WITHDRAWN}
 
 
@@ -117,11 +115,9 @@ async def pause(
 ) -> Response[None]:
     """Pause everything for a while, from any page, or start again."""
     form = await read_form(request, visit, Pausing)
-    until = None
-    if form.pause == "start":
-        until = (await actions.overview(visit.her)).now + PAUSE
-    done = await actions.choose(visit.her, choices.Said(choice=Pause(until), method=Method.PORTAL), None)
-    return see(local(form.back), "paused" if until else "resumed", at="pause", entry=done.entry)
+    choice = await actions.pause_from_now() if form.pause == "start" else Pause(None)
+    done = await actions.choose(visit.her, choices.Said(choice=choice, method=Method.PORTAL), None)
+    return see(local(form.back), "paused" if choice.until else "resumed", at="pause", entry=done.entry)
 
 
 def _meant(purpose: str) -> PurposeId | Reach:

@@ -23,6 +23,7 @@ from service.model import ledger as acts
 from service.model.callers import Caller, CustomerCaller, MessageCaller, ServiceCaller, Speaker, actor
 from service.model.catalogue import Catalogue
 from service.model.choices import (
+    PAUSED_FOR,
     Allowed,
     Bar,
     Choice,
@@ -103,6 +104,12 @@ async def choose(
         taken = await _record(connection, keyring, catalogue, caller, _Recording(customer, change, said))
         await _spread(connection, keyring, catalogue, caller, _Recording(customer, change, said))
         return taken
+
+
+async def pause_from_now(database: Database) -> Pause:
+    """Return the pause that begins now, by the database's clock. No key is needed, as for every no."""
+    async with database.connection() as connection:
+        return Pause(await customers.clock(connection) + PAUSED_FOR)
 
 
 async def heed(

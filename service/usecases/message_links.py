@@ -18,10 +18,11 @@ from service.errors import (
 )
 from service.model.callers import MessageCaller, OperatorCaller, ServiceCaller
 from service.model.catalogue import Catalogue
+from service.model.choices import PAUSED_FOR
 from service.model.consent import Reach, Spot
 from service.model.identifiers import Identifier
 from service.model.ledger import LookedUp, entry
-from service.model.message_links import AGAIN, PAUSE, MessageLink, No, ends_at
+from service.model.message_links import AGAIN, MessageLink, No, ends_at
 from service.model.words import Basis, CustomerId, PairwiseId, ServiceId
 from service.policy.engine import Policies
 from service.storage import access, choices, consents, customers, ledger, message_links
@@ -127,7 +128,7 @@ async def held(database: Database, keyring: Keyring | None, token: str) -> Held:
 async def is_done(database: Database, policies: Policies | None, held: Held, no: No) -> bool:
     """Whether what somebody wants with a link is so already: then nothing is written, however often he asks."""
     if no is No.PAUSE:
-        return held.paused_until is not None and held.paused_until > held.now + PAUSE - AGAIN
+        return held.paused_until is not None and held.paused_until > held.now + PAUSED_FOR - AGAIN
     caller = held.caller
     if no is No.STOP:
         async with database.connection() as connection:

@@ -393,6 +393,7 @@ async def test_without_keys_a_session_says_no_and_signs_out_and_sees_nothing(
         fields = [each for each in form.fields if each[0] in {"token", "purpose", "channel"}]
         response = await browser.post(form.action, [*fields, ("answer", "stop")])
         assert response.status_code == 303
+        assert (await browser.post("/pause", [*fields[:1], ("pause", "start")])).status_code == 303
         assert (await browser.post("/signout", fields[:1])).status_code == 303
     asked = {"purpose": "personalise.recommendations", "channel": "web", "attributes": ["first_name"]}
     answer = await api.post("/v1/releases", "recommender", asked | {"customer": {"id": abbie.at_recommender}})
