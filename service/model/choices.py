@@ -188,6 +188,22 @@ class Chosen(Struct, frozen=True, kw_only=True):
     entry: EntryId
 
 
+def at_once(
+    choice: Choice, recorder: str, now: datetime, entry: EntryId, *, method: Method, acting: Acting = Acting.HERSELF
+) -> Chosen:
+    """Return a choice that is recorded as it is made, by nobody in particular."""
+    return Chosen(
+        choice=choice,
+        method=method,
+        acting=acting,
+        actor="",
+        recorder=recorder,
+        given_at=now,
+        recorded_at=now,
+        entry=entry,
+    )
+
+
 def choice_from(kind: str, value: str) -> Choice:
     """Return a choice from its canonical text; raises ValueError for what is none."""
     found = Kind(kind)

@@ -18,7 +18,6 @@ from service.portal.pages import local, see
 from service.portal.pages import page as shown
 from service.portal.signin import Answering, Entering, Nothing, noted
 from service.portal.visit import SHOWS, Visit
-from service.refusals import status_of
 from service.usecases import passkeys
 
 PAGE = "/signin/again"
@@ -93,9 +92,7 @@ async def enter_passkey(
 
 
 def _waiting(visit: Visit, waiting: str, onward: str, *, wrong: bool = False) -> Response[str]:
-    status = status_of(WrongCodeError) if wrong else 200
-    context = {"waiting": waiting, "onward": local(onward), "wrong": wrong, "again": True}
-    return shown(visit, "code.html", status=status, action=f"{PAGE}/code", more={}, **context)
+    return doorstep.code_page(visit, f"{PAGE}/code", waiting, wrong=wrong, onward=local(onward), again=True)
 
 
 ROUTES = [

@@ -40,11 +40,12 @@ class Answer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Choosing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A yes or its end for one way of treating her, or for a purpose that she can object to."""
+    """A yes or its end for one way of treating her, or for a purpose that she can object to; ``back``: as below."""
 
     kind: Kind
     answer: Literal["yes", "stop"]
     purpose: str = ""
+    back: str = PAGE
 
 
 class Pausing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -106,7 +107,7 @@ async def choose(
         raise WrongKindError("a purpose belongs to an objection, and to nothing else", pointer="/purpose")
     done = await actions.choose(visit.her, choices.Said(choice=_choice(form), method=Method.PORTAL), None)
     at = f"c-{form.kind}-{form.purpose}" if form.purpose else f"c-{form.kind}"
-    return see(PAGE, "chosen", at=at, entry=done.entry)
+    return see(local(form.back), "chosen", at=at, entry=done.entry)
 
 
 @post("/pause")

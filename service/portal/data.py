@@ -14,7 +14,7 @@ from msgspec import Struct
 from service.actions import Actions
 from service.errors import UnknownFactError, WrongKindError
 from service.model.catalogue import Attribute, Catalogue, ValueKind
-from service.model.choices import Allowed, Bar, Kind
+from service.model.choices import Bar
 from service.model.facts import HERSELF, PREFERENCE, SealedFact
 from service.model.strikes import Answer, Selection
 from service.model.words import AttributeId, Basis, EntryId, Method, Provenance
@@ -96,12 +96,6 @@ class Undoing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     entry: str
     answer: Answer | None = None
-
-
-class Only(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Whether more than what she told us is used."""
-
-    answer: Literal["yes", "stop"]
 
 
 class Told(Struct, frozen=True):
@@ -306,17 +300,6 @@ async def why(
     return see(PAGE, "noted", at="past")
 
 
-@post(f"{PAGE}/told")
-async def only_told(
-    request: Request[Any, Any, Any], actions: NamedDependency[Actions], visit: NamedDependency[Visit]
-) -> Response[None]:
-    """Let only what she told us be used, or more again."""
-    form = await read_form(request, visit, Only)
-    choice = Allowed(Kind.MORE_THAN_TOLD, form.answer == "yes")
-    done = await actions.choose(visit.her, choices.Said(choice=choice, method=Method.PORTAL), None)
-    return see(PAGE, "chosen", at="c-more-than-told", entry=done.entry)
-
-
 def fields_of(name: str) -> dict[str, str]:
     """Return what a form sends that means the fact of this name."""
     kind, _, source = name.partition("@")
@@ -401,4 +384,4 @@ def _barrable(catalogue: Catalogue, attribute: AttributeId) -> Mapping[str, str]
     }
 
 
-ROUTES = [page, one, several, dispute, correct, delete, bar, undo, why, only_told]
+ROUTES = [page, one, several, dispute, correct, delete, bar, undo, why]

@@ -8,12 +8,13 @@ from typing import Any
 from litestar import Request, Response
 
 from service.actions import Actions
-from service.errors import UnknownSessionError
+from service.errors import UnknownSessionError, WrongCodeError
 from service.mail import Mail
 from service.model.signin import Aim, device_of
 from service.portal.carrying import in_language
-from service.portal.pages import environment, see
+from service.portal.pages import environment, page, see
 from service.portal.visit import COOKIE, Visit
+from service.refusals import status_of
 from service.usecases.codes import Letter
 
 KEPT = "; Path=/; Secure; HttpOnly; SameSite=Lax"
@@ -69,6 +70,13 @@ def signed_in(cookie: str, path: str) -> Response[None]:
     response = see(path, "signed-in")
     response.headers["Set-Cookie"] = f"{COOKIE}={cookie}{KEPT}"
     return response
+
+
+def code_page(visit: Visit, to: str, waiting: str, *, wrong: bool = False, **context: Any) -> Response[str]:  # noqa: ANN401  what differs from page to page
+    """Return the page on which a code is entered; ``to``: where its form is sent."""
+    status = status_of(WrongCodeError) if wrong else 200
+    differs = {"onward": "", "again": False, "more": {}} | context
+    return page(visit, "code.html", status=status, action=to, waiting=waiting, wrong=wrong, **differs)
 
 
 async def post(actions: Actions, visit: Visit, letter: Letter | None) -> None:

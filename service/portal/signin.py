@@ -21,7 +21,7 @@ from service.portal.forms import read_form
 from service.portal.pages import local, see
 from service.portal.pages import page as shown
 from service.portal.visit import SHOWS, Visit
-from service.refusals import note, status_of
+from service.refusals import note
 from service.usecases import federated, passkeys
 
 PAGE = "/signin"
@@ -228,9 +228,7 @@ def _onward(request: Request[Any, Any, Any]) -> str:
 
 
 def _waiting(visit: Visit, waiting: str, onward: str, *, wrong: bool = False) -> Response[str]:
-    status = status_of(WrongCodeError) if wrong else 200
-    context = {"waiting": waiting, "onward": local(onward), "wrong": wrong, "again": False}
-    return shown(visit, "code.html", status=status, action=f"{PAGE}/code", more={}, **context)
+    return doorstep.code_page(visit, f"{PAGE}/code", waiting, wrong=wrong, onward=local(onward))
 
 
 def _away(away: federated.Away) -> Response[None]:

@@ -192,9 +192,8 @@ async def _page(actions: Actions, visit: Visit, *, wrong: bool = False) -> Respo
 
 
 def _waiting(visit: Visit, waiting: str, email: str, *, wrong: bool = False) -> Response[str]:
-    status = status_of(WrongCodeError) if wrong else 200
-    context = {"waiting": waiting, "onward": "", "wrong": wrong, "again": True}
-    return shown(visit, "code.html", status=status, action=f"{PAGE}/addresses/code", more={"email": email}, **context)
+    to = f"{PAGE}/addresses/code"
+    return doorstep.code_page(visit, to, waiting, wrong=wrong, again=True, more={"email": email})
 
 
 ROUTES = [

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 import structlog
+from asyncpg import Record
 from msgspec import Struct, structs
 
 from service.crypto.envelope import seal
@@ -293,20 +294,22 @@ async def names(connection: Connection, customer: CustomerId, attributes: Iterab
 
 async def of_customer(connection: Connection, customer: CustomerId) -> list[SealedFact]:
     """Return all that is known about a customer herself, sealed."""
-    return [
-        SealedFact(
-            AttributeId(row["attribute"]),
-            Provenance(row["provenance"]),
-            row["source"],
-            row["as_of"],
-            row["revision"],
-            row["key"],
-            Sealed(row["sealed"]),
-            row["confidence"],
-            tuple(row["derived_from"]),
-        )
-        for row in await connection.fetch(SQL["of_customer"], customer)
-    ]
+    return [sealed_fact(row) for row in await connection.fetch(SQL["of_customer"], customer)]
+
+
+def sealed_fact(row: Record) -> SealedFact:
+    """Return the fact that a row has, wherever it is kept."""
+    return SealedFact(
+        AttributeId(row["attribute"]),
+        Provenance(row["provenance"]),
+        row["source"],
+        row["as_of"],
+        row["revision"],
+        row["key"],
+        Sealed(row["sealed"]),
+        row["confidence"],
+        tuple(row["derived_from"]),
+    )
 
 
 async def outlived(connection: Connection, kept: Mapping[AttributeId, int], most: int) -> list[CustomerId]:

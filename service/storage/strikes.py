@@ -16,7 +16,7 @@ from msgspec import Struct, structs
 from service.crypto.keyring import Keyring, OpenKey, bring_back, strike_out
 from service.database import Connection
 from service.model.catalogue import Attribute
-from service.model.facts import Sealed, SealedFact
+from service.model.facts import SealedFact
 from service.model.strikes import (
     Answer,
     Block,
@@ -32,6 +32,7 @@ from service.model.strikes import (
     values_of,
 )
 from service.model.words import AttributeId, CustomerId, EntryId, Provenance, ServiceId
+from service.storage.facts import sealed_fact
 from service.storage.statements import statements
 
 SQL = statements(__file__)
@@ -310,18 +311,7 @@ def _columns(fact: SealedFact) -> list[object]:
 
 
 def _struck(row: Record) -> Struck:
-    fact = SealedFact(
-        row["attribute"],
-        Provenance(row["provenance"]),
-        row["source"],
-        row["as_of"],
-        row["revision"],
-        row["key"],
-        Sealed(row["sealed"]),
-        row["confidence"],
-        tuple(row["derived_from"]),
-    )
-    return Struck(row["strike"], row["customer"], fact, row["named"], row["kept"])
+    return Struck(row["strike"], row["customer"], sealed_fact(row), row["named"], row["kept"])
 
 
 def _strike(row: Record) -> Strike:

@@ -21,7 +21,7 @@ from service.errors import (
 )
 from service.model.callers import ServiceCaller, actor
 from service.model.catalogue import Service
-from service.model.choices import Age, Chosen
+from service.model.choices import Age, Chosen, at_once
 from service.model.clocks import CLOCKS_DIFFER
 from service.model.consent import Answer
 from service.model.facts import CERTAIN, fact_name, kind_of, restrictions_at_enrolment, with_age_band
@@ -321,16 +321,7 @@ async def _aged(
 
 def _age(caller: ServiceCaller, band: AgeBand, now: datetime, id_: EntryId) -> Chosen:
     """Return a word on a customer's age that was believed, as the choice that it counts as."""
-    return Chosen(
-        choice=Age(band),
-        method=Method.API,
-        acting=Acting.CONTROLLER,
-        actor="",
-        recorder=actor(caller),
-        given_at=now,
-        recorded_at=now,
-        entry=id_,
-    )
+    return at_once(Age(band), actor(caller), now, id_, method=Method.API, acting=Acting.CONTROLLER)
 
 
 def _checked(policies: Policies, caller: ServiceCaller, index: int, claim: Claim) -> bytes:

@@ -25,7 +25,7 @@ from service.errors import (
 )
 from service.model.callers import Caller, actor
 from service.model.catalogue import Catalogue, Service
-from service.model.choices import Age, Chosen
+from service.model.choices import Age, Chosen, at_once
 from service.model.columns import Columns, Draft, draft, refuse_misfits
 from service.model.consent import Answer, Spot
 from service.model.consent_columns import ConsentColumns
@@ -657,16 +657,7 @@ async def _write_profiles(
 
 def _age(band: AgeBand, caller: Caller, at: datetime, entry_id: EntryId) -> Chosen:
     """Return the one choice that an import can bring: an age band that was believed."""
-    return Chosen(
-        choice=Age(band),
-        method=Method.IMPORT,
-        acting=Acting.CONTROLLER,
-        actor="",
-        recorder=actor(caller),
-        given_at=at,
-        recorded_at=at,
-        entry=entry_id,
-    )
+    return at_once(Age(band), actor(caller), at, entry_id, method=Method.IMPORT, acting=Acting.CONTROLLER)
 
 
 async def _write_answers(

@@ -17,7 +17,7 @@ from service.errors import (
     UnknownLinkError,
 )
 from service.model.callers import OperatorCaller, actor
-from service.model.choices import Chosen, Kind, restrictions_after
+from service.model.choices import Chosen, Kind, at_once, restrictions_after
 from service.model.choices import Strike as Choice
 from service.model.facts import Restrictions
 from service.model.identifiers import Identifier
@@ -107,16 +107,7 @@ async def _strike(
 
 
 def _chosen(caller: OperatorCaller, choice: Choice, now: datetime, id_: EntryId) -> Chosen:
-    return Chosen(
-        choice=choice,
-        method=Method.SYSTEM,
-        acting=Acting.CONTROLLER,
-        actor="",
-        recorder=actor(caller),
-        given_at=now,
-        recorded_at=now,
-        entry=id_,
-    )
+    return at_once(choice, actor(caller), now, id_, method=Method.SYSTEM, acting=Acting.CONTROLLER)
 
 
 async def unmerge(database: Database, keyring: Keyring, caller: OperatorCaller, link: UUID) -> Made:

@@ -19,10 +19,10 @@ from service.errors import (
 )
 from service.model.callers import CustomerCaller, actor
 from service.model.catalogue import Attribute
-from service.model.choices import Chosen, Quiet, restrictions_after
+from service.model.choices import Chosen, Quiet, at_once, restrictions_after
 from service.model.facts import HERSELF, Restrictions, SealedFact, in_preference
 from service.model.ledger import Preferred, entry
-from service.model.words import Acting, AttributeId, CustomerId, EntryId, Method, Provenance
+from service.model.words import AttributeId, CustomerId, EntryId, Method, Provenance
 from service.policy.engine import Policies
 from service.storage import access, choices, customers, facts, ledger
 
@@ -192,16 +192,7 @@ async def _quieten(
 ) -> Chosen:
     """Let quiet hours hold, as the choice that they are, and return it."""
     customer, now, choice = kept.caller.customer, kept.change.now, Quiet(hours)
-    chosen = Chosen(
-        choice=choice,
-        method=Method.PORTAL,
-        acting=Acting.HERSELF,
-        actor="",
-        recorder=actor(kept.caller),
-        given_at=now,
-        recorded_at=now,
-        entry=kept.entry,
-    )
+    chosen = at_once(choice, actor(kept.caller), now, kept.entry, method=Method.PORTAL)
     await choices.record(connection, customer, chosen)
     await customers.put_restrictions(connection, keyring, customer, restrictions_after(limits, choice))
     return chosen

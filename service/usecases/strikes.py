@@ -29,7 +29,7 @@ from service.errors import (
 from service.model.callers import CustomerCaller, actor
 from service.model.catalogue import Attribute, Catalogue
 from service.model.choices import Choice as AnyChoice
-from service.model.choices import Chosen, Kind, restrictions_after, takes_away
+from service.model.choices import Chosen, Kind, at_once, restrictions_after, takes_away
 from service.model.choices import Strike as Choice
 from service.model.facts import HERSELF
 from service.model.ledger import Act, Explained, Restored, entry
@@ -47,7 +47,7 @@ from service.model.strikes import (
     kept_out,
     label_of,
 )
-from service.model.words import Acting, AttributeId, CustomerId, EntryId, Method, Provenance, ServiceId
+from service.model.words import AttributeId, CustomerId, EntryId, Method, Provenance, ServiceId
 from service.policy.engine import Policies
 from service.storage import access, choices, customers, facts, ledger, strikes
 
@@ -356,16 +356,7 @@ async def _enter(
 
 
 def _chosen(caller: CustomerCaller, choice: Choice, now: datetime, id_: EntryId) -> Chosen:
-    return Chosen(
-        choice=choice,
-        method=Method.PORTAL,
-        acting=Acting.HERSELF,
-        actor="",
-        recorder=actor(caller),
-        given_at=now,
-        recorded_at=now,
-        entry=id_,
-    )
+    return at_once(choice, actor(caller), now, id_, method=Method.PORTAL)
 
 
 # --- taking it back -------------------------------------------------------------------------------------------
