@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Literal
 
 import msgspec
@@ -62,7 +62,7 @@ class Which(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             category=self.category or None,
             provenance=self.provenance,
             source=self.source or None,
-            since=None if self.since is None else datetime.combine(self.since, time(), visit.zone),
+            since=None if self.since is None else _begin_of(self.since, visit),
             until=None if self.until is None else _end_of(self.until, visit),
         )
 
@@ -336,6 +336,14 @@ def _asked(request: Request[Any, Any, Any]) -> Which:
         return msgspec.convert(said, Which, strict=False)
     except msgspec.ValidationError:
         raise WrongKindError from None
+
+
+def _begin_of(day: date, visit: Visit) -> datetime:
+    """Return the first instant of a day."""
+    try:
+        return datetime.combine(day, time(), visit.zone).astimezone(UTC)
+    except OverflowError:  # where she is the first of all days begins before any clock of the database
+        return datetime.min.replace(tzinfo=UTC)
 
 
 def _end_of(day: date, visit: Visit) -> datetime:

@@ -175,3 +175,12 @@ async def test_looking_changes_nothing(her: Browser, abbies: Her, database: Data
 )
 async def test_an_address_that_means_nothing_is_refused(her: Browser, abbies: Her, address: str, status: int) -> None:
     assert (await her.get(address)).response.status_code == status
+
+
+async def test_the_first_of_all_days_is_a_day_wherever_she_is(her: Browser) -> None:
+    form = (await her.get("/choices")).form_of("b-preferences")
+    quiet = [("quiet-start", "22:00"), ("quiet-end", "07:00"), ("quiet-zone", "Europe/Berlin")]
+    fields = [each for each in form.fields if each[0] in {"token", "seen"}]
+    assert (await her.post(form.action, [*fields, *quiet])).status_code == 303
+    page = await her.get("/data/several?since=0001-01-01")
+    assert "Undone" in (await her.press(await her.press(page, "b-all"), "b-undo")).text
