@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from msgspec import Struct
-from playwright.async_api import Locator, Page
+from playwright.async_api import Locator, Page, expect
 
 from service.portal.data import place_of
 from tests.browser.pages import FACT, RECOMMENDATIONS, SEEN, followed
@@ -92,7 +92,7 @@ def found_by(page: Page, button: str) -> Locator:
 
 
 async def press(page: Page, button: str) -> None:
-    """Press a button, unfolding what it is in, and wait until the page says what was done."""
+    """Press a button, unfolding what it is in, and wait until the page says what was done and has come to rest."""
     found = found_by(page, button)
     folded = page.locator("details:not([open])", has=found)
     if await folded.count():
@@ -101,6 +101,7 @@ async def press(page: Page, button: str) -> None:
     async with page.expect_response(lambda answer: answer.request.method == "GET" and "done=" in answer.url):
         await found.click()
     await page.locator("#status:not(:empty)").wait_for()
+    await expect(page.locator(".htmx-request, .htmx-swapping, .htmx-settling")).to_have_count(0)
 
 
 async def holds(site: Site, her: Her) -> dict[str, Any]:
