@@ -40,7 +40,7 @@ static: install
 	$(RUN)mypy
 	$(RUN)lint-imports
 
-# A process for each core, with a server of its own; whoever is done first takes over from the others.
+# Several processes, each with a database server of its own; whoever is done first takes over from the others.
 unit: install chromium
 	$(RUN)pytest -n auto --dist worksteal
 
@@ -52,9 +52,10 @@ browser: install chromium
 screenshots: install chromium
 	OUT="$(OUT)" $(RUN)pytest -q tests/browser/screenshots.py
 
-# The same questions for much longer: up to half an hour for each test.
+# The same questions for much longer, up to half an hour for each test; and each property with many more examples.
 soak: install
 	$(RUN)pytest -m soak --timeout=0 -rP
+	$(RUN)pytest -m "hypothesis and not soak and not browser" --hypothesis-profile=thorough --timeout=0
 
 # Known holes in what we depend on; skipped with a word where the advisories cannot be reached.
 audit: install

@@ -33,7 +33,7 @@ from service.policy.diff import changes, in_words
 from service.policy.engine import Policies
 from service.policy.schema import write_schema
 from service.policy.wording import wording_warnings
-from service.process import harden, log_as_json, until_told
+from service.process import harden, leave_alone_what_stays, log_as_json, until_told
 from service.rootkey import make_root_key, read_root_key
 from service.schema import shipped
 from service.settings import Settings, Urls, read_settings
@@ -182,6 +182,7 @@ def import_(
 
     async def bring(database: Database, keyring: Keyring) -> Outcome:
         in_force = await policies.Library(database).current()
+        leave_alone_what_stays()
         return await import_file(Means(database, keyring, in_force, operator()), delivery, Console(stderr=True))
 
     outcome = with_keys(settings, bring)

@@ -17,7 +17,6 @@ from urllib.parse import SplitResult, urlsplit, urlunsplit
 import asyncpg
 import httpx
 import pytest
-from hypothesis import HealthCheck, settings
 from msgspec import Struct, structs
 
 from service.app import House
@@ -32,15 +31,18 @@ from service.schema import shipped
 from service.usecases import access
 from service.usecases.keys import make, open_keys
 from service.usecases.policies import check, publish
+from tests.examples import register
 from tests.houses import reaching
 from tests.passing import passing_server
 from tests.reading import unsaid
 
-# A database is set up for a test, not for each example: examples use customers of their own.
-settings.register_profile(
-    "byleave", deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-settings.load_profile("byleave")
+register()
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Three processes for two cores: many a test waits for a browser, a server or a worker to start."""
+    return (os.cpu_count() or 1) * 3 // 2
+
 
 PROOF = {"method": "counter", "evidence": "scan-4711"}
 """What a yes needs where nobody saw what was on the screen."""

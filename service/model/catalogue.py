@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -78,7 +79,7 @@ class Purpose(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         return None if self.consent_expires_days is None else given_at + timedelta(days=self.consent_expires_days)
 
 
-class Attribute(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Attribute(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, dict=True):
     """A named kind of thing known about a customer."""
 
     id: Slug
@@ -131,7 +132,12 @@ class Attribute(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     def canonical(self, value: bytes) -> bytes:
         """Return a JSON value in its one stored form; raises msgspec.ValidationError for a wrong kind."""
-        return msgspec.json.encode(msgspec.json.decode(value, type=self.value_type, strict=True))
+        return msgspec.json.encode(self._decoder.decode(value))
+
+    @cached_property
+    def _decoder(self) -> msgspec.json.Decoder[Any]:
+        """To make it takes a hundred times as long as to use it."""
+        return msgspec.json.Decoder(self.value_type, strict=True)
 
 
 class Use(Struct, frozen=True, forbid_unknown_fields=True):

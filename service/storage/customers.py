@@ -27,7 +27,7 @@ from service.model.choices import less
 from service.model.facts import CustomerKey, Restrictions, Sealed, restrictions_from
 from service.model.identifiers import Identifier
 from service.model.words import CustomerId, IdentifierKind, PairwiseId, ServiceId
-from service.storage.statements import statements
+from service.storage.statements import execute_for_all, statements
 
 SQL = statements(__file__)
 FIRST_VERSION = 2**40
@@ -191,8 +191,7 @@ async def _bumped(connection: Connection, asked: set[CustomerId]) -> tuple[dict[
 async def create(connection: Connection, keyring: Keyring, customer: CustomerId) -> OpenKey:
     """Create a customer with a key of her own; returns it, open."""
     wrapped, key = keyring.new_customer_key(customer)
-    await connection.execute(SQL["create"], customer, random_number(FIRST_VERSION))
-    await connection.execute(SQL["put_key"], customer, wrapped.id, wrapped.epoch, wrapped.wrapped.data)
+    await _create(connection, {customer: wrapped})
     return key
 
 
@@ -220,7 +219,8 @@ async def put_identifier(
     verified_at: datetime | None = None,
 ) -> None:
     """Let a customer be found by an identifier, which is kept sealed; one that she disowned stays as it is."""
-    await connection.execute(SQL["put_identifier"], *_identifier_row(keyring, customer, key, found_by, verified_at))
+    row = _identifier_row(keyring, customer, key, found_by, verified_at)
+    await execute_for_all(connection, SQL["put_identifier"], [row])
     if verified_at is not None:
         digest = keyring.index_of(found_by)
         mac = keyring.mac(claim_parts(customer, found_by.kind, digest, verified_at))
@@ -315,9 +315,7 @@ async def create_all(
 ) -> dict[CustomerId, OpenKey]:
     """Create customers with these restrictions, each with a key of her own; returns the keys, open."""
     made = {customer: keyring.new_customer_key(customer) for customer in limits}
-    keys = [(customer, key.id, key.epoch, key.wrapped.data) for customer, (key, _) in made.items()]
-    await connection.executemany(SQL["create"], [(customer, random_number(FIRST_VERSION)) for customer in limits])
-    await connection.executemany(SQL["put_key"], keys)
+    await _create(connection, {customer: wrapped for customer, (wrapped, _) in made.items()})
     await put_all_restrictions(connection, keyring, limits)
     return {customer: key for customer, (_, key) in made.items()}
 
@@ -351,7 +349,13 @@ async def put_identifiers(
     connection: Connection, keyring: Keyring, found_by: Iterable[tuple[CustomerId, OpenKey, Identifier]]
 ) -> None:
     """Let customers be found by identifiers, which are kept sealed."""
-    await connection.executemany(SQL["put_identifier"], [_identifier_row(keyring, *each) for each in found_by])
+    await execute_for_all(connection, SQL["put_identifier"], [_identifier_row(keyring, *each) for each in found_by])
+
+
+async def _create(connection: Connection, keys: Mapping[CustomerId, CustomerKey]) -> None:
+    await execute_for_all(connection, SQL["create"], [(customer, random_number(FIRST_VERSION)) for customer in keys])
+    rows = [(customer, key.id, key.epoch, key.wrapped.data) for customer, key in keys.items()]
+    await execute_for_all(connection, SQL["put_key"], rows)
 
 
 def _restrictions_row(keyring: Keyring, customer: CustomerId, limits: Restrictions) -> list[object]:

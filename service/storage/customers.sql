@@ -84,10 +84,12 @@ SELECT customer, id, epoch, wrapped FROM customer_key WHERE customer = ANY($1::u
 
 -- name: create
 -- The version starts anywhere: were it 1, the answer to an enrolment would tell who was not known before.
-INSERT INTO customer (id, version, changed_at) VALUES ($1, $2, clock_timestamp());
+INSERT INTO customer (id, version, changed_at)
+SELECT id, version, clock_timestamp() FROM unnest($1::uuid[], $2::bigint[]) AS c (id, version);
 
 -- name: put_key
-INSERT INTO customer_key (customer, id, epoch, wrapped) VALUES ($1, $2, $3, $4);
+INSERT INTO customer_key (customer, id, epoch, wrapped)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::integer[], $4::bytea[]);
 
 -- name: key
 SELECT id, epoch, wrapped FROM customer_key WHERE customer = $1;
@@ -117,7 +119,9 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $
 
 -- name: put_identifier
 INSERT INTO identifier (customer, kind, digest, key, sealed, verified_at, mac_version, mac)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+SELECT *
+  FROM unnest($1::uuid[], $2::text[], $3::bytea[], $4::text[], $5::bytea[], $6::timestamptz[], $7::integer[],
+              $8::bytea[])
     ON CONFLICT (customer, kind, digest) DO NOTHING;
 
 -- name: verify_identifier

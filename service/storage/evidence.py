@@ -9,7 +9,7 @@ from service.database import Connection
 from service.errors import IntegrityError, KeysUnavailableError
 from service.model.facts import CustomerKey, Sealed
 from service.model.words import CustomerId
-from service.storage.statements import statements
+from service.storage.statements import execute_for_all, statements
 
 SQL = statements(__file__)
 log = structlog.get_logger()
@@ -48,7 +48,7 @@ async def keys_for(
     there = [row["id"] for row in await connection.fetch(SQL["hold"], missing)]
     made = {customer: keyring.new_evidence_key(customer) for customer in there}
     rows = [(customer, key.id, key.epoch, key.wrapped.data) for customer, (key, _) in made.items()]
-    await connection.executemany(SQL["put"], rows)
+    await execute_for_all(connection, SQL["put"], rows)
     # Another transaction may have been first; then its key is there, and ours is not.
     return dict.fromkeys(missing) | found | await keys_of(connection, keyring, missing)
 

@@ -56,7 +56,7 @@ from service.model.words import (
 from service.storage.access import StoredKey
 from service.storage.customers import own_id
 from service.storage.publications import authentic_publication
-from service.storage.statements import statements
+from service.storage.statements import execute_for_all, statements
 
 SQL = statements(__file__)
 log = structlog.get_logger()
@@ -328,13 +328,13 @@ async def delete_outlived(
 
 async def put(connection: Connection, customer: CustomerId, key: OpenKey, fact: NewFact, revision: int) -> bool:
     """Seal and store a fact; returns False when a newer one of the same source is there."""
-    status = await connection.execute(SQL["put"], *_row(customer, key, fact, revision))
+    status = await connection.execute(SQL["put"], *([each] for each in _row(customer, key, fact, revision)))
     return status == "INSERT 0 1"
 
 
 async def put_all(connection: Connection, new: Iterable[tuple[CustomerId, OpenKey, NewFact, int]]) -> None:
     """Seal and store facts of several customers: customer, key, fact, revision."""
-    await connection.executemany(SQL["put"], [_row(*each) for each in new])
+    await execute_for_all(connection, SQL["put"], [_row(*each) for each in new])
 
 
 async def forget_volunteered(connection: Connection, customer: CustomerId, attributes: Iterable[AttributeId]) -> None:
@@ -375,7 +375,7 @@ def _row(customer: CustomerId, key: OpenKey, fact: NewFact, revision: int) -> li
         key.id,
         seal(key.key, fact.value, fact_labels(customer, labels)).data,
         fact.confidence,
-        list(fact.derived_from),
+        msgspec.json.encode(fact.derived_from).decode(),
     ]
 
 

@@ -127,7 +127,11 @@ SELECT json_build_array(
 -- name: put
 -- A fact replaces the one before of the same attribute, provenance and source, unless it is older.
 INSERT INTO fact (customer, attribute, provenance, source, as_of, revision, key, sealed, confidence, derived_from)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+SELECT customer, attribute, provenance, source, as_of, revision, key, sealed, confidence,
+       ARRAY(SELECT json_array_elements_text(derived_from::json))
+  FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::bigint[], $7::text[], $8::bytea[],
+              $9::smallint[], $10::text[])
+       AS f (customer, attribute, provenance, source, as_of, revision, key, sealed, confidence, derived_from)
     ON CONFLICT (customer, attribute, provenance, source) DO UPDATE
    SET as_of = excluded.as_of, revision = excluded.revision, key = excluded.key, sealed = excluded.sealed,
        confidence = excluded.confidence, derived_from = excluded.derived_from

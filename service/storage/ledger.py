@@ -15,7 +15,7 @@ from service.database import Connection
 from service.model.ledger import Entry
 from service.model.words import CustomerId, EntryId
 from service.storage import evidence
-from service.storage.statements import statements
+from service.storage.statements import execute_for_all, statements
 
 SQL = statements(__file__)
 
@@ -53,14 +53,13 @@ async def append_all(connection: Connection, keyring: Keyring | None, entries: I
     made = list(entries)
     about = {each.customer for each in made if each.customer is not None}
     keys = await evidence.keys_for(connection, keyring, about) if about and keyring is not None else {}
-    await connection.executemany(SQL["append"], [_row(each, keys) for each in made])
+    await execute_for_all(connection, SQL["append"], [_row(each, keys) for each in made])
 
 
 def ready(entry: Entry, key: OpenKey | None, ground: Ground) -> Ready:
     """Make an entry ready to be appended; ``key`` seals it."""
     row = _row(entry, {} if entry.customer is None else {entry.customer: key})
-    words = (",".join(each) if isinstance(each, list) else each for each in row)
-    return Ready(entry.customer, (*words, ground.version, ground.publication, ground.credential))
+    return Ready(entry.customer, (*row, ground.version, ground.publication, ground.credential))
 
 
 async def append_unchanged(connection: Connection, entries: Sequence[Ready]) -> list[bool]:
@@ -95,8 +94,8 @@ def _row(entry: Entry, keys: Mapping[CustomerId, OpenKey | None]) -> list[object
         facets.purpose,
         facets.channel,
         facets.outcome,
-        facets.released,
-        facets.refused,
+        ",".join(facets.released),
+        ",".join(facets.refused),
         content.commitment,
         None if key is None else key.id,
         stored,

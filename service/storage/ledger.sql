@@ -1,6 +1,11 @@
 -- name: append
 INSERT INTO queue (id, customer, kind, actor, at, purpose, channel, outcome, released, refused, commitment, key, content)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13);
+SELECT id, customer, kind, actor, at, purpose, channel, outcome, string_to_array(released, ','),
+       string_to_array(refused, ','), commitment, key, content
+  FROM unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::text[], $8::text[],
+              $9::text[], $10::text[], $11::bytea[], $12::text[], $13::bytea[]) WITH ORDINALITY
+       AS e (id, customer, kind, actor, at, purpose, channel, outcome, released, refused, commitment, key, content, place)
+ ORDER BY place;
 
 -- name: append_unchanged
 -- Enter releases, those of them for which the facts still hold that they were decided on. FOR SHARE conflicts with

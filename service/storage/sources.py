@@ -11,7 +11,7 @@ from service.database import Connection
 from service.model.columns import Draft
 from service.model.hearsay import Heard
 from service.model.words import CustomerId
-from service.storage.statements import statements
+from service.storage.statements import execute_for_all, statements
 
 SQL = statements(__file__)
 # Version of the MAC key, the row's own time in microseconds since 1970, MAC.
@@ -61,7 +61,7 @@ async def recorded(connection: Connection, source: str, customers: Iterable[Cust
 
 async def put_all(connection: Connection, source: str, rows: Iterable[tuple[bytes, CustomerId, bytes]]) -> None:
     """Remember rows: digest, as whom, fingerprint."""
-    await connection.executemany(SQL["put"], [(source, *row) for row in rows])
+    await execute_for_all(connection, SQL["put"], [(source, *row) for row in rows])
 
 
 def _parts(source: str, draft: Draft) -> list[Part]:

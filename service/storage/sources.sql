@@ -7,5 +7,6 @@ SELECT digest, customer, fingerprint FROM source_record WHERE source = $1 AND di
 SELECT DISTINCT customer FROM source_record WHERE source = $1 AND customer = ANY($2::uuid[]);
 
 -- name: put
-INSERT INTO source_record (source, digest, customer, fingerprint) VALUES ($1, $2, $3, $4)
+INSERT INTO source_record (source, digest, customer, fingerprint)
+SELECT * FROM unnest($1::text[], $2::bytea[], $3::uuid[], $4::bytea[])
     ON CONFLICT (source, digest) DO UPDATE SET fingerprint = excluded.fingerprint;

@@ -11,6 +11,7 @@ from msgspec import Struct
 from service.crypto.keyring import Keyring
 from service.database import Database
 from tests.conftest import Api, allow, enrol
+from tests.examples import some
 from tests.striking import AS_OF, GUESS, SEEN, Her, Json, Node, her
 
 NUMBERS = count()
@@ -103,7 +104,7 @@ async def _holds(api: Api, database: Database, keyring: Keyring, graph: Graph) -
 
 
 @given(graph=graphs())
-@settings(max_examples=60)
+@some(30)
 async def test_neither_what_is_disputed_nor_what_was_built_on_it_is_in_any_answer(
     api: Api, database: Database, keyring: Keyring, graph: Graph
 ) -> None:

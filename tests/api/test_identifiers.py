@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from service.crypto.keyring import Keyring
@@ -14,6 +14,7 @@ from service.model.identifiers import identifier
 from service.model.words import IdentifierKind
 from service.usecases.access import make_customer_token
 from tests.conftest import OPERATOR, Api, Person, allow, enrol, tampering_with
+from tests.examples import some
 from tests.reading import entry_of
 
 pytestmark = pytest.mark.usefixtures("all_said")
@@ -247,7 +248,7 @@ STEPS = st.lists(
 
 
 @given(steps=STEPS)
-@settings(max_examples=20)
+@some(10)
 async def test_a_choice_on_a_shared_browser_is_never_anybody_elses(api: Api, steps: list[str]) -> None:
     """Whoever signs in, in whatever order: the device keeps its own answers, Ana hers and Bo his."""
     number = next(NUMBERS)

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
@@ -41,6 +41,7 @@ from service.usecases import access, receipts
 from service.usecases.keys import AHEAD, make, rotate
 from tests.api.conftest import Walker
 from tests.conftest import OPERATOR, PROOF, Api, Person, Template, allow, enrol, tampering_with
+from tests.examples import some
 
 RECOMMENDATIONS, NEWSLETTER = "personalise.recommendations", "market.newsletter"
 NOBODYS = "ent_" + "0" * 26
@@ -648,7 +649,7 @@ async def test_one_byte_changed_anywhere_is_refused_with_a_reason(hers: Hers) ->
     assert reasons <= {"malformed", "bad-signature", "unsupported-algorithm", "unknown-key", "not-a-receipt"}
 
 
-@settings(max_examples=200)
+@some(80)
 @given(st.text(max_size=400) | st.binary(max_size=300).map(lambda data: ".".join([data.hex()] * 3)))
 async def test_whatever_is_presented_is_judged_and_never_a_fault(walker: Walker, presented: str) -> None:
     response = await walker.api.call("POST", "/v1/receipts/verify", None, {"receipt": presented})

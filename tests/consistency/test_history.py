@@ -5,10 +5,11 @@ from itertools import permutations
 from math import inf
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.consistency.history import Act, Decision, History, Kind, Line, inversions, judged, late, stale, unentered
+from tests.examples import some
 
 ABBIE, BO = "abbie", "bo"
 GIVEN, WITHDRAWN = Kind.CONSENT, Kind.WITHDRAWAL
@@ -160,7 +161,7 @@ def _last(order: tuple[Act | Decision, ...], decision: Decision) -> Kind | None:
     return before[-1].kind if before and isinstance(before[-1], Act) else None
 
 
-@settings(max_examples=500)
+@some(200)
 @given(made=histories())
 def test_stale_is_what_no_order_explains(made: tuple[list[Act], Decision]) -> None:
     acts, decision = made

@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 import pytest
 import rfc8785
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from service.crypto.entries import (
@@ -32,6 +32,7 @@ from service.errors import IntegrityError
 from service.model.facts import Sealed
 from service.model.ledger import Act, Body, Chose, Entry, LookedUp, Recorded
 from service.model.words import Channel, CustomerId, EntryId, PurposeId, Status
+from tests.examples import some
 
 ANA, BO = CustomerId(UUID(int=0xA11A)), CustomerId(UUID(int=0xB0))
 AT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
@@ -104,7 +105,7 @@ def made(kind: type[Any]) -> st.SearchStrategy[Any]:
 
 @pytest.mark.parametrize("kind", ACTS)
 @given(data=st.data())
-@settings(max_examples=25)
+@some(25)
 def test_the_body_of_every_act_is_canonical_json(kind: type[Act], data: st.DataObject) -> None:
     entry = data.draw(
         st.builds(

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
@@ -24,6 +24,7 @@ from service.model.situation import Asked, everybody
 from service.model.words import AgeBand, AttributeId, Basis, Channel, PurposeId
 from service.policy.decide import decide
 from service.policy.engine import Policies
+from tests.examples import some
 
 NOW = datetime(2026, 5, 1, 22, tzinfo=UTC)
 CHOICES: st.SearchStrategy[Choice] = st.one_of(
@@ -53,7 +54,7 @@ def allowed(
 
 
 @given(choices=SEVERAL, choice=CHOICES.filter(takes_away))
-@settings(max_examples=60)
+@some(30)
 def test_a_choice_that_takes_away_never_widens_what_is_released(
     policies: Policies, ana: Facts, choices: list[Choice], choice: Choice
 ) -> None:
@@ -64,7 +65,7 @@ def test_a_choice_that_takes_away_never_widens_what_is_released(
 
 
 @given(choices=SEVERAL)
-@settings(max_examples=30)
+@some(15)
 def test_a_signal_never_widens_what_is_released(policies: Policies, ana: Facts, choices: list[Choice]) -> None:
     limits = replay(choices)
     signalled = allowed(policies, ana, limits, gpc=True)
@@ -73,7 +74,7 @@ def test_a_signal_never_widens_what_is_released(policies: Policies, ana: Facts, 
 
 
 @given(choices=SEVERAL, purpose=st.sampled_from(["prevent.fraud", "fulfil.orders", "comply.tax", "no.such"]))
-@settings(max_examples=40)
+@some(20)
 def test_an_objection_stops_nothing_but_its_own_interest(
     policies: Policies, ana: Facts, choices: list[Choice], purpose: str
 ) -> None:

@@ -5,7 +5,7 @@ from itertools import product
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
@@ -17,6 +17,7 @@ from service.policy.bundle import Bundle
 from service.policy.decide import decide
 from service.policy.engine import Policies, compile_policies
 from service.policy.question import Question
+from tests.examples import some
 
 Change = Callable[..., Bundle]
 MOSTLY = st.sampled_from([True, True, True, True, False])
@@ -72,7 +73,7 @@ def questions(catalogue: Catalogue) -> list[Question]:
     ]
 
 
-@settings(max_examples=250, deadline=None)
+@some(100)
 @given(data=st.data())
 def test_a_darker_situation_never_opens_anything(policies: Policies, data: st.DataObject) -> None:
     asked = data.draw(st.sampled_from(questions(policies.catalogue)))
@@ -166,7 +167,7 @@ def requests(draw: st.DrawFn, catalogue: Catalogue) -> Asked:
     return Asked(service, PurposeId(purpose), channel)
 
 
-@settings(max_examples=20, deadline=None)
+@some(20)
 @given(data=st.data())
 def test_removing_what_is_stored_never_widens_what_is_released(
     policies: Policies, ana: Facts, data: st.DataObject

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
@@ -17,6 +17,7 @@ from service.policy.invariants import INVARIANTS, broken_invariants, case
 from service.policy.lint import OBLIGATIONS
 from service.policy.question import Question, brightest_questions
 from service.policy.widening import conceivable, widening
+from tests.examples import some
 
 Change = Callable[..., Bundle]
 Faults = Callable[[Bundle], list[str]]
@@ -182,7 +183,7 @@ def test_a_policy_that_reads_too_much_to_be_tried_is_a_fault(
     assert "permit.recommendations: reads more than 8 fields" in fault
 
 
-@settings(max_examples=150, deadline=None)
+@some(60)
 @given(data=st.data())
 def test_a_policy_sees_no_more_of_a_situation_than_the_fields_it_is_said_to_read(
     policies: Policies, data: st.DataObject
@@ -218,7 +219,7 @@ def spoken_of(policies: Policies) -> dict[str, list[Question]]:
     return {each.id: [question for question, what in every if each.about(what)] for each in INVARIANTS}
 
 
-@settings(max_examples=200, deadline=None)
+@some(80)
 @given(data=st.data())
 def test_what_an_invariant_says_of_the_brightest_situation_holds_in_every_other(
     policies: Policies, spoken_of: dict[str, list[Question]], data: st.DataObject

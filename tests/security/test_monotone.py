@@ -6,7 +6,7 @@ from itertools import count
 from typing import Any
 
 import asyncpg
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct, structs
 
@@ -17,6 +17,7 @@ from service.model.facts import Restrictions, Standing
 from service.model.words import AgeBand, AttributeId, Channel, CustomerId, Provenance, PurposeId, Status
 from service.storage import consents, customers, facts
 from tests.conftest import Api, enrol, tampering_with
+from tests.examples import some
 from tests.security.conftest import id_of
 
 NUMBERS = count()
@@ -143,7 +144,7 @@ async def released(api: Api, email: str) -> set[tuple[str, ...]]:
 
 
 @given(state=STATES, data=st.data())
-@settings(max_examples=40)
+@some(12)
 async def test_taking_something_away_never_widens_a_release(
     api: Api, database: Database, keyring: Keyring, owner: asyncpg.Connection, state: State, data: st.DataObject
 ) -> None:
@@ -162,7 +163,7 @@ async def test_taking_something_away_never_widens_a_release(
 
 
 @given(state=STATES, disputed=st.sets(st.sampled_from([f"{a}#{p}" for a, p in VALUES])))
-@settings(max_examples=20)
+@some(8)
 async def test_that_something_else_was_not_her_never_widens_a_release(
     api: Api,
     database: Database,

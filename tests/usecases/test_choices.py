@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from itertools import count
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct
 
@@ -22,6 +22,7 @@ from service.storage import choices as store
 from service.storage import customers as customer_store
 from service.usecases import choices, customers
 from service.usecases.choices import Said
+from tests.examples import some
 
 pytestmark = pytest.mark.usefixtures("all_said")
 
@@ -69,7 +70,7 @@ async def ready(database: Database) -> Database:
 
 
 @given(band=st.sampled_from(list(AgeBand)), steps=STEPS)
-@settings(max_examples=40)
+@some(15)
 async def test_what_holds_is_the_replay_of_her_choices(
     ready: Database, keyring: Keyring, policies: Policies, band: AgeBand, steps: list[Step]
 ) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import asyncpg
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 from structlog.testing import capture_logs
@@ -41,6 +41,7 @@ from service.usecases import merges
 from service.usecases.imports import Means, Summary, import_customers
 from service.usecases.suppressions import Wanted, leave_alone
 from tests.conftest import PROOF, Api, enrol
+from tests.examples import some
 from tests.reading import entered
 
 pytestmark = pytest.mark.usefixtures("all_said")
@@ -550,7 +551,7 @@ async def open_to(means: Means, sayings: list[dict[str, str]]) -> dict[str, bool
     return found
 
 
-@settings(max_examples=12)
+@some(8)
 @given(st.lists(SAYINGS, min_size=1, max_size=4), st.data())
 async def test_in_any_order_and_any_number_of_times_the_same_stands_and_a_no_wins(
     means: Means, sayings: list[dict[str, str]], data: st.DataObject
@@ -567,7 +568,7 @@ async def test_in_any_order_and_any_number_of_times_the_same_stands_and_a_no_win
     assert await open_to(means, again) == stood
 
 
-@settings(max_examples=12)
+@some(8)
 @given(st.lists(SAYINGS, min_size=1, max_size=3), st.sampled_from(["refused", "withdrawn"]))
 async def test_an_import_never_opens_what_she_closed_here(
     means: Means, api: Api, sayings: list[dict[str, str]], answer: str

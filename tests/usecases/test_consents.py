@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct
 
@@ -44,6 +44,7 @@ from service.policy.engine import Policies
 from service.usecases import consents, customers, records
 from service.usecases.consents import Acknowledged, Said
 from service.usecases.customers import Newcomer
+from tests.examples import some
 from tests.reading import entered
 
 pytestmark = pytest.mark.usefixtures("all_said")
@@ -365,7 +366,7 @@ def reference(history: list[Answer], now: datetime) -> dict[Channel, Status]:
 
 
 @given(steps=st.lists(YES | NO, min_size=1, max_size=8))
-@settings(max_examples=200)
+@some(60)
 async def test_after_any_answers_what_stands_is_what_the_laws_say_and_nothing_is_lost(
     database: Database, keyring: Keyring, policies: Policies, steps: list[Step]
 ) -> None:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 
 import asyncpg
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 from structlog.testing import capture_logs
@@ -42,6 +42,7 @@ from service.usecases.imports import NOT_HERS, Means, Summary, import_customers
 from tests import opening
 from tests.conftest import Api, Template, own_database, tampering_with
 from tests.conftest import Person as Enrolled
+from tests.examples import some
 from tests.opening import person
 from tests.reading import entered
 
@@ -748,7 +749,7 @@ CELLS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=25)
+@some(10)
 @given(st.lists(CELLS, min_size=2, max_size=8))
 async def test_rows_in_one_transaction_are_as_rows_one_by_one(
     means: Means, another: Means, file: list[dict[str, str]]

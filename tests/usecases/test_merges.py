@@ -7,7 +7,7 @@ from uuid import UUID
 
 import asyncpg
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct
 
@@ -25,6 +25,7 @@ from service.storage import consents as store
 from service.storage import customers as store_of_customers
 from service.usecases import audits, choices, consents, customers, merges, past
 from tests.conftest import OPERATOR, Template
+from tests.examples import some
 from tests.merging import BEARING, SHOP, SPOTS, Side, World, allowed, with_facts_of
 from tests.reading import entered
 from tests.security.test_monotone import STATES, State, put
@@ -49,7 +50,7 @@ async def entries(world: World, side: Side) -> list[tuple[str, str]]:
 
 
 @given(mine=STATES, theirs=STATES)
-@settings(max_examples=20)
+@some(8)
 async def test_what_a_merge_allows_is_within_both(world: World, mine: State, theirs: State) -> None:
     """Every service, purpose, channel and attribute; and parted again, each row and each decision is as it was."""
     one, other, third = [await world.newcomer() for _ in range(3)]
@@ -115,7 +116,7 @@ def stands(acts: list[Act], side: int, since: int) -> dict[Any, bool]:
 
 @pytest.mark.usefixtures("all_said")
 @given(first=st.lists(ACTS, max_size=4), then=st.lists(ACTS, max_size=6))
-@settings(max_examples=50)
+@some(20)
 async def test_with_acts_in_between_each_side_keeps_every_no_and_its_own_yes(
     world: World, first: list[Act], then: list[Act]
 ) -> None:

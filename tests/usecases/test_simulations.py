@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
@@ -18,6 +18,7 @@ from service.model.suppositions import Supposed
 from service.model.words import Channel, CustomerId, PurposeId, ServiceId, Status
 from service.usecases.simulations import Seen
 from tests.conftest import Api, Owner, Person, enrol
+from tests.examples import some
 from tests.merging import World
 from tests.security.conftest import id_of
 from tests.security.test_monotone import ASKED, NUMBERS, STATES, State, put, standing
@@ -71,7 +72,7 @@ def really(state: State, asked: Asked, supposed: Supposed) -> State:
 
 
 @given(state=STATES, asked=st.sampled_from(QUESTIONS), supposed=SUPPOSED)
-@settings(max_examples=30)
+@some(15)
 async def test_it_says_what_a_release_says_now_and_what_one_would_say_if_it_were_as_supposed(
     api: Api, house: House, owner: Owner, state: State, asked: Asked, supposed: Supposed
 ) -> None:
