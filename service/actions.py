@@ -36,7 +36,7 @@ from service.usecases.identifiers import Done, HerIdentifier
 from service.usecases.ledger import Published
 from service.usecases.message_links import Address
 from service.usecases.notices import Served, Serving
-from service.usecases.overview import Overview, Peace
+from service.usecases.overview import Header, Overview
 from service.usecases.past import Question, Then
 from service.usecases.permissions import Permissions
 from service.usecases.preferences import Kept, Preferences, Wished
@@ -115,7 +115,7 @@ class Actions(Struct, frozen=True):
     visitor: Callable[[str], Awaitable[Session]]
     """Whose session this is, by the secret of its cookie; raises UnauthenticatedError."""
     overview: Callable[[CustomerCaller], Awaitable[Overview]]
-    peace: Callable[[CustomerCaller], Awaitable[Peace]]
+    header: Callable[[CustomerCaller], Awaitable[Header]]
     language: Callable[[CustomerCaller], Awaitable[str]]
     """The language that she likes to be spoken to in, empty where she did not say."""
     speak: Callable[[CustomerCaller, str], Awaitable[Kept | None]]

@@ -171,7 +171,7 @@ class House:
             faults=self._faults,
             visitor=self.entrance.session,
             overview=self._overview,
-            peace=self._peace,
+            header=self._header,
             language=self._language,
             speak=self._speak,
             permissions=self._permissions,
@@ -564,8 +564,8 @@ class House:
         keyring = await self._keys_for(caller)
         return await overview.overview(self.database, keyring, await self.library.current(), caller)
 
-    async def _peace(self, caller: CustomerCaller) -> overview.Peace:
-        return await overview.peace(self.database, await self._keys_for(caller), caller)
+    async def _header(self, caller: CustomerCaller) -> overview.Header:
+        return await overview.header(self.database, await self._keys_for(caller), caller)
 
     async def _language(self, caller: CustomerCaller) -> str:
         keyring = await self._keys_for(caller)

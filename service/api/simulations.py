@@ -1,6 +1,6 @@
 """``/v1/me/simulations``: what a service would see of a customer now, and if she chose otherwise."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from litestar import Request, get
 from litestar.di import NamedDependency
@@ -13,7 +13,7 @@ from service.api.wire import PurposeWord
 from service.errors import NotGrantedError, UnknownPurposeError
 from service.model.callers import CustomerCaller
 from service.model.situation import Asked
-from service.model.suppositions import Supposed
+from service.model.suppositions import Answer, Supposed
 from service.model.words import Channel, Provenance, PurposeId, ServiceId
 from service.usecases import simulations
 
@@ -27,8 +27,13 @@ Service = Annotated[
         examples=["recommender"],
     ),
 ]
-Answer = Annotated[
-    Literal["yes", "no"], Meta(description="What if she said this to the purpose on the channel.", examples=["yes"])
+SupposedAnswer = Annotated[
+    Answer,
+    Meta(
+        description="What if she said this to the purpose on the channel. `explicit`: a yes in so many words, without "
+        "which no data of a special category is used.",
+        examples=["yes"],
+    ),
 ]
 OnlyTold = Annotated[bool, Meta(description="What if only what she told us were used, or more.", examples=[True])]
 Paused = Annotated[bool, Meta(description="What if she paused everything, or no more.", examples=[False])]
@@ -40,7 +45,7 @@ class SimulationQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     service: Service
     purpose: PurposeWord
     channel: Channel
-    answer: Answer | None = None
+    answer: SupposedAnswer | None = None
     only_told: OnlyTold | None = None
     paused: Paused | None = None
 

@@ -21,6 +21,8 @@ STRENGTH = {kind: rank for rank, kind in enumerate(IdentifierKind)}
 LOYALTY = re.compile(r"^[A-Z0-9]{4,32}$")
 DEVICE = re.compile(r"[A-Za-z0-9._:-]{16,128}")
 MAX_LENGTH = 254
+SHOWN = 4
+"""Letters and digits at the end of what is masked, and never more than half of it."""
 
 
 class Identifier(Struct, frozen=True):
@@ -83,6 +85,14 @@ def _device(written: str) -> str:
     if not DEVICE.fullmatch(written):
         raise WrongKindError("a device id has 16 to 128 letters, digits, dots, colons, hyphens and underscores")
     return written
+
+
+def masked(found_by: Identifier) -> str:
+    """Return what she knows an identifier by and nobody else does: ``a…@example.com``, ``…4321``."""
+    if found_by.kind is IdentifierKind.EMAIL:
+        name, _, domain = found_by.value.rpartition("@")
+        return f"{name[0]}…@{domain}"
+    return f"…{found_by.value[-min(SHOWN, len(found_by.value) // 2) :]}"
 
 
 def recognised(

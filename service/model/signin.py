@@ -44,7 +44,10 @@ class Aim(StrEnum):
 
 
 class Session(Struct, frozen=True):
-    """Who is on the page, and since when. ``strong``: she proved afresh that it is she."""
+    """Who is on the page, and since when. ``strong``: she proved afresh that it is she.
+
+    ``idle_ends_at``: when it ends if nobody asks for anything after ``now``.
+    """
 
     caller: CustomerCaller
     id: str
@@ -53,7 +56,18 @@ class Session(Struct, frozen=True):
     made_at: datetime
     ends_at: datetime
     idle_ends_at: datetime
+    now: datetime
     strong: bool = False
+
+    @property
+    def left(self) -> int:
+        """Seconds until it ends if nobody asks for anything."""
+        return int((self.idle_ends_at - self.now).total_seconds())
+
+    @property
+    def last(self) -> bool:
+        """Whether it ends then whatever she does."""
+        return self.idle_ends_at == self.ends_at
 
     def __repr__(self) -> str:  # a digest that leaked would show which cookie is whose
         return f"Session({self.id!r})"

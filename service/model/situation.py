@@ -238,6 +238,12 @@ def not_paused(limits: Restrictions, now: datetime) -> bool:
     return limits.paused_until is None or limits.paused_until <= now
 
 
+def paused_by_another(mine: Restrictions, others: Iterable[Restrictions], now: datetime) -> datetime | None:
+    """Return until when another side of a merged person pauses, where that is longer than she does on this one."""
+    until = max((each.paused_until or now for each in others), default=now)
+    return until if until > max(mine.paused_until or now, now) else None
+
+
 def _granted(use: Use | None, channel: Channel, attribute: AttributeId) -> bool:
     return use is not None and channel in use.channels and attribute in use.attributes
 

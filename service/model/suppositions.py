@@ -9,11 +9,14 @@ from service.model.facts import Facts, Side, Standing
 from service.model.situation import Asked
 from service.model.words import Status
 
+Answer = Literal["yes", "explicit", "no"]
+"""``explicit``: a yes in so many words, as data of a special category needs it."""
+
 
 class Supposed(Struct, frozen=True, kw_only=True):
     """What she supposes: a yes or no to the purpose on the channel, only what she told us, a pause."""
 
-    answer: Literal["yes", "no"] | None = None
+    answer: Answer | None = None
     only_told: bool | None = None
     paused: bool | None = None
 
@@ -43,10 +46,9 @@ def _side(supposed: Supposed, asked: Asked, side: Side, facts: Facts, notice: in
     return Side(standing, limits)
 
 
-def _answered(
-    answer: Literal["yes", "no"], asked: Asked, before: Standing | None, facts: Facts, notice: int
-) -> Standing:
-    status = Status.GIVEN if answer == "yes" else Status.WITHDRAWN
+def _answered(answer: Answer, asked: Asked, before: Standing | None, facts: Facts, notice: int) -> Standing:
+    status = Status.WITHDRAWN if answer == "no" else Status.GIVEN
     # What she agreed to in so many words she would be asked about on its own.
-    explicit = before is not None and before.explicit and before.status_at(facts.now).valid
+    stays = before is not None and before.explicit and before.status_at(facts.now).valid
+    explicit = answer == "explicit" or stays
     return Standing(asked.purpose, asked.channel, status, notice, explicit, facts.now, None)

@@ -32,8 +32,14 @@ def carry_on(message: Message, scope: Scope) -> None:
 
 def in_language(path: str, query: str, language: str) -> str:
     """Return the address of a page in another language."""
+    here = lasting(path, query)
+    return f"{here}{'&' if '?' in here else '?'}{urlencode({NAME: language})}"
+
+
+def lasting(path: str, query: str) -> str:
+    """Return the address of a page without what it says of one moment."""
     pairs = [each for each in parse_qsl(query) if each[0] not in ABOUT_NOW]
-    return f"{path}?{urlencode([*pairs, (NAME, language)])}"
+    return f"{path}?{urlencode(pairs)}" if pairs else path
 
 
 def _asking(address: str, language: str, mark: str) -> str:

@@ -18,7 +18,7 @@ from service.portal.words import direction, name_of, said, translations
 
 TEMPLATES = Path(__file__).parent / "templates"
 HTML = "text/html"
-OURS = re.compile(r"/(?:[A-Za-z0-9._~-]+(?:/[A-Za-z0-9._~-]+)*)?")
+OURS = re.compile(r"/(?:[A-Za-z0-9._~-]+(?:/[A-Za-z0-9._~-]+)*)?(?:\?[A-Za-z0-9._~%&=+*-]*)?")
 """An address of a page of ours: no browser takes it for one of another site."""
 MENU = (
     ("/", said("Overview")),
@@ -41,7 +41,8 @@ def page(visit: Visit, template: str, *, status: int = 200, **context: Any) -> R
 def see(path: str, done: str = "", *, at: str = "", **query: str) -> Response[None]:
     """Answer a form: look at this page, which says what was done (RFC 9110, 15.4.4). ``at``: the id of a control."""
     said = urlencode({key: value for key, value in {"done": done, **query}.items() if value})
-    where = f"{path}{'?' if said else ''}{said}{'#' if at else ''}{quote(at)}"
+    mark = "&" if "?" in path else "?"
+    where = f"{path}{mark if said else ''}{said}{'#' if at else ''}{quote(at)}"
     return Response(None, status_code=303, headers={"Location": where})
 
 

@@ -6,7 +6,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
 from service.errors import ServiceError, StepUpRequiredError, UnauthenticatedError
-from service.portal.carrying import NAME
+from service.portal.carrying import NAME, lasting
 from service.portal.look import Look
 from service.portal.pages import local, page, see
 from service.portal.visit import Visit
@@ -43,15 +43,17 @@ def refuse_bug(request: Request[Any, Any, Any], error: Exception) -> Response[An
 
 
 def _here(request: Request[Any, Any, Any]) -> str:
-    return request.scope["path"] if request.scope["path"] != "/" else ""
+    here = lasting(request.scope["path"], request.scope["query_string"].decode("latin-1"))
+    return here if here != "/" else ""
 
 
 def _page_of(request: Request[Any, Any, Any]) -> str:
     """Return the page that she is on: of a form, the one that it stands on, as far as the browser says."""
     if request.method in ("GET", "HEAD"):
         return _here(request)
-    host, _, path = request.headers.get("referer", "").partition("://")[2].partition("/")
-    return local(f"/{path.partition('?')[0]}") if host == request.headers.get("host") else ""
+    host, _, address = request.headers.get("referer", "").partition("://")[2].partition("/")
+    path, _, query = address.partition("?")
+    return local(lasting(f"/{path}", query)) if host == request.headers.get("host") else ""
 
 
 def _nobody(request: Request[Any, Any, Any]) -> Visit:

@@ -1,4 +1,4 @@
-"""``/signin``: by a code or link in a mail, by passkey, or by the company's own sign-in; and signing out.
+"""``/signin``: by a code or link in a mail, by passkey, or by the company's own sign-in; and staying or signing out.
 
 To look at any of these pages uses nothing up. What a mail's link opens has one button, for programs that open links
 press none.
@@ -68,6 +68,12 @@ class Answering(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def __repr__(self) -> str:
         return "Answering()"
+
+
+class Staying(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The page that she is on."""
+
+    back: str = "/"
 
 
 class Nothing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -205,6 +211,13 @@ async def come_back(
     return await doorstep.signed_in_anew(actions, visit, done.cookie, done.onward)
 
 
+@post("/stay")
+async def stay(request: Request[Any, Any, Any], visit: NamedDependency[Visit]) -> Response[None]:
+    """Lead back to her page: that she asked for anything at all is what keeps her signed in."""
+    form, _ = await read_form(request, visit, Staying), visit.sitting
+    return see(local(form.back), "stayed", at="status")
+
+
 @post("/signout")
 async def sign_out(
     request: Request[Any, Any, Any], actions: NamedDependency[Actions], visit: NamedDependency[Visit]
@@ -248,5 +261,6 @@ ROUTES = [
     leave_again,
     look_back,
     come_back,
+    stay,
     sign_out,
 ]

@@ -11,11 +11,13 @@ from service.actions import Actions
 from service.errors import WrongKindError
 from service.model.catalogue import Catalogue
 from service.model.situation import Asked, everybody
-from service.model.suppositions import Supposed
+from service.model.suppositions import Answer, Supposed
+from service.model.words import AttributeId
 from service.portal.forms import read_query
 from service.portal.pages import page as shown
 from service.portal.reasons import sentence
 from service.portal.visit import Visit
+from service.usecases.sessions import refuse_weak
 
 
 class Wondering(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -23,14 +25,21 @@ class Wondering(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     who: str = ""
     purpose: str = ""
-    answer: Literal["yes", "no"] | None = None
+    answer: Answer | None = None
     told: Literal["yes"] | None = None
     paused: Literal["yes"] | None = None
+    show: Literal["special"] | None = None
+    """What can say something about her health or the like is shown only to whoever just proved that it is she."""
 
     @property
     def supposed(self) -> Supposed:
         """What she supposes."""
         return Supposed(answer=self.answer, only_told=True if self.told else None, paused=True if self.paused else None)
+
+    @property
+    def shown(self) -> dict[str, str]:
+        """What an address says that asks the same, and to be shown everything."""
+        return {**{name: said for name in self.__struct_fields__ if (said := getattr(self, name))}, "show": "special"}
 
     def asked(self, every: list[Asked]) -> Asked | None:
         """Return the question to simulate, None where she has not said which."""
@@ -55,6 +64,8 @@ async def page(
 ) -> Response[str]:
     """Return the page; nothing is entered, for nobody asked."""
     her, wondering = visit.her, read_query(request, Wondering)
+    if wondering.show:
+        refuse_weak(her)
     every = _in_order(visit.told)
     asked = wondering.asked(every)
     found = None if asked is None else await actions.simulate(her, asked, wondering.supposed)
@@ -64,6 +75,7 @@ async def page(
         every=every,
         asked=asked,
         found=found,
+        special=[] if asked is None else _special(visit.told, asked),
         wondering=wondering,
         catalogue=visit.told,
         word_of=word_of,
@@ -76,6 +88,12 @@ def _in_order(catalogue: Catalogue) -> list[Asked]:
     """Return every question, those of one service together."""
     titles = catalogue.services
     return sorted(everybody(catalogue), key=lambda each: (titles[each.service].title, each.purpose, each.channel))
+
+
+def _special(catalogue: Catalogue, asked: Asked) -> list[str]:
+    """Return by their titles what is used only after a yes in so many words."""
+    used = catalogue.services[asked.service].uses[asked.purpose].attributes
+    return [each.title for id_ in used if (each := catalogue.attributes[AttributeId(id_)]).special]
 
 
 def _none() -> Asked:

@@ -1,4 +1,4 @@
-"""Who looks at a page, and what every page shows of that: the company, the language, a pause."""
+"""Who looks at a page, and what every page shows of that: the company, the language, by what she is known, a pause."""
 
 import re
 from collections.abc import Sequence
@@ -18,11 +18,11 @@ from service.errors import PoliciesUnavailableError, ServiceError, Unauthenticat
 from service.model.callers import CustomerCaller
 from service.model.catalogue import Catalogue
 from service.model.signin import Session
-from service.portal.carrying import NAME, in_language
+from service.portal.carrying import NAME, in_language, lasting
 from service.portal.look import Look
 from service.portal.words import chosen, offered
 from service.portal.written import locale_of
-from service.usecases.overview import Peace
+from service.usecases.overview import Header
 
 COOKIE = "__Host-session"
 ENTRY = re.compile(r"ent_[0-9A-HJKMNP-TV-Z]{26}")
@@ -39,6 +39,8 @@ class Visit(Struct, frozen=True, kw_only=True):
     language: str
     path: str
     query: str = ""
+    back: str = "/"
+    """Where the forms of every page lead back to: here, or to the first page from what only a form opens."""
     languages: Sequence[str] = ()
     """Those that a page can be in."""
     asked_language: str = ""
@@ -49,7 +51,7 @@ class Visit(Struct, frozen=True, kw_only=True):
     """How and when she came in; None for nobody."""
     catalogue: Catalogue | None = None
     """None where no policies can be used: what only takes away works without."""
-    peace: Peace = Peace()
+    header: Header = Header()
     done: str = ""
     """By its code, what has just been done."""
     entry: str = ""
@@ -92,12 +94,17 @@ class Visit(Struct, frozen=True, kw_only=True):
     def zone(self) -> ZoneInfo:
         """By which clock she lives, as far as we know: that of her quiet hours, else the company's."""
         told = None if self.catalogue is None else self.catalogue.company
-        return self.peace.zone or ZoneInfo(NOWHERE if told is None else told.time_zone)
+        return self.header.zone or ZoneInfo(NOWHERE if told is None else told.time_zone)
 
     @property
     def paused_until(self) -> datetime | None:
-        """Until when she has asked for peace."""
-        return self.peace.paused_until
+        """Until when she has asked for peace, on this side of her."""
+        return self.header.paused_until
+
+    @property
+    def held_until(self) -> datetime | None:
+        """Until when a pause holds, of whichever of her profiles."""
+        return self.header.paused_elsewhere or self.header.paused_until
 
     def here_in(self, language: str) -> str:
         """Return the address of this page in another language."""
@@ -136,18 +143,20 @@ async def _visit(request: Request[Any, Any, Any], actions: Actions, look: Look, 
     wished = asked if asked in languages else await _language(actions, caller if shows else None)
     language = chosen(languages, [wished], request.headers.get("accept-language", ""))
     request.state.language = language
+    path, query = request.scope["path"], request.scope["query_string"].decode("latin-1")
     return Visit(
         look=look,
         language=language,
         languages=languages,
         asked_language=asked if asked in languages else "",
-        path=request.scope["path"],
-        query=request.scope["query_string"].decode("latin-1"),
+        path=path,
+        query=query,
+        back=lasting(path, query) if request.method == "GET" else "/",
         caller=caller,
         session="" if entered is None else request.cookies.get(COOKIE, ""),
         entered=entered,
         catalogue=None if catalogue is None else catalogue.told_in(language),
-        peace=await _peace(actions, caller),
+        header=await _header(actions, caller),
         done=request.query_params.get("done", ""),
         entry=_entry(request.query_params.get("entry", "")),
     )
@@ -178,9 +187,9 @@ async def _language(actions: Actions, caller: CustomerCaller | None) -> str:
     return ""
 
 
-async def _peace(actions: Actions, caller: CustomerCaller | None) -> Peace:
-    """Return until when she has asked for peace, for the header of a page; what cannot be proven is not shown."""
+async def _header(actions: Actions, caller: CustomerCaller | None) -> Header:
+    """Return what the top of a page says of her; nothing where it cannot be read, for it never breaks a page."""
     if caller is not None:
         with suppress(ServiceError):
-            return await actions.peace(caller)
-    return Peace()
+            return await actions.header(caller)
+    return Header()

@@ -85,6 +85,7 @@ async def session_of(connection: Connection, keyring: Keyring | None, presented:
         made_at=row["made_at"],
         ends_at=row["ends_at"],
         idle_ends_at=row["idle_ends_at"],
+        now=row["now"],
         strong=strong,
     )
 

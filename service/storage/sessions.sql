@@ -5,7 +5,9 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $5, $8, $9, $10);
 -- name: session
 -- Whose cookie this is, unless it has ended, and how the time stands.
 SELECT id, customer, way, made_at, ends_at, strong_at, mac_version, mac,
-       least(ends_at, seen_at + $2::interval) AS idle_ends_at,
+       least(ends_at, CASE WHEN seen_at < clock_timestamp() - $4::interval THEN clock_timestamp() ELSE seen_at END
+                      + $2::interval) AS idle_ends_at,
+       clock_timestamp() AS now,
        strong_at > clock_timestamp() - $3::interval AND strong_at <= clock_timestamp() AS strong,
        seen_at < clock_timestamp() - $4::interval AS unseen
   FROM session

@@ -1,4 +1,4 @@
-"""A customer's affairs at a glance: how much is known, allowed and used, and whether she has asked for peace."""
+"""A customer's affairs at a glance: how much is known, allowed and used; and what the top of every page says of her."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
@@ -7,16 +7,17 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from service.crypto.cursors import LAST
-from service.crypto.keyring import Keyring
+from service.crypto.keyring import Keyring, open_own_identifier
 from service.database import Connection, Database
-from service.errors import IntegrityError
+from service.errors import IntegrityError, UnknownCustomerError
 from service.model.callers import CustomerCaller
 from service.model.catalogue import Catalogue, Purpose
 from service.model.choices import Chosen, Kind
 from service.model.consent import RENEWAL_DUE, Answer
 from service.model.facts import Restrictions
+from service.model.identifiers import STRENGTH, Identifier, masked
 from service.model.quiet_hours import quiet_hours
-from service.model.situation import by_anybody, not_paused, told
+from service.model.situation import by_anybody, not_paused, paused_by_another, told
 from service.model.words import Basis, Channel, CustomerId, Provenance, PurposeId
 from service.policy.engine import Policies
 from service.storage import choices, consents, customers, facts, uses
@@ -108,21 +109,51 @@ async def _lately(connection: Connection, catalogue: Catalogue, customer: Custom
     return sorted(acts, key=lambda each: each.recorded_at, reverse=True)[:SHOWN]
 
 
-class Peace(Struct, frozen=True):
-    """Until when she has asked for peace, if she has; and by which clock she has quiet hours, if she does."""
+class Header(Struct, frozen=True, kw_only=True):
+    """What the top of every page says of her; its repr hides it.
+
+    ``paused_elsewhere``: until when another side of a merged person pauses, where that is longer. ``zone``: by which
+    clock she has quiet hours. ``known_by``: by what we find her, masked, so that she sees whose page this is.
+    """
 
     paused_until: datetime | None = None
+    paused_elsewhere: datetime | None = None
     zone: ZoneInfo | None = None
+    known_by: str = ""
+
+    def __repr__(self) -> str:
+        return "Header()"
 
 
-async def peace(database: Database, keyring: Keyring, caller: CustomerCaller) -> Peace:
-    """Return what she asked for to be left alone; nothing where nothing proves it."""
+async def header(database: Database, keyring: Keyring, caller: CustomerCaller) -> Header:
+    """Return what the top of a page says; what is not proven is not said."""
     async with database.connection() as connection:
         limits = (await customers.restrictions_of(connection, keyring, [caller.customer])).get(caller.customer)
+        linked = () if limits is None else limits.linked
+        others = await customers.restrictions_of(connection, keyring, linked) if linked else {}
+        known_by = await _known_by(connection, keyring, caller)
         now = await customers.clock(connection)
     if limits is None:
-        return Peace()
-    return Peace(None if not_paused(limits, now) else limits.paused_until, _zone(limits.quiet_hours))
+        return Header(known_by=known_by)
+    return Header(
+        paused_until=None if not_paused(limits, now) else limits.paused_until,
+        paused_elsewhere=paused_by_another(limits, others.values(), now),
+        zone=_zone(limits.quiet_hours),
+        known_by=known_by,
+    )
+
+
+async def _known_by(connection: Connection, keyring: Keyring, caller: CustomerCaller) -> str:
+    """Return by what she is found, masked: a checked address before others; nothing where none can be opened."""
+    claims = await customers.proven_identifiers(connection, keyring, caller.customer)
+    claim = min(claims, key=lambda each: (STRENGTH[each.kind], each.verified_at is None), default=None)
+    if claim is None:
+        return ""
+    try:
+        key = await customers.open_key(connection, keyring, caller.customer)
+        return masked(Identifier(claim.kind, open_own_identifier(key, caller, *claim.found, claim.sealed)))
+    except (IntegrityError, UnknownCustomerError):
+        return ""
 
 
 def _zone(hours: str) -> ZoneInfo | None:

@@ -15,7 +15,7 @@ from service.model.catalogue import Attribute, Catalogue, Notice, Purpose, Servi
 from service.model.choices import FLAG, Allowed, Bar, Choice, Objection, Pause
 from service.model.consent import Answer
 from service.model.facts import Facts, Restrictions
-from service.model.situation import by_anybody, told
+from service.model.situation import by_anybody, paused_by_another, told
 from service.model.snapshots import Snapshot
 from service.model.words import AttributeId, Basis, Channel, PurposeId, Status
 from service.policy.engine import Policies
@@ -106,9 +106,9 @@ def _elsewhere(profile: facts.Profile) -> list[Choice]:
     mine, *others = (each.restrictions or Restrictions() for each in profile.sides)
     objected = {id_ for each in others for id_ in each.objections}.difference(mine.objections)
     barred = {what for each in others for what in each.barred}.difference(mine.barred)
-    until = max((each.paused_until or profile.now for each in others), default=profile.now)
+    until = paused_by_another(mine, others, profile.now)
     return [
-        *([Pause(until)] if until > max(mine.paused_until or profile.now, profile.now) else []),
+        *([] if until is None else [Pause(until)]),
         *(Allowed(kind, False) for kind, flag in FLAG.items() if _only_there(flag, mine, others)),
         *(Objection(id_, True) for id_ in sorted(objected)),
         *(Bar(AttributeId(what.partition(" ")[0]), what.partition(" ")[2], True) for what in sorted(barred)),

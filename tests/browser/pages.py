@@ -93,6 +93,14 @@ async def unfolded(page: Page) -> None:
     await page.evaluate(UNFOLD)
 
 
+async def soon_out(page: Page) -> None:
+    """Let time pass until she is about to be signed out, for the page alone."""
+    await page.clock.install()
+    await page.reload()
+    await page.clock.fast_forward(58 * 60_000)
+    await page.locator("#b-stay").wait_for()
+
+
 async def forged(page: Page) -> None:
     """Send a form with the token of another session, as a browser without JavaScript sends it."""
     async with page.expect_navigation():
@@ -107,6 +115,7 @@ STATES = [
     State("overview in a pause", "/", "paused"),
     State("overview with quiet hours", "/", "quiet"),
     State("overview after a press", "/", "new", pressed("b-pause")),
+    State("overview shortly before she is signed out", "/", then=soon_out),
     State("choices", "/choices"),
     State("choices unfolded", "/choices", then=unfolded),
     State("choices of somebody new", "/choices", "new"),
@@ -134,6 +143,7 @@ STATES = [
     State("what they would see", "/simulate"),
     State("what they see", SIMULATED),
     State("what they would see, if", f"{SIMULATED}&answer=no&told=yes"),
+    State("what they would see, and what is special", f"{SIMULATED}&answer=explicit&show=special"),
     State("what they would see of somebody new, if", f"{SIMULATED}&answer=yes", "new"),
     State("the link of a message", LINK, None),
     State("the link of a message, used", LINK, None, pressed("b-stop")),

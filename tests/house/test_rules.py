@@ -48,7 +48,7 @@ def calls() -> dict[str, set[str]]:
             },
         ),
         ("open_own", {"usecases/hers.py", "usecases/preferences.py", "usecases/simulations.py"}),
-        ("open_own_identifier", {"usecases/identifiers.py", "usecases/codes.py"}),
+        ("open_own_identifier", {"usecases/identifiers.py", "usecases/codes.py", "usecases/overview.py"}),
         ("begin_for_show", {"demo/doors.py"}),
         ("open_passkey_label", {"usecases/passkeys.py"}),
         ("stored_content", {"storage/bodies.py", "usecases/exports.py"}),

@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 
 from service.errors import WrongKindError
-from service.model.identifiers import identifier, recognised
+from service.model.identifiers import Identifier, identifier, masked, recognised
 from service.model.words import CustomerId, IdentifierKind
 
 EMAIL, PHONE, CARD = IdentifierKind.EMAIL, IdentifierKind.PHONE, IdentifierKind.LOYALTY
@@ -50,6 +50,22 @@ def test_what_is_no_identifier_is_refused_and_not_quoted(kind: IdentifierKind, w
 
 def test_a_phone_number_without_country_code_needs_a_region() -> None:
     assert identifier(PHONE, "07700 900123", region="GB").value == "+447700900123"
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "shown"),
+    [
+        (EMAIL, "ana@example.com", "a…@example.com"),
+        (EMAIL, "a@example.com", "a…@example.com"),
+        (EMAIL, "ana@bücher.example", "a…@bücher.example"),
+        (PHONE, "+447700900123", "…0123"),
+        (CARD, "AB1234", "…234"),
+        (CARD, "1234", "…34"),
+        (IdentifierKind.DEVICE, "0123456789abcdef", "…cdef"),
+    ],
+)
+def test_masked_it_is_known_by_whoever_knows_it(kind: IdentifierKind, value: str, shown: str) -> None:
+    assert masked(Identifier(kind, value)) == shown
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,9 @@ async def test_she_goes_on_to_where_she_wanted_and_never_to_another_site(visitor
     assert response.headers["location"] == "/choices?done=signed-in"
 
 
-@pytest.mark.parametrize("onward", ["https://evil.example", "//evil.example", "/\\evil.example", "/a?b", "x", "/a//b"])
+@pytest.mark.parametrize(
+    "onward", ["https://evil.example", "//evil.example", "/\\evil.example", "/a?//b", "x", "/a//b"]
+)
 async def test_an_address_that_leads_elsewhere_leads_to_the_first_page(visitor: Visitor, onward: str) -> None:
     page = await visitor.browser.get(f"/signin?{httpx.QueryParams({'next': onward})}")
     assert dict(page.form_of("b-ask").fields).get("next", "/") == "/"
@@ -263,7 +265,11 @@ async def test_a_passkey_is_asked_for_and_used_by_what_a_script_sends(visitor: V
     response = await visitor.browser.post("/signin/passkey", answer)
     visitor.keep(response)
     assert response.headers["location"] == "/me?done=signed-in"
-    assert "My phone" in (await visitor.browser.get("/me")).text
+    page = await visitor.browser.get("/me")
+    assert "My phone" in page.text
+    button = next(b for form in page.forms for b in form.buttons if b.startswith("b-idn_"))
+    page = await visitor.browser.press(page, button)
+    assert "Look at the passkeys below, and remove what you do not know." in page.text
 
 
 async def test_without_a_mail_server_nobody_is_asked_for_an_address(stranger: Browser, house: House) -> None:
@@ -308,7 +314,8 @@ async def test_she_says_that_an_identifier_is_not_hers(visitor: Visitor) -> None
     page = await visitor.browser.get("/me")
     button = next(b for form in page.forms for b in form.buttons if b.startswith("b-idn_"))
     page = await visitor.browser.press(page, button)
-    assert "Removed. Nobody finds you by it from now on." in page.text
+    assert "Removed. Nobody finds you by it from now on, and you are signed out everywhere else." in page.text
+    assert "Look at the passkeys below" not in page.text
     assert "abbie@example.com" not in page.text
     assert page.text.count("Sign out there") == 0
 

@@ -1,6 +1,7 @@
 """See what they see: the page says what a release would say, and what would be different; it leaves no trace."""
 
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -29,6 +30,26 @@ async def test_it_shows_what_would_be_different(her: Browser) -> None:
     assert "First name Nothing. You have not said yes. Abbie" in page.text
     page = await her.get(f"/simulate?who={WHO}&paused=yes&told=yes&answer=")
     assert "Nothing. You had paused everything." in page.text
+
+
+async def test_what_is_special_shows_at_a_press_to_who_has_just_proved_that_it_is_she(
+    her: Browser, api: Api, abbie: Person, owner: Owner
+) -> None:
+    facts = [{"attribute": "accessibility_needs", "value": ["assistance-dog"], "provenance": "volunteered"}]
+    await api.post(f"/v1/customers/{abbie.at_shop}/attributes", "shop", {"facts": facts})
+    asked = "/simulate?who=recommender:personalise.recommendations:web"
+    plain = await her.get(f"{asked}&answer=yes")
+    assert "I allow this, and also: " in plain.text
+    assert "What we know." not in plain.text
+    page = await her.get(f"{asked}&answer=explicit")
+    assert "What we know. Show it" in page.text
+    assert "With an assistance dog" not in page.text
+    (link,) = (each for each in page.links if "show=special" in each)
+    assert "With an assistance dog" in (await her.get(f"/simulate{link}")).text
+    await owner.execute("UPDATE session SET strong_at = NULL")
+    weak = (await her.get(f"/simulate{link}")).response
+    assert weak.status_code == 303
+    assert parse_qs(weak.headers["location"].partition("?")[2])["next"][0].endswith("answer=explicit&show=special")
 
 
 async def test_every_question_that_can_be_asked_has_a_page(her: Browser) -> None:

@@ -28,7 +28,7 @@ NOTHING = Supposed()
 QUESTIONS = [Asked(ServiceId(service), PurposeId(purpose), Channel(channel)) for service, purpose, channel in ASKED]
 SUPPOSED = st.builds(
     Supposed,
-    answer=st.sampled_from([None, "yes", "no"]),
+    answer=st.sampled_from([None, "yes", "explicit", "no"]),
     only_told=st.sampled_from([None, True, False]),
     paused=st.sampled_from([None, True, False]),
 )
@@ -60,8 +60,8 @@ def really(state: State, asked: Asked, supposed: Supposed) -> State:
     if supposed.answer is not None:
         spot = (asked.purpose, asked.channel)
         mine = [each for each in answers if (each.purpose, each.channel) == spot]
-        status = Status.GIVEN if supposed.answer == "yes" else Status.WITHDRAWN
-        explicit = any(each.explicit for each in mine)
+        status = Status.WITHDRAWN if supposed.answer == "no" else Status.GIVEN
+        explicit = supposed.answer == "explicit" or any(each.explicit for each in mine)
         new = standing(asked.purpose, asked.channel, status=status, notice=2, explicit=explicit)
         answers = answers - frozenset(mine) | {new}
     if supposed.only_told is not None:

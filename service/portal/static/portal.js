@@ -1,15 +1,43 @@
-// What a form sends may fail on the way: the page stays as it is, and says so.
+// What a form sends may fail on the way, or come too late: the page stays as it is, and says so.
 // What was pressed keeps the focus and its place under the finger, although the page around it is new; what is gone
 // leaves them to what can be undone now, or to what it was in.
 "use strict";
-let around = [], top_ = 0;
+const SOON = 120000;
+let around = [], top_ = 0, before, staying, ends, warning;
 
-function failed() {
+function say(words) {
   const status = document.getElementById("status");
-  if (status) status.textContent = document.body.dataset.failed;
+  if (status) status.textContent = words;
+}
+
+function failed(event) {
+  const { failed, out } = document.body.dataset;
+  say(event.detail.xhr.status === 401 ? out : failed);
+}
+
+// How long she stays signed in, the server tells with each answer; two minutes before the end the page tells her.
+function count() {
+  const stay = document.getElementById("stay");
+  if (!stay?.dataset.left) return;
+  ends = Date.now() + stay.dataset.left * 1000;
+  delete stay.dataset.left;
+  wait();
+}
+
+function wait() {
+  clearTimeout(warning);
+  if (ends) warning = setTimeout(warn, ends - SOON - Date.now());
+}
+
+function warn() {
+  const stay = document.getElementById("stay");
+  const time = new Date(ends).toLocaleTimeString(document.documentElement.lang, { timeStyle: "short" });
+  stay.hidden = false;
+  say(stay.dataset.words.replace("{}", time));
 }
 
 function remember(event) {
+  staying = event.target.id === "stay";
   const button = event.target.querySelector("button") || event.target;
   around = [];
   top_ = button.getBoundingClientRect().top;
@@ -18,6 +46,8 @@ function remember(event) {
 }
 
 function keep() {
+  count();
+  if (staying) return (before?.isConnected ? before : document.getElementById("main")).focus({ preventScroll: true });
   const place = ["just", ...around, "main"].map(id => id && document.getElementById(id)).find(Boolean);
   if (!place) return;
   const control = place.matches("button, main") ? place : place.querySelector("button") || place;
@@ -26,6 +56,9 @@ function keep() {
   scrollBy({ top: control.getBoundingClientRect().top - top_, behavior: "instant" });
 }
 
+count();
+document.addEventListener("visibilitychange", wait);
+document.addEventListener("focusin", event => { if (!event.target.closest("#stay")) before = event.target; });
 document.addEventListener("htmx:beforeRequest", remember);
 document.addEventListener("htmx:afterSettle", keep);
 for (const event of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) document.addEventListener(event, failed);
