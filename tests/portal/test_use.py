@@ -3,7 +3,9 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Awaitable, Callable
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from service.crypto.notes import Verifier
 from service.model.callers import OperatorCaller
 from service.model.identifiers import identifier
 from service.model.questions import QuestionId
+from service.model.uses import DAYS
 from service.model.words import IdentifierKind
 from service.policy.engine import Policies
 from service.portal import words
@@ -194,6 +197,16 @@ async def test_files_hold_what_the_list_shows(her: Browser) -> None:
     kinds = sorted(each["kind"] for each in json.loads(everything.text)["uses"])
     # Looks within an hour are one line of a file.
     assert kinds == ["look-up", "release", "release"]
+
+
+@pytest.mark.usefixtures("used")
+async def test_the_picture_says_its_first_and_last_day_and_what_its_highest_bar_is(her: Browser) -> None:
+    page = await her.get("/use")
+    assert "The highest bar: 3 times in a day" in page.text
+    html = page.response.text.partition("</svg>")[2]
+    first, last = (date.fromisoformat(each) for each in re.findall(r'<time datetime="(.{10})">', html)[:2])
+    assert (last - first).days == DAYS - 1
+    assert f"{first.day} {first:%B} {first.year} {last.day} {last:%B} {last.year} Given" in page.text
 
 
 @pytest.mark.usefixtures("used")
