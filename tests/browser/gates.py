@@ -7,8 +7,8 @@ from playwright.async_api import CDPSession, Page, Request
 
 AXE = (Path(__file__).parent / "axe/axe.min.js").read_text(encoding="utf-8")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", "best-practice"]
-SMALLEST, BUTTON, LEADING = 24, 44, 8
-"""Pixels: WCAG 2.2, 2.5.8; what a thumb hits; and what a line has above its letters."""
+SMALLEST, BUTTON, LEADING = 24, 44, 12
+"""Pixels: WCAG 2.2, 2.5.8; what a thumb hits; and what a row of a list has above its letters."""
 REFUSED = "Failed to load resource: the server responded with a status of"
 """What Chromium says of every refusal."""
 CLEARED = "Clear-Site-Data header on"
