@@ -19,7 +19,18 @@ from service.rootkey import read_root_key
 from service.usecases import sessions
 from service.usecases.keys import open_keys
 
-PAGES = ("/", "/choices", "/data", "/use", "/use?refused=yes", "/receipts", "/simulate", "/me")
+PAGES = (
+    "/",
+    "/choices",
+    "/data",
+    "/use",
+    "/use?refused=yes",
+    "/use?attribute=first_name",
+    "/use?attribute=last_name",
+    "/receipts",
+    "/simulate",
+    "/me",
+)
 WARM = 3
 
 

@@ -12,11 +12,11 @@ from msgspec import Meta, Struct
 from service.actions import Actions
 from service.api.bodies import instant, read_query
 from service.api.described import described
-from service.api.wire import LINE, Cursor, Instant, Limit, PageQuery, PurposeWord
+from service.api.wire import LINE, AttributeWord, Cursor, Instant, Limit, PageQuery, PurposeWord
 from service.errors import BadCursorError, UnknownUseError
 from service.model.callers import CustomerCaller
 from service.model.ledger import Aborted, Checked, LookedUp, UseKind
-from service.model.words import PurposeId
+from service.model.words import AttributeId, PurposeId
 from service.usecases.uses import Filter, Line, Used
 
 ServiceWord = Annotated[
@@ -58,6 +58,7 @@ class UseQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     purpose: PurposeWord | None = None
     refused: RefusedOnly = False
     people: PeopleOnly = False
+    attribute: AttributeWord | None = None
     since: Since | None = None
     until: Until | None = None
     cursor: Cursor | None = None
@@ -80,7 +81,11 @@ class HourOfUse(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Uses(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A page, newest first. ``next`` is the cursor of the page after it."""
+    """A page, newest first. ``next`` is the cursor of the page after it.
+
+    For an ``attribute`` some thousand lines are looked through at once: a page may hold fewer than its limit, or none,
+    and still have a next.
+    """
 
     uses: list[HourOfUse]
     covers_since: Annotated[Instant, Meta(description="Since when she is known here; the list begins with it.")]
@@ -176,6 +181,7 @@ async def use(
         purpose=None if query.purpose is None else PurposeId(query.purpose),
         refused_only=query.refused,
         people_only=query.people,
+        attribute=None if query.attribute is None else AttributeId(query.attribute),
         since=None if query.since is None else instant(query.since, "/since"),
         until=None if query.until is None else instant(query.until, "/until"),
     )

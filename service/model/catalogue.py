@@ -252,6 +252,17 @@ class Catalogue(Struct, frozen=True):
         use = self.services[service].uses.get(purpose)
         return needed is not None and use is not None and notice >= max(needed.since, use.since)
 
+    def needed(self, purpose: PurposeId, notice: int) -> list[Attribute]:
+        """Return what a purpose uses by a yes to this notice, which covers nothing that was added since."""
+        found = self.purposes.get(purpose)
+        needs = {} if found is None else found.attributes
+        return [self.attributes[AttributeId(id_)] for id_, why in needs.items() if why.since <= notice]
+
+    def recipients(self, purpose: PurposeId, notice: int) -> list[Service]:
+        """Return the services that a notice says use it."""
+        uses = [(each, each.uses.get(purpose)) for each in self.services.values()]
+        return [service for service, use in uses if use is not None and use.since <= notice]
+
     @property
     def spoken(self) -> AttributeId | None:
         """The preference that says in which language she likes to be spoken to, if there is one."""

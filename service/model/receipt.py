@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from enum import StrEnum
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from service.model.catalogue import Company
 from service.model.consent import Answer
@@ -77,6 +77,14 @@ class Act(Struct, frozen=True):
         answers = [each for each in self.answers if each.purpose in purposes]
         choices = [each for each in self.choices if each.recorder == f"service:{service}"]
         return Act(self.entry, answers, choices) if answers or choices else None
+
+
+def alike_but_for_channel(answers: Sequence[Answer]) -> list[list[Answer]]:
+    """Return answers together that differ in their channel only."""
+    found: dict[Answer, list[Answer]] = {}
+    for answer in answers:
+        found.setdefault(structs.replace(answer, channel=answers[0].channel), []).append(answer)
+    return list(found.values())
 
 
 class Holder(Struct, frozen=True):

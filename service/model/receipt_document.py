@@ -16,9 +16,9 @@ from service.model.catalogue import Attribute, Catalogue, Company
 from service.model.catalogue import Notice as CataloguedNotice
 from service.model.catalogue import Purpose as CataloguedPurpose
 from service.model.consent import Answer
-from service.model.receipt import Act, ChoiceEvent, Holder
+from service.model.receipt import Act, ChoiceEvent, Holder, alike_but_for_channel
 from service.model.receipt_text import words_in
-from service.model.words import Acting, AttributeId, Provenance, PurposeId, Status
+from service.model.words import Acting, Provenance, PurposeId, Status
 
 Iri = str
 RECEIPT, RECORD, GDPR = "dpv-27560:receipt", "dpv-27560:record", "-eu-gdpr"
@@ -398,7 +398,7 @@ class Author(Struct, frozen=True):
             controllers=[CONTROLLER],
             jurisdictions=_places(self.company.jurisdictions, "dpv:Jurisdiction"),
             processes=[self._process(purpose, answers)],
-            statuses=[self._status(group, language) for group in _alike_but_for_channel(answers)],
+            statuses=[self._status(group, language) for group in alike_but_for_channel(answers)],
             notices=list(self._notices(purpose, answers)),
             controls=[Control(types=["dpv:WithdrawConsent"], exercised_at=[self.company.withdrawal_in(language)])],
             authorities=[AUTHORITY],
@@ -413,13 +413,8 @@ class Author(Struct, frozen=True):
             return Process(types=["dpv:Process"], purposes=[name], bases=bases)
         # A yes to an older notice covers what that one asked for, and nothing that was added since.
         notice = answers[0].notice if answers[0].status.valid else self.catalogue.notice_in_force(id_)
-        needed = [AttributeId(each) for each, why in purpose.attributes.items() if why.since <= notice]
-        attributes = [self.catalogue.attributes[each] for each in needed]
-        services = [
-            service.id
-            for service in self.catalogue.services.values()
-            if id_ in service.uses and service.uses[id_].since <= notice
-        ]
+        attributes = self.catalogue.needed(id_, notice)
+        services = [each.id for each in self.catalogue.recipients(id_, notice)]
         return Process(
             types=["dpv:Process"],
             purposes=[structs.replace(name, label=purpose.title, definition=purpose.text, broader=[purpose.dpv])],
@@ -476,13 +471,6 @@ class Author(Struct, frozen=True):
             method=choice.method,
             implemented_by=self._recorder(choice.recorder),
         )
-
-
-def _alike_but_for_channel(answers: Sequence[Answer]) -> list[list[Answer]]:
-    found: dict[Answer, list[Answer]] = {}
-    for answer in answers:
-        found.setdefault(structs.replace(answer, channel=answers[0].channel), []).append(answer)
-    return list(found.values())
 
 
 def _basis(answer: Answer) -> Iri:

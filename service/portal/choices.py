@@ -20,7 +20,7 @@ from service.usecases import choices, consents
 from service.usecases.permissions import Shown
 
 PAGE = "/choices"
-LAYOUT = "portal-choices-1"
+LAYOUT = "portal-choices-2"
 """How the page is arranged; another arrangement is another name, because her answers say what she saw."""
 STATUS = {"yes": Status.GIVEN, "no": Status.REFUSED, "stop": Status.WITHDRAWN}
 

@@ -1,6 +1,7 @@
 """``/receipts``: proof of each thing she said, to read and to keep."""
 
 import base64
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -11,6 +12,8 @@ from msgspec import Struct
 
 from service.actions import Actions
 from service.errors import UnknownReceiptError
+from service.model.choices import Choice, choice_from
+from service.model.receipt import ChoiceEvent, alike_but_for_channel
 from service.model.words import EntryId
 from service.portal.pages import page as shown
 from service.portal.visit import ENTRY, Visit
@@ -36,6 +39,13 @@ class File(Struct, frozen=True, omit_defaults=True):
         return f"File({self.entry!r})"
 
 
+class Chosen(Struct, frozen=True):
+    """A choice of hers as it reached us, and what it means; None where we do not know it."""
+
+    event: ChoiceEvent
+    choice: Choice | None
+
+
 @get(PAGE)
 async def page(
     request: Request[Any, Any, Any], actions: NamedDependency[Actions], visit: NamedDependency[Visit]
@@ -50,7 +60,15 @@ async def page(
 async def one(entry: FromPath[str], actions: NamedDependency[Actions], visit: NamedDependency[Visit]) -> Response[str]:
     """Return a receipt to read, and what it proves."""
     made, entered = await _receipt(actions, visit, entry)
-    return shown(visit, "receipt.html", receipt=made, entered=entered.proof is not None)
+    return shown(
+        visit,
+        "receipt.html",
+        receipt=made,
+        answers=alike_but_for_channel(made.act.answers),
+        choices=[Chosen(each, _choice(each)) for each in made.act.choices],
+        catalogue=made.catalogue.told_in(visit.language),
+        entered=entered.proof is not None,
+    )
 
 
 @get(f"{PAGE}/{{entry:str}}/receipt.json")
@@ -73,6 +91,12 @@ async def as_signed(
     """Return a receipt exactly as it was signed."""
     made, _ = await _receipt(actions, visit, entry)
     return _file(f"{made.signed}\n".encode(), "application/jose", f"{made.entry}.jws")
+
+
+def _choice(event: ChoiceEvent) -> Choice | None:
+    with suppress(ValueError):
+        return choice_from(event.choice, event.value)
+    return None
 
 
 async def _receipt(actions: Actions, visit: Visit, entry: str) -> tuple[Receipt, Shown]:

@@ -15,7 +15,7 @@ from msgspec import Struct
 from service.actions import Actions
 from service.errors import UnknownUseError, WrongKindError
 from service.model.questions import LONGEST
-from service.model.words import EntryId, PurposeId
+from service.model.words import AttributeId, EntryId, PurposeId
 from service.portal.chart import chart
 from service.portal.forms import read_form, read_query
 from service.portal.pages import page as shown
@@ -42,6 +42,7 @@ class Wanted(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     service: str = ""
     purpose: str = ""
+    attribute: str = ""
     refused: Literal["yes"] | None = None
     people: Literal["yes"] | None = None
     since: date | None = None
@@ -61,6 +62,7 @@ class Wanted(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             purpose=PurposeId(self.purpose) if self.purpose else None,
             refused_only=self.refused is not None,
             people_only=self.people is not None,
+            attribute=AttributeId(self.attribute) if self.attribute else None,
             since=None if self.since is None else _midnight(self.since, visit),
             until=None if self.until is None else _midnight(self.until, visit) + timedelta(days=1),
         )

@@ -14,7 +14,7 @@ from service.crypto.random import first_id
 from service.database import Connection, Record
 from service.errors import UnauthenticatedError
 from service.model.uses import DAYS, Day, Line
-from service.model.words import Channel, CustomerId, PurposeId
+from service.model.words import AttributeId, Channel, CustomerId, PurposeId
 from service.storage.statements import statements
 
 SQL = statements(__file__)
@@ -44,24 +44,34 @@ class Summary(Struct, frozen=True):
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
-    """Which lines: ``actor`` as the ledger names it, ``people``: only what a person looked at."""
+    """Which lines: ``actor`` as the ledger names it, ``people``: only what a person looked at.
+
+    ``attribute``: released or refused.
+    """
 
     actor: str | None = None
     purpose: PurposeId | None = None
     refused_only: bool = False
     people_only: bool = False
+    attribute: AttributeId | None = None
 
     @property
     def values(self) -> tuple[object, ...]:
         """In the order of the statements."""
-        return self.actor, self.purpose, self.refused_only, self.people_only
+        return self.actor, self.purpose, self.refused_only, self.people_only, self.attribute
 
 
 class Stretch(Struct, frozen=True):
-    """Which part of a list: below a place in it, and not what is over before an instant."""
+    """Which part of a list: below a place in it, down to and with another, and not what is over before an instant."""
 
     before: tuple[datetime, int]
     since: datetime | None = None
+    down_to: tuple[datetime, int] | None = None
+
+    @property
+    def after(self) -> datetime:
+        """Later than this begins every hour of it."""
+        return BOTTOM if self.since is None else max(BOTTOM, self.since) - HOUR
 
 
 EVERYTHING = Wanted()
@@ -70,20 +80,29 @@ TOP = datetime(9999, 1, 1, tzinfo=UTC), LAST
 BOTTOM = datetime(1970, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 MOST = 5_000
-"""Lines of which days are counted, at most: so a page costs the same for whoever has very many."""
+"""Lines of which days are counted, or that a page is searched from, at most: so it costs the same for whoever has very
+many."""
 
 
 async def lines(
     connection: Connection, customer: CustomerId, wanted: Wanted, stretch: Stretch, most: int
 ) -> list[Line]:
     """Return lines newest first."""
-    after = BOTTOM if stretch.since is None else max(BOTTOM, stretch.since) - HOUR
-    values = (customer, *stretch.before, after, most)
+    values = (customer, *stretch.before, stretch.after, most)
     if wanted == EVERYTHING:
         rows = await connection.fetch(SQL["lines"], *values)
     else:
-        rows = await connection.fetch(SQL["lines_like"], *values, *wanted.values)
+        rows = await connection.fetch(SQL["lines_like"], *values, *wanted.values, *(stretch.down_to or (BOTTOM, 0)))
     return [_line(row) for row in rows]
+
+
+async def searched(connection: Connection, customer: CustomerId, stretch: Stretch) -> tuple[datetime, int] | None:
+    """Return with which line a search for an attribute ends for now; None where it comes to the end of the list.
+
+    No index knows what a line is about: whoever asks for what is rare would read all lines.
+    """
+    last = await connection.fetch(SQL["searched"], customer, *stretch.before, stretch.after, MOST)
+    return (last[0]["hour"], last[0]["line"]) if len(last) > 1 else None
 
 
 async def line(connection: Connection, customer: CustomerId, number: int) -> Line | None:

@@ -9,7 +9,8 @@ SELECT line, hour, actor, kind, purpose, channel, outcome, times, released, refu
 
 -- name: lines_like
 -- The same of some kinds of lines only. Of each kind as many are read as are shown in all, so that what is rare is found
--- without reading what is not; which kinds she has is found by stepping from one to the next.
+-- without reading what is not; which kinds she has is found by stepping from one to the next. What a line is about is no
+-- part of its kind: for that, whoever asks says with which line the search ends.
 WITH RECURSIVE alike AS (
     (SELECT actor, kind, purpose, channel, outcome
        FROM use_line
@@ -37,6 +38,8 @@ SELECT l.line, l.hour, l.actor, l.kind, l.purpose, l.channel, l.outcome, l.times
           AND u.channel = a.channel AND u.outcome = a.outcome
           AND u.hour <= $2::timestamptz AND (u.hour, u.line) < ($2::timestamptz, $3::bigint)
           AND u.hour > $4::timestamptz
+          AND u.hour >= $11::timestamptz AND (u.hour, u.line) >= ($11::timestamptz, $12::bigint)
+          AND ($10::text IS NULL OR $10 = ANY(u.released) OR $10 = ANY(u.refused))
         ORDER BY u.hour DESC
         LIMIT $5) AS l
  WHERE ($6::text IS NULL OR a.actor = $6)
@@ -45,6 +48,15 @@ SELECT l.line, l.hour, l.actor, l.kind, l.purpose, l.channel, l.outcome, l.times
    AND (NOT $9::boolean OR a.kind = 'look-up')
  ORDER BY l.hour DESC, l.line DESC
  LIMIT $5;
+
+-- name: searched
+-- With which line a search ends: the last of so many, where more come after it.
+SELECT hour, line
+  FROM use_line
+ WHERE customer = $1 AND (hour, line) < ($2::timestamptz, $3::bigint) AND hour > $4::timestamptz
+ ORDER BY hour DESC, line DESC
+OFFSET $5::integer - 1
+ LIMIT 2;
 
 -- name: kinds
 -- Who ever used her data, and for what, by stepping from one kind of line to the next.
@@ -66,7 +78,7 @@ SELECT DISTINCT actor, purpose FROM alike ORDER BY actor, purpose;
 -- How often services asked for her data on each of the last days, and what came of it, as far back as that many lines
 -- reach. By hour first, because to tell the day of every line takes longer than all the rest.
 WITH recent AS MATERIALIZED (
-    SELECT hour, actor, kind, purpose, outcome, times
+    SELECT hour, actor, kind, purpose, outcome, times, released, refused
       FROM use_line
      WHERE customer = $1 AND hour >= date_trunc('day', now(), 'UTC') - make_interval(days => $2 - 1)
      ORDER BY hour DESC
@@ -82,6 +94,7 @@ WITH recent AS MATERIALIZED (
        AND ($5::text IS NULL OR purpose = $5)
        AND (NOT $6::boolean OR outcome IN ('partial', 'deny'))
        AND NOT $7::boolean
+       AND ($8::text IS NULL OR $8 = ANY(released) OR $8 = ANY(refused))
      GROUP BY hour
 )
 SELECT date_trunc('day', hour, 'UTC') AS day,

@@ -48,12 +48,18 @@ class Wanted(Struct, frozen=True, kw_only=True):
 
 
 class Receipt(Struct, frozen=True):
-    """The proof of an act: signed, as the document that was signed, and as a text."""
+    """The proof of an act: signed, as the document that was signed, as a text, and what these are written from.
+
+    ``catalogue``: of the day of the act.
+    """
 
     entry: EntryId
     signed: str
     document: bytes
     text: str
+    act: Act
+    catalogue: Catalogue
+    wording: Wording
 
     def __repr__(self) -> str:  # what she said is hers
         return f"Receipt({self.entry!r})"
@@ -118,8 +124,9 @@ async def receipt_of(desk: Desk, caller: ServiceCaller | CustomerCaller, wanted:
     document = written(found.act, found.holder, catalogue, company)
     signed, key = _signed(desk.keyring, found.signers, found.act.recorded_at, document)
     language = wanted.page or found.act.language or wanted.language or catalogue.language
-    said = text(found.act, catalogue, Wording(language, company, found.now, key))
-    return Receipt(wanted.entry, signed, document, said)
+    wording = Wording(language, company, found.now, key)
+    said = text(found.act, catalogue, wording)
+    return Receipt(wanted.entry, signed, document, said, found.act, catalogue, wording)
 
 
 async def listed(database: Database, keyring: Keyring, caller: CustomerCaller, after: str | None, most: int) -> Page:

@@ -14,7 +14,7 @@ from service.model.callers import CustomerCaller
 from service.model.ledger import Aborted, Checked, LookedUp, Released
 from service.model.uses import Day
 from service.model.uses import Line as Hour
-from service.model.words import EntryId, PurposeId
+from service.model.words import AttributeId, EntryId, PurposeId
 from service.storage import bodies, uses
 
 Seen = Released | Checked | Aborted | LookedUp
@@ -27,12 +27,16 @@ HALF = 8
 
 
 class Filter(Struct, frozen=True, kw_only=True):
-    """Which uses to show. ``actor`` as the ledger names it; ``people_only``: what a member of staff looked at."""
+    """Which uses to show. ``actor`` as the ledger names it; ``people_only``: what a member of staff looked at.
+
+    ``attribute``: what was released or refused.
+    """
 
     actor: str | None = None
     purpose: PurposeId | None = None
     refused_only: bool = False
     people_only: bool = False
+    attribute: AttributeId | None = None
     since: datetime | None = None
     until: datetime | None = None
 
@@ -40,7 +44,11 @@ class Filter(Struct, frozen=True, kw_only=True):
     def wanted(self) -> uses.Wanted:
         """Of which kind."""
         return uses.Wanted(
-            actor=self.actor, purpose=self.purpose, refused_only=self.refused_only, people_only=self.people_only
+            actor=self.actor,
+            purpose=self.purpose,
+            refused_only=self.refused_only,
+            people_only=self.people_only,
+            attribute=self.attribute,
         )
 
     def below(self, place: tuple[datetime, int] | None) -> uses.Stretch:
@@ -83,16 +91,21 @@ class Timeline(Struct, frozen=True, kw_only=True):
 
     lines: list[Look]
     covers: uses.Covers
+    searched: datetime | None
     next: str | None
     days: list[Day]
     kinds: list[tuple[str, PurposeId]]
 
 
 class Uses(Struct, frozen=True):
-    """A page of lines, newest first, of what time they say everything, and the cursor of the next."""
+    """A page of lines, newest first, of what time they say everything, and the cursor of the next.
+
+    ``searched``: in which hour the search for an attribute ended before the page was full; the next page goes on.
+    """
 
     lines: list[Line]
     covers: uses.Covers
+    searched: datetime | None
     next: str | None
 
 
@@ -108,13 +121,20 @@ async def listed(
 ) -> Uses:
     """Return who asked for her data, by hour and newest first. Nothing is opened, so no key of hers is needed."""
     about: list[Part] = ["use-by-hour", caller.customer, *structs.astuple(wanted)]
-    before = None if after is None else _place(name_of(keyring, after, about))
+    stretch = wanted.below(None if after is None else _place(name_of(keyring, after, about)))
     async with database.snapshot() as connection:
-        found = await uses.lines(connection, caller.customer, wanted.wanted, wanted.below(before), most + 1)
+        searched = await uses.searched(connection, caller.customer, stretch) if wanted.attribute else None
+        stretch = structs.replace(stretch, down_to=searched)
+        found = await uses.lines(connection, caller.customer, wanted.wanted, stretch, most + 1)
         covers = await uses.covers(connection, caller.customer)
-    page = found[:most]
-    more = name_cursor(keyring, _name(page[-1]), about) if len(found) > most else None
-    return Uses([Line(line_word(keyring, caller.customer, each.line), each) for each in page], covers, more)
+    page, full = found[:most], len(found) > most
+    last = (page[-1].hour, page[-1].line) if full else searched
+    return Uses(
+        [Line(line_word(keyring, caller.customer, each.line), each) for each in page],
+        covers,
+        searched=None if full or searched is None else searched[0],
+        next=None if last is None else name_cursor(keyring, _name(*last), about),
+    )
 
 
 async def timeline(
@@ -129,7 +149,7 @@ async def timeline(
             Look(each, await _looks(connection, keyring, caller, each.use) if each.use.kind == "look-up" else [])
             for each in page.lines
         ]
-    return Timeline(lines=lines, covers=page.covers, next=page.next, days=days, kinds=kinds)
+    return Timeline(lines=lines, covers=page.covers, searched=page.searched, next=page.next, days=days, kinds=kinds)
 
 
 async def line(database: Database, keyring: Keyring, caller: CustomerCaller, word: str) -> Line:
@@ -183,9 +203,9 @@ def _used(opened: bodies.Opened) -> Used:
     return Used(said.id, said.actor, said.at, msgspec.json.decode(said.act, type=Seen))
 
 
-def _name(line: Hour) -> bytes:
+def _name(hour: datetime, line: int) -> bytes:
     """Return the place of a line in the list: lines of an hour stand in the order of their numbers."""
-    return microseconds(line.hour).to_bytes(HALF) + line.line.to_bytes(HALF)
+    return microseconds(hour).to_bytes(HALF) + line.to_bytes(HALF)
 
 
 def _place(name: bytes) -> tuple[datetime, int]:

@@ -14,7 +14,7 @@ from service.database import Connection, Database, opened
 from service.model.identifiers import identifier
 from service.model.ledger import Aborted, LookedUp, entry
 from service.model.words import CustomerId, EntryId, IdentifierKind
-from service.storage import evidence, ledger
+from service.storage import evidence, ledger, uses
 from service.usecases.access import make_customer_token
 from service.usecases.erasures import destroy_evidence
 from tests.conftest import OPERATOR, Api, Owner, Person, Template, allow, enrol, in_role
@@ -179,6 +179,11 @@ async def test_the_list_opens_nothing_so_it_works_with_her_evidence_key_destroye
         (f"?purpose={PURPOSE}", 3),
         (f"?purpose={PURPOSE}&refused=true&service=recommender", 2),
         (f"?purpose={NEWSLETTER}", 0),
+        ("?attribute=first_name", 2),
+        ("?attribute=birth_year", 2),
+        ("?attribute=birth_year&refused=true", 2),
+        ("?attribute=last_name", 0),
+        ("?attribute=first_name&service=shop", 0),
         ("?since=2020-01-01T00:00:00Z", 4),
         ("?until=2020-01-01T00:00:00Z", 0),
     ],
@@ -222,6 +227,34 @@ async def test_pages_follow_each_other_over_ties_without_gap_or_repetition_while
     assert len(await hers.lines("?limit=100")) > 23
 
 
+async def test_what_is_rare_is_found_on_some_page_each_once_and_no_page_looks_through_all(
+    hers: Hers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uses, "MOST", 10)
+    await make_lines(hers.owner, await hers.id(), 45, in_an_hour=4)
+    rare = await hers.owner.fetch(
+        """
+        UPDATE use_line
+           SET refused = '{birth_year}'
+         WHERE line IN (SELECT line FROM (SELECT line, row_number() OVER (ORDER BY hour DESC, line DESC) AS place
+                                            FROM use_line) AS placed
+                         WHERE place IN (1, 2, 3, 45))
+        RETURNING line
+        """
+    )
+    found, sizes = [], []
+    page = await hers.page("?attribute=birth_year&limit=2")
+    while True:
+        found += [each["line"] for each in page["uses"]]
+        sizes.append(len(page["uses"]))
+        if "next" not in page:
+            break
+        page = await hers.page(f"?attribute=birth_year&limit=2&cursor={page['next']}")
+    assert len(set(found)) == len(found) == len(rare) == 4
+    # Two at the top, one more behind them, and the oldest of all.
+    assert sizes == [2, 1, 0, 0, 0, 1]
+
+
 async def test_a_cursor_is_good_for_its_own_list_and_customer_only(hers: Hers, bos: Hers) -> None:
     for each in (hers, bos):
         await make_lines(hers.owner, await each.id(), 3)
@@ -230,6 +263,7 @@ async def test_a_cursor_is_good_for_its_own_list_and_customer_only(hers: Hers, b
     for caller, query in (
         (bos, f"limit=1&cursor={cursor}"),
         (hers, f"limit=1&refused=true&cursor={cursor}"),
+        (hers, f"limit=1&attribute=first_name&cursor={cursor}"),
         (hers, f"limit=1&cursor={cursor[:-2]}"),
         (hers, f"cursor={line}"),
         (hers, "cursor=x"),
@@ -248,6 +282,7 @@ async def test_a_cursor_is_good_for_its_own_list_and_customer_only(hers: Hers, b
         ("since=yesterday", 422, "wrong-kind"),
         ("since=0001-01-01T00:00:00%2B14:00", 422, "wrong-kind"),
         ("service=%00", 422, "wrong-kind"),
+        ("attribute=%00", 422, "wrong-kind"),
         ("page=2", 422, "unknown-field"),
         ("limit=1&limit=2", 400, "duplicate-key"),
     ],

@@ -7,8 +7,8 @@ from playwright.async_api import CDPSession, Page, Request
 
 AXE = (Path(__file__).parent / "axe/axe.min.js").read_text(encoding="utf-8")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", "best-practice"]
-SMALLEST, BUTTON = 24, 44
-"""Pixels: WCAG 2.2, 2.5.8; and what a thumb hits."""
+SMALLEST, BUTTON, LEADING = 24, 44, 12
+"""Pixels: WCAG 2.2, 2.5.8; what a thumb hits; and what a row of a list has above its letters."""
 REFUSED = "Failed to load resource: the server responded with a status of"
 """What Chromium says of every refusal."""
 CLEARED = "Clear-Site-Data header on"
@@ -59,6 +59,22 @@ EDGELESS = """
     .filter(each => each.checkVisibility() && getComputedStyle(each).borderTopWidth === "0px")
     .map(each => each.id || each.className)
 """
+STRIPS = """
+most => [...document.querySelectorAll(".card")].filter(each => each.checkVisibility()).flatMap(card => {
+    const style = getComputedStyle(card), range = document.createRange(), tops = [];
+    const top = card.getBoundingClientRect().top + parseFloat(style.borderTopWidth) + parseFloat(style.paddingTop);
+    for (const each of card.querySelectorAll("button, .button, select, textarea, input:not([type=hidden]), svg, img"))
+        if (each.checkVisibility()) tops.push(each.getBoundingClientRect().top);
+    const texts = document.createTreeWalker(card, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+        range.selectNodeContents(texts.currentNode);
+        const box = range.getBoundingClientRect();
+        if (texts.currentNode.data.trim() && box.height) tops.push(box.top);
+    }
+    const strip = Math.min(...tops) - top;
+    return strip > most ? [`${card.id || card.textContent.trim().slice(0, 40)}: ${strip}`] : [];
+})
+"""
 SHIFT = """
 () => new Promise(done => {
     let sum = 0;
@@ -93,6 +109,12 @@ async def small(page: Page) -> list[str]:
 async def edgeless(page: Page) -> list[str]:
     """Return the controls that show no edge."""
     found: list[str] = await page.evaluate(EDGELESS)
+    return found
+
+
+async def strips(page: Page) -> list[str]:
+    """Return the cards that begin with nothing."""
+    found: list[str] = await page.evaluate(STRIPS, LEADING)
     return found
 
 

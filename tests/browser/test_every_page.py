@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from tests.browser.conftest import Visited, restore
-from tests.browser.gates import CLEARED, REFUSED, UNFOLD, cut, edgeless, shift, small, violations
+from tests.browser.gates import CLEARED, REFUSED, UNFOLD, cut, edgeless, shift, small, strips, violations
 from tests.browser.pages import STATES
 from tests.browser.site import HIGH, NARROW, NARROWEST, WIDE
 
@@ -85,6 +85,12 @@ async def test_whatever_is_pressed_is_large_enough(visited: Visited) -> None:
     for width in (WIDE, NARROWEST):
         await visited.page.set_viewport_size({"width": width, "height": HIGH})
         assert await small(visited.page) == [], width
+
+
+async def test_every_card_begins_with_what_is_in_it(visited: Visited) -> None:
+    for width in (WIDE, NARROW):
+        await visited.page.set_viewport_size({"width": width, "height": HIGH})
+        assert await strips(visited.page) == [], width
 
 
 async def test_every_id_is_there_once(visited: Visited) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.browser.gates import Heard, cut, edgeless, shift, small, violations
+from tests.browser.gates import Heard, cut, edgeless, shift, small, strips, violations
 from tests.browser.site import HIGH, NARROWEST, Site
 
 # Each is wrong in a way of its own; the name is that of the rule of axe that says so.
@@ -48,6 +48,13 @@ async def test_what_is_too_small_or_has_no_edge_is_found(site: Site) -> None:
         await page.evaluate("document.getElementById('b-pause').style.cssText = 'border: 0; min-height: 0; padding: 0'")
         assert [each.partition(":")[0] for each in await small(page)] == ["b-pause"]
         assert await edgeless(page) == ["b-pause"]
+
+
+async def test_a_card_that_begins_with_nothing_is_found(site: Site) -> None:
+    async with site.open(await site.resident("rich"), "/use") as page:
+        assert await strips(page) == []
+        await page.evaluate("document.querySelector('#filter .several').style.marginTop = '1rem'")
+        assert [each.partition(":")[0] for each in await strips(page)] == ["filter"]
 
 
 async def test_what_moves_is_found(site: Site) -> None:

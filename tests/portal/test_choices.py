@@ -38,7 +38,7 @@ async def test_one_press_allows_again_with_proof_of_what_was_on_the_screen(
     last = (await api.call("GET", "/v1/me/consents/history", token)).json()["history"][0]
     assert last["status"] == "given"
     assert last["method"] == "portal"
-    assert last["layout"] == "portal-choices-1"
+    assert last["layout"] == "portal-choices-2"
 
 
 async def test_what_she_has_not_decided_has_two_answers_and_either_is_recorded(her: Browser, api: Api) -> None:
@@ -57,6 +57,28 @@ async def test_nothing_is_allowed_by_looking(her: Browser, api: Api) -> None:
     await her.get("/choices")
     await her.get("/")
     assert (await api.call("GET", "/v1/me/consents/history", token)).json() == before
+
+
+async def test_the_first_thing_on_the_page_is_what_is_on_and_where_it_is(her: Browser, house: House) -> None:
+    page = await her.get("/choices")
+    asked = (await house.library.current()).catalogue.consents_of(None)
+    assert {each for each in page.links if each.startswith("#p-")} == {f"#p-{each}" for each in asked}
+    assert page.ids.issuperset(f"p-{each}" for each in asked)
+    assert "Books and trips picked for you On: on our website" in page.text
+    assert "Our newsletter Not decided" in page.text
+    await her.press(page, SWITCH)
+    page = await her.press(page, "n-market.newsletter-email")
+    assert "Books and trips picked for you Not decided" in page.text
+    assert "Our newsletter Off" in page.text
+
+
+async def test_a_card_says_who_uses_what_how_long_and_what_happens_without(her: Browser) -> None:
+    text = (await her.get("/choices")).text
+    card = text.partition("Turn it off everywhere")[2].partition("In our app")[0]
+    said = ("Who uses it", "Which data", "How long", "What you get", "If you turn this off", "On our website")
+    places = [card.index(each) for each in said]
+    assert places == sorted(places)
+    assert "Rests on Our interest (GDPR Art. 6(1)(f)) Without it If you object," in text
 
 
 async def test_she_objects_and_takes_it_back(her: Browser) -> None:

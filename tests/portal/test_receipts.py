@@ -1,6 +1,7 @@
 """Receipts: each thing she said has one, hers alone, in the language of the page, and a file that proves it."""
 
 import json
+from collections.abc import Iterator
 
 import pytest
 
@@ -26,6 +27,60 @@ async def test_what_she_just_said_leads_to_its_receipt(her: Browser) -> None:
     assert shown.response.status_code == 200
     assert "Our newsletter, by e-mail: no" in shown.text
     assert "said by the customer, on the page for customers" in shown.text
+
+
+def named(nodes: object, key: str) -> Iterator[str]:
+    """Yield what stands under a key, anywhere in a document."""
+    if isinstance(nodes, dict):
+        yield from [each for name, each in nodes.items() if name == key and isinstance(each, str)]
+    if isinstance(nodes, (dict, list)):
+        for each in nodes.values() if isinstance(nodes, dict) else nodes:
+            yield from named(each, key)
+
+
+async def test_a_receipt_of_a_yes_says_on_its_page_what_the_signed_document_says(her: Browser) -> None:
+    await her.press(await her.get("/choices"), "b-research.panel-phone")
+    entry = her.led_to.partition("entry=")[2].partition("#")[0]
+    page = await her.get(f"/receipts/{entry}")
+    assert "Our readers' panel, by phone Your answer Yes" in page.text
+    assert "How You, on these pages" in page.text
+    assert "Which notice Version 1 , which was before you" in page.text
+    assert "How to take it back Turn it off under" in page.text
+    assert "What holds now On. Change it" in page.text
+    record = json.loads((await her.get(f"/receipts/{entry}/receipt.json")).response.text)["record"]
+    (consent,) = record["dpv:hasRecordOfActivity"]
+    told = [*named(consent["dpv:hasProcess"], "skos:prefLabel"), *named(record["dpv:hasEntity"], "dpv:hasName")]
+    assert len(told) > 5
+    above, _, below = page.text.partition("The receipt as plain text")
+    assert [each for each in told if each not in above] == []
+    assert f"Receipt {entry}" in below
+
+
+async def test_a_receipt_of_a_no_says_that_nobody_receives_anything_and_what_holds_since(her: Browser) -> None:
+    entry = await entry_of_a_no(her)
+    page = await her.get(f"/receipts/{entry}")
+    assert "Our newsletter, by e-mail Your answer No" in page.text
+    assert "Who may receive your data Nobody, by this answer." in page.text
+    assert "What holds now Off." in page.text
+    await her.press(await her.get("/choices"), f"b-{NEWSLETTER}-email")
+    assert "What holds now On." in (await her.get(f"/receipts/{entry}")).text
+
+
+async def test_a_receipt_of_a_choice_says_what_she_chose(her: Browser) -> None:
+    await her.press(await her.get("/choices"), "b-sharing")
+    entry = her.led_to.partition("entry=")[2].partition("#")[0]
+    page = await her.get(f"/receipts/{entry}")
+    assert "Passing your data on Your choice Passing your data on: turned off" in page.text
+
+
+async def test_answers_of_one_act_that_differ_in_their_channel_only_stand_together(her: Browser) -> None:
+    page = await her.get("/choices")
+    for each in ("b-research.panel-phone", "b-research.panel-email", "b-research.panel"):
+        page = await her.press(page, each)
+    entry = her.led_to.partition("entry=")[2].partition("#")[0]
+    page = await her.get(f"/receipts/{entry}")
+    assert page.text.count("You took your yes back") == 1
+    assert "What holds now By e-mail: Off; By phone: Off." in page.text
 
 
 async def test_receipts_are_listed_newest_first_in_pages_that_hold_each_once(her: Browser, house: House) -> None:
@@ -67,6 +122,7 @@ async def test_the_text_is_in_the_language_of_the_page_and_the_signed_document_i
     german = await her.get(f"/receipts/{entry}?language=de")
     assert "Unser Newsletter, per E-Mail: Nein" in german.text
     assert "So widerrufen Sie:" in german.text
+    assert "Unser Newsletter, per E-Mail Ihre Antwort Nein" in german.text
     one, other = [
         (await her.get(f"/receipts/{entry}/receipt.jws{query}")).response.text for query in ("", "?language=de")
     ]

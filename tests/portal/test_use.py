@@ -3,7 +3,9 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Awaitable, Callable
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -13,11 +15,13 @@ from service.crypto.notes import Verifier
 from service.model.callers import OperatorCaller
 from service.model.identifiers import identifier
 from service.model.questions import QuestionId
+from service.model.uses import DAYS
 from service.model.words import IdentifierKind
 from service.policy.engine import Policies
 from service.portal import words
 from service.portal.pages import environment
 from service.portal.reasons import SENTENCES
+from service.storage import uses
 from service.usecases import questions, records
 from service.usecases.policies import publish
 from tests.conftest import OPERATOR, Api, Owner, Person, Template, enrol
@@ -87,6 +91,8 @@ async def test_the_chart_and_its_table_count_what_services_asked_for(her: Browse
         ("?service=recommender&people=", ["2 times in this hour"], ["ticket 4711"]),
         ("?service=shop", ["nothing like this"], ["2 times", "ticket 4711"]),
         ("?purpose=market.newsletter", ["nothing like this"], ["2 times", "ticket 4711"]),
+        ("?attribute=birth_year", ["2 times in this hour"], ["ticket 4711"]),
+        ("?attribute=last_name", ["nothing like this"], ["2 times", "ticket 4711"]),
         ("?since=2999-01-01", ["nothing like this"], ["2 times", "ticket 4711"]),
         ("?since=2020-01-01&until=2998-12-31&refused=yes", ["2 times in this hour"], ["ticket 4711"]),
     ],
@@ -105,6 +111,7 @@ async def test_filters_are_in_the_address(her: Browser, query: str, there: list[
         "?since=0001-01-01",
         "?until=9999-12-31",
         "?service=%00",
+        "?attribute=%00",
         "?cursor=x",
         "?more=1",
         "?service=a&service=b",
@@ -190,6 +197,50 @@ async def test_files_hold_what_the_list_shows(her: Browser) -> None:
     kinds = sorted(each["kind"] for each in json.loads(everything.text)["uses"])
     # Looks within an hour are one line of a file.
     assert kinds == ["look-up", "release", "release"]
+
+
+@pytest.mark.usefixtures("used")
+async def test_the_picture_says_its_first_and_last_day_and_what_its_highest_bar_is(her: Browser) -> None:
+    page = await her.get("/use")
+    assert "The highest bar: 3 times in a day" in page.text
+    html = page.response.text.partition("</svg>")[2]
+    first, last = (date.fromisoformat(each) for each in re.findall(r'<time datetime="(.{10})">', html)[:2])
+    assert (last - first).days == DAYS - 1
+    assert f"{first.day} {first:%B} {first.year} {last.day} {last:%B} {last.year} Given" in page.text
+
+
+@pytest.mark.usefixtures("used")
+async def test_the_file_of_a_list_about_one_thing_holds_what_is_about_it_and_no_more(
+    her: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uses, "MOST", 1)
+    table = (await her.get("/use/export.csv?attribute=birth_year")).response
+    assert [row["refused"] for row in csv.DictReader(io.StringIO(table.text))] == ["birth_year"]
+    program = (await her.get("/use/export.json?attribute=birth_year")).response
+    assert [each["refused"] for each in json.loads(program.text)["uses"]] == [["birth_year"]]
+
+
+@pytest.mark.usefixtures("used")
+async def test_a_search_that_goes_on_says_how_far_it_came_and_where_it_goes_on(
+    her: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uses, "MOST", 1)
+    page = await her.get("/use?attribute=last_name")
+    for _ in range(2):
+        assert "We have looked through the log back to" in page.text
+        assert "nothing like this" not in page.text
+        (older,) = [each for each in page.links if "cursor=" in each]
+        assert older.startswith("/use?attribute=last_name&cursor=")
+        page = await her.get(older)
+    assert "There is nothing like this in the log." in page.text
+    assert "We have looked through" not in page.text
+
+
+@pytest.mark.usefixtures("used")
+async def test_the_things_that_she_can_look_for_are_called_as_the_page_calls_them(her: Browser) -> None:
+    english = (await her.get("/use?attribute=birth_year")).response.text
+    assert '<option value="birth_year" selected>Year of birth</option>' in english
+    assert '<option value="birth_year">Geburtsjahr</option>' in (await her.get("/use?language=de")).response.text
 
 
 async def test_no_cell_is_a_formula(her: Browser, owner: Owner) -> None:

@@ -13,7 +13,8 @@ from tests.conftest import Api, Owner, Person, enrol
 
 PAGE = 51
 KINDS = 60
-NOTHING_ELSE = (None, None, False, False)
+NOTHING_ELSE = (None, None, False, False, None)
+DOWN_TO_ALL = (BOTTOM, 0)
 
 
 async def make(owner: Owner, customer: UUID, lines: int) -> None:
@@ -67,7 +68,7 @@ async def two(request: pytest.FixtureRequest, api: Api, abbie: Person, owner: Ow
         await make_rare(owner, customer)
     await owner.execute("VACUUM ANALYZE use_line")
     await owner.execute(f"SET plan_cache_mode = {request.param}")
-    for name in ("lines", "lines_like", "kinds", "days"):
+    for name in ("lines", "lines_like", "searched", "kinds", "days"):
         await owner.execute(f"PREPARE {name} AS {SQL[name]}")
     return found
 
@@ -99,10 +100,25 @@ async def test_a_page_reads_as_much_of_a_hundred_thousand_lines_as_of_a_hundred(
 )
 async def test_what_is_rare_is_found_without_reading_what_is_not(wanted: Any, two: Two, owner: Owner) -> None:
     _, many = two
-    found = await pages_read(owner, "lines_like", many, *_stretch(), PAGE, *wanted)
+    found = await pages_read(owner, "lines_like", many, *_stretch(), PAGE, *wanted, None, *DOWN_TO_ALL)
     # A step or two to each kind of line, and a page of every kind that is wanted.
     assert found < 8 * (KINDS + 2) + 8 * PAGE
     assert await pages_read(owner, "kinds", many) < 8 * (KINDS + 2)
+
+
+@pytest.mark.parametrize("attribute", ["first_name", "birth_year"], ids=["usual", "rare"])
+async def test_a_search_for_an_attribute_reads_so_many_lines_and_no_more(
+    attribute: str, two: Two, owner: Owner
+) -> None:
+    _, many = two
+    ends = await pages_read(owner, "searched", many, *_stretch(), MOST)
+    hour, line = (await owner.fetch(f"EXECUTE searched ('{many}', '{_stretch()[0]}', {TOP[1]}, '{BOTTOM}', {MOST})"))[0]
+    found = await pages_read(
+        owner, "lines_like", many, *_stretch(), PAGE, None, None, False, False, attribute, hour, line
+    )
+    assert ends < 2 * MOST / 10
+    # Each line that is looked through, by the index of its kind and where it stands, beside a step or two to each kind.
+    assert found < 8 * (KINDS + 2) + 2 * MOST
 
 
 async def test_days_are_counted_of_so_many_lines_and_no_more(two: Two, owner: Owner) -> None:
