@@ -60,6 +60,8 @@ PUBLISHED = "published"
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 DIFFERENT = 3
 """The status of a difference; 1 is a refusal, and click's own for wrong usage is 2."""
+UNHURRIED = 30.0
+"""Seconds that one statement of an import may take, for nobody's request waits: it may meet another import."""
 REJECTED = 3
 """The status of an import with --strict of which not every row landed."""
 COMMANDS = ("demo", "links", "metrics", "migrate", "openapi", "questions", "serve")
@@ -185,7 +187,7 @@ def import_(
         leave_alone_what_stays()
         return await import_file(Means(database, keyring, in_force, operator()), delivery, Console(stderr=True))
 
-    outcome = with_keys(settings, bring)
+    outcome = with_keys(settings, bring, UNHURRIED)
     console.print(outcome.in_words(), markup=False, soft_wrap=True)
     sys.exit(REJECTED if strict and outcome.summary.rejected else 0)
 
@@ -232,7 +234,7 @@ def suppressions_import(  # noqa: PLR0913  one for each option
         in_force = await policies.Library(database).current()
         return await leave_alone_file(Means(database, keyring, in_force, operator(reason)), wanted, file, rejects)
 
-    console.print(with_keys(settings, bring), markup=False, soft_wrap=True)
+    console.print(with_keys(settings, bring, UNHURRIED), markup=False, soft_wrap=True)
 
 
 @suppressions_.command("count")

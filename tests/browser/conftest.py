@@ -22,7 +22,7 @@ from tests.consistency.processes import Process, serving
 from tests.sealing import seal
 from tests.test_cli import shell_with
 
-CHROMIUM = Path(os.environ.get("PLAYWRIGHT_CHROMIUM", "/usr/bin/chromium"))  # noqa: TID251  a setting of the tests
+CHROMIUM = Path(os.environ.get("PLAYWRIGHT_CHROMIUM", "/usr/bin/chromium-headless-shell"))  # noqa: TID251  a setting of the tests
 IN_CI = bool(os.environ.get("CI"))  # noqa: TID251  as above
 
 MAIL = {"SMTP_URL": "smtp://localhost:9?starttls=no", "MAIL_FROM": "Harbour <hello@harbour.example>"}

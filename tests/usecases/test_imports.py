@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 from structlog.testing import capture_logs
 
+from service.cli import UNHURRIED
 from service.crypto.cursors import LAST
 from service.crypto.keyring import Keyring
 from service.database import Database, opened
@@ -281,8 +282,10 @@ async def blocked_by(holder: "asyncpg.Connection[asyncpg.Record]") -> int:
         await asyncio.sleep(0.005)
 
 
-async def test_two_imports_of_one_file_at_once_are_like_one(means: Means, another: Means) -> None:
-    await asyncio.gather(bring(means, sample()), bring(means, sample()))
+async def test_two_imports_of_one_file_at_once_are_like_one(means: Means, another: Means, database_url: str) -> None:
+    async with opened(database_url, patience=UNHURRIED) as unhurried:
+        patient = structs.replace(means, database=unhurried)
+        await asyncio.gather(bring(patient, sample()), bring(patient, sample()))
     await bring(another, sample())
     assert Counter(await people(means)) == Counter(await people(another))
 
