@@ -38,12 +38,6 @@ from tests.reading import unsaid
 
 register()
 
-
-def pytest_xdist_auto_num_workers() -> int:
-    """Three processes for two cores: many a test waits for a browser, a server or a worker to start."""
-    return (os.cpu_count() or 1) * 3 // 2
-
-
 PROOF = {"method": "counter", "evidence": "scan-4711"}
 """What a yes needs where nobody saw what was on the screen."""
 OPERATOR = OperatorCaller("tests", "a test")

@@ -2,7 +2,7 @@
 
 from hypothesis import HealthCheck, settings
 
-USUAL, MANY = 40, 400
+USUAL, MANY = 25, 400
 
 
 def register() -> None:

@@ -375,7 +375,7 @@ def lead(world: World, *, lives: int, steps: int) -> None:
 
 
 def test_a_life_of_any_acts_is_as_the_model_says(world: World) -> None:
-    lead(world, lives=12, steps=20)
+    lead(world, lives=8, steps=20)
 
 
 @pytest.mark.soak

@@ -25,6 +25,7 @@ from service.usecases import access
 from tests.conftest import OPERATOR, Api, Template
 
 PEOPLE = 100
+START = 6
 AT_ONCE = 5
 GENRES = list(permutations(("travel", "poetry", "nature", "crime", "art"), 4))
 SYLLABLES = ["bra", "cle", "dro", "fli", "gwe", "hul", "jin", "kor", "lum", "mav"]
@@ -87,6 +88,12 @@ class Dump(Struct, frozen=True):
     written: bytes
     text: bytes
     folded: bytes
+    starts: frozenset[bytes]
+    """So many bytes in a row as stand anywhere: most that is looked for is found missing by its first few."""
+
+    def holds(self, form: bytes) -> bool:
+        """Whether these bytes stand in it."""
+        return (len(form) < START or form[:START] in self.starts) and form in self.text
 
 
 async def dumped(url: str) -> Dump:
@@ -101,7 +108,8 @@ async def dumped(url: str) -> Dump:
     assert process.returncode == 0
     written = text
     text += b"\n".join([b"", *(bytes.fromhex(found.decode()) for found in BYTEA.findall(text))])
-    return Dump(written, text, text.decode("utf-8", "replace").casefold().encode())
+    starts = frozenset(text[place : place + START] for place in range(len(text)))
+    return Dump(written, text, text.decode("utf-8", "replace").casefold().encode(), starts)
 
 
 def base64_forms(value: bytes) -> Iterator[bytes]:
@@ -127,7 +135,7 @@ def written_forms(text: str) -> Iterator[bytes]:
 
 
 def stands_in(dump: Dump, text: str) -> bool:
-    return text.casefold().encode() in dump.folded or any(form in dump.text for form in written_forms(text))
+    return text.casefold().encode() in dump.folded or any(map(dump.holds, written_forms(text)))
 
 
 def number_stands_in(dump: Dump, number: int) -> bool:
@@ -145,7 +153,7 @@ def number_stands_in(dump: Dump, number: int) -> bool:
 
 
 def bytes_stand_in(dump: Dump, value: bytes) -> bool:
-    return any(form in dump.text for form in forms(value))
+    return any(map(dump.holds, forms(value)))
 
 
 # --- the search, and that it finds ---
@@ -187,7 +195,7 @@ async def test_a_thousand_planted_values_are_not_in_a_dump(
     assert [text for who in people for text in texts_of(who) if stands_in(dump, text)] == []
     assert [who for who in people if number_stands_in(dump, who.facts["orders_this_year"])] == []
     hashed = [digest for who in people for text in texts_of(who) for digest in digests_of(text)]
-    assert [digest for digest in hashed if digest.hex().encode() in dump.text or digest in dump.text] == []
+    assert [digest for digest in hashed if dump.holds(digest.hex().encode()) or dump.holds(digest)] == []
 
 
 async def test_no_key_and_no_credential_is_in_a_dump(
