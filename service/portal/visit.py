@@ -47,6 +47,8 @@ class Visit(Struct, frozen=True, kw_only=True):
     """The language that the address asks for, if it does."""
     caller: CustomerCaller | None = None
     session: str = ""
+    token: str = ""
+    """What proves that a form was on a page of hers."""
     entered: Session | None = None
     """How and when she came in; None for nobody."""
     catalogue: Catalogue | None = None
@@ -110,11 +112,6 @@ class Visit(Struct, frozen=True, kw_only=True):
         """Return the address of this page in another language."""
         return in_language(self.path, self.query, language)
 
-    @property
-    def token(self) -> str:
-        """What proves that a form was on a page of hers."""
-        return form_token(self.session) if self.session else ""
-
     def __repr__(self) -> str:  # a session is as good as a password
         return f"Visit({self.path!r})"
 
@@ -144,6 +141,7 @@ async def _visit(request: Request[Any, Any, Any], actions: Actions, look: Look, 
     language = chosen(languages, [wished], request.headers.get("accept-language", ""))
     request.state.language = language
     path, query = request.scope["path"], request.scope["query_string"].decode("latin-1")
+    session = "" if entered is None else request.cookies.get(COOKIE, "")
     return Visit(
         look=look,
         language=language,
@@ -153,7 +151,8 @@ async def _visit(request: Request[Any, Any, Any], actions: Actions, look: Look, 
         query=query,
         back=lasting(path, query) if request.method == "GET" else "/",
         caller=caller,
-        session="" if entered is None else request.cookies.get(COOKIE, ""),
+        session=session,
+        token=form_token(session) if session else "",
         entered=entered,
         catalogue=None if catalogue is None else catalogue.told_in(language),
         header=await _header(actions, caller),

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from datetime import date, datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import cast
 from zoneinfo import ZoneInfo
 
@@ -51,11 +51,22 @@ def _zone(context: Context) -> ZoneInfo:
     return found
 
 
+# A page writes some hundred of them, and mostly the same few. To write one takes Babel as long as ten lines of a page.
+@lru_cache(maxsize=4096)
+def _date(there: date, locale: Locale) -> str:
+    return format_date(there, "long", locale=locale)
+
+
+@lru_cache(maxsize=4096)
+def _decimal(value: float, locale: Locale) -> str:
+    return format_decimal(value, locale=locale)
+
+
 @pass_context
 def day(context: Context, at: datetime | date) -> str:
     """Write a day; of an instant, the day that it is where she is."""
     there = at.astimezone(_zone(context)).date() if isinstance(at, datetime) else at
-    return format_date(there, "long", locale=_locale(context))
+    return _date(there, _locale(context))
 
 
 @pass_context
@@ -70,7 +81,7 @@ def moment(context: Context, at: datetime) -> str:
 @pass_context
 def number(context: Context, value: float) -> str:
     """Write a number."""
-    return format_decimal(value, locale=_locale(context))
+    return _decimal(value, _locale(context))
 
 
 def within(words: str) -> str:
