@@ -29,6 +29,7 @@ from service.settings import Urls, leave_to_children
 from service.usecases import access, keys, policies
 
 LITESTAR, FASTAPI = "benchmarks.yardsticks:application", "benchmarks.hand_rolled:application"
+BARE = "benchmarks.bare:application"
 GRANIAN = "--interface asgi --factory --loop uvloop --runtime-mode st --no-ws --http 1 --log-level warning"
 PERMIT = '"decision":"permit"'
 

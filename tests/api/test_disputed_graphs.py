@@ -104,7 +104,7 @@ async def _holds(api: Api, database: Database, keyring: Keyring, graph: Graph) -
 
 
 @given(graph=graphs())
-@some(30)
+@some(20)
 async def test_neither_what_is_disputed_nor_what_was_built_on_it_is_in_any_answer(
     api: Api, database: Database, keyring: Keyring, graph: Graph
 ) -> None:

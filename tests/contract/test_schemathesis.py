@@ -56,7 +56,7 @@ def finds_nothing(served: Served, config: Path, *limits: str) -> None:
 
 
 def test_schemathesis_finds_nothing(served: Served, config: Path) -> None:
-    finds_nothing(served, config, "--max-examples", "12")
+    finds_nothing(served, config, "--max-examples", "8")
 
 
 @pytest.mark.soak

@@ -167,7 +167,7 @@ def requests(draw: st.DrawFn, catalogue: Catalogue) -> Asked:
     return Asked(service, PurposeId(purpose), channel)
 
 
-@some(20)
+@some(10)
 @given(data=st.data())
 def test_removing_what_is_stored_never_widens_what_is_released(
     policies: Policies, ana: Facts, data: st.DataObject

@@ -19,7 +19,7 @@ from tests.conftest import OPERATOR, Api, Person, allow, enrol
 from tests.portal.conftest import Browser, session_of, token_of
 
 NUMBERS = count()
-SOME, MANY = 30, 2_000
+SOME, MANY = 15, 2_000
 KINDS = ("marketing", "profiling", "sharing", "processing")
 OBJECTED = "prevent.fraud"
 ALWAYS_KNOWN = ("first_name", "last_name")

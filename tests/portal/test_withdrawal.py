@@ -7,7 +7,7 @@ import pytest
 from tests.conftest import Api, Person
 from tests.portal.conftest import Browser
 
-SOME, MANY = 24, 1_000
+SOME, MANY = 12, 1_000
 ASKED = [
     ("recommender", "personalise.recommendations", "web"),
     ("recommender", "personalise.recommendations", "app"),

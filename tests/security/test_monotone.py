@@ -144,7 +144,7 @@ async def released(api: Api, email: str) -> set[tuple[str, ...]]:
 
 
 @given(state=STATES, data=st.data())
-@some(12)
+@some(8)
 async def test_taking_something_away_never_widens_a_release(
     api: Api, database: Database, keyring: Keyring, owner: asyncpg.Connection, state: State, data: st.DataObject
 ) -> None:
@@ -163,7 +163,7 @@ async def test_taking_something_away_never_widens_a_release(
 
 
 @given(state=STATES, disputed=st.sets(st.sampled_from([f"{a}#{p}" for a, p in VALUES])))
-@some(8)
+@some(6)
 async def test_that_something_else_was_not_her_never_widens_a_release(
     api: Api,
     database: Database,

@@ -50,7 +50,7 @@ async def entries(world: World, side: Side) -> list[tuple[str, str]]:
 
 
 @given(mine=STATES, theirs=STATES)
-@some(8)
+@some(5)
 async def test_what_a_merge_allows_is_within_both(world: World, mine: State, theirs: State) -> None:
     """Every service, purpose, channel and attribute; and parted again, each row and each decision is as it was."""
     one, other, third = [await world.newcomer() for _ in range(3)]
