@@ -51,13 +51,14 @@ class Bare:
         """Answer a request (ASGI 3)."""
         if scope["type"] != "http":
             raise NotImplementedError  # ASGI's word for: nothing to do when the server starts
-        presented = next(value for name, value in scope["headers"] if name == b"authorization")
-        key = read_api_key(presented.decode().removeprefix("Bearer ")).id
-        entered = await self._released(key, self._read((await receive())["body"]))
+        # A GET only asks whether somebody is there.
+        entered = scope["method"] == "GET" or await self._released(scope, await receive())
         await send({"type": "http.response.start", "status": 200 if entered else 500, "headers": HEADERS})
         await send({"type": "http.response.body", "body": ANSWER})
 
-    async def _released(self, key: str, asked: Question) -> bool:
+    async def _released(self, scope: Any, message: Any) -> bool:  # noqa: ANN401  as above
+        presented = next(value for name, value in scope["headers"] if name == b"authorization")
+        key, asked = read_api_key(presented.decode().removeprefix("Bearer ")).id, self._read(message["body"])
         inquiry = facts.Inquiry(
             key=key,
             pairwise=asked.customer.id,
