@@ -19,7 +19,7 @@ def statements(module_file: str) -> dict[str, str]:
 async def execute_for_all(connection: Connection, statement: str, rows: Sequence[Sequence[object]]) -> None:
     """Run a statement once for many rows, whose columns are its parameters; for none it is not run.
 
-    Row by row, as by executemany, the driver takes about three times as long.
+    With this instead of executemany an import is done in three quarters of the time.
     """
     if rows:
         await connection.execute(statement, *zip(*rows, strict=True))
