@@ -222,11 +222,8 @@ async def put_identifier(
     row = _identifier_row(keyring, customer, key, found_by, verified_at)
     await execute_for_all(connection, SQL["put_identifier"], [row])
     if verified_at is not None:
-        digest = keyring.index_of(found_by)
-        mac = keyring.mac(claim_parts(customer, found_by.kind, digest, verified_at))
-        await connection.execute(
-            SQL["verify_identifier"], customer, found_by.kind, digest, verified_at, mac.version, mac.digest
-        )
+        _, kind, digest, _, _, _, *mac = row
+        await connection.execute(SQL["verify_identifier"], customer, kind, digest, verified_at, *mac)
 
 
 async def disown(connection: Connection, keyring: Keyring, claim: Claim, now: datetime) -> None:

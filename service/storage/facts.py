@@ -328,8 +328,7 @@ async def delete_outlived(
 
 async def put(connection: Connection, customer: CustomerId, key: OpenKey, fact: NewFact, revision: int) -> bool:
     """Seal and store a fact; returns False when a newer one of the same source is there."""
-    status = await connection.execute(SQL["put"], *([each] for each in _row(customer, key, fact, revision)))
-    return status == "INSERT 0 1"
+    return await execute_for_all(connection, SQL["put"], [_row(customer, key, fact, revision)]) == 1
 
 
 async def put_all(connection: Connection, new: Iterable[tuple[CustomerId, OpenKey, NewFact, int]]) -> None:

@@ -16,10 +16,12 @@ def statements(module_file: str) -> dict[str, str]:
     return dict(zip(parts[::2], map(str.strip, parts[1::2]), strict=True))
 
 
-async def execute_for_all(connection: Connection, statement: str, rows: Sequence[Sequence[object]]) -> None:
-    """Run a statement once for many rows, whose columns are its parameters; for none it is not run.
+async def execute_for_all(connection: Connection, statement: str, rows: Sequence[Sequence[object]]) -> int:
+    """Run a statement once for many rows, whose columns are its parameters; returns how many it wrote.
 
     With this instead of executemany an import is done in three quarters of the time.
     """
-    if rows:
-        await connection.execute(statement, *zip(*rows, strict=True))
+    if not rows:
+        return 0
+    status = await connection.execute(statement, *zip(*rows, strict=True))
+    return int(status.rpartition(" ")[2])

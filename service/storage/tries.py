@@ -8,7 +8,7 @@ hour.
 from collections.abc import Iterable
 
 from service.crypto.keyring import Keyring
-from service.database import Connection
+from service.database import Connection, Database
 from service.errors import TooManyTriesError
 from service.model.signin import (
     BY_ADDRESS,
@@ -25,9 +25,10 @@ from service.model.signin import (
 from service.storage import rates
 
 
-async def from_network(connection: Connection, keyring: Keyring, network: str) -> None:
-    """Count one more try from a network; raises TooManyTriesError."""
-    await _count(connection, keyring, [(("network", network), BY_NETWORK)])
+async def from_network(database: Database, keyring: Keyring, network: str) -> None:
+    """Count one more try from a network by itself, whatever becomes of it; raises TooManyTriesError."""
+    async with database.transaction() as connection:
+        await _count(connection, keyring, [(("network", network), BY_NETWORK)])
 
 
 async def to_sign_in(connection: Connection, keyring: Keyring, network: str, address: bytes) -> bool:

@@ -78,7 +78,7 @@ async def ask(database: Database, keyring: Keyring, address: Identifier, network
     ``network``: from where. Raises TooManyTriesError, whoever is or is not known.
     """
     digest = _index_of(keyring, address)
-    await _count_network(database, keyring, network)
+    await tries.from_network(database, keyring, network)
     async with database.transaction() as connection:
         coded = await tries.to_sign_in(connection, keyring, network, digest)
     async with database.transaction() as connection:
@@ -94,7 +94,7 @@ async def ask(database: Database, keyring: Keyring, address: Identifier, network
 
 async def enter(database: Database, keyring: Keyring, waiting: str, code: str, network: str, device: str) -> Entered:
     """Sign in with a code, in the tab that asked for it; raises WrongCodeError, SignInOverError, TooManyTriesError."""
-    await _count_network(database, keyring, network)
+    await tries.from_network(database, keyring, network)
     guessed = await _guessed(database, keyring, (waiting, code), Aim.SIGN_IN)
     return await _let_in(database, keyring, guessed, device)
 
@@ -111,7 +111,7 @@ async def waits(database: Database, keyring: Keyring, link: str) -> bool:
 
 async def press(database: Database, keyring: Keyring, link: str, network: str, device: str) -> Entered:
     """Sign in with a link whose button was pressed; raises SignInOverError, TooManyTriesError."""
-    await _count_network(database, keyring, network)
+    await tries.from_network(database, keyring, network)
     presented = read_secret(LINK, link)
     if presented is None:
         raise SignInOverError
@@ -131,7 +131,7 @@ async def ask_again(database: Database, keyring: Keyring, session: Session, refe
     claim = next((each for each in claims if keyring.reference_of(her, *each.found) == reference), None)
     if claim is None or claim.kind is not EMAIL:
         raise UnknownIdentifierError
-    await _count_network(database, keyring, network)
+    await tries.from_network(database, keyring, network)
     async with database.transaction() as connection:
         await tries.in_session(connection, keyring, session)
     whom = signins.Whom(Aim.STEP_UP, her, claim.digest, session.digest)
@@ -145,7 +145,7 @@ async def enter_again(
     database: Database, keyring: Keyring, session: Session, waiting: str, code: str, network: str
 ) -> EntryId:
     """Prove afresh that it is she, in the session that asked; raises as ``enter`` does."""
-    await _count_network(database, keyring, network)
+    await tries.from_network(database, keyring, network)
     guessed = await _guessed(database, keyring, (waiting, code), Aim.STEP_UP, session)
     async with database.transaction() as connection:
         await _use_up(connection, keyring, guessed)
@@ -167,7 +167,7 @@ async def ask_to_add(
     if not session.strong:
         raise StepUpRequiredError
     digest = _index_of(keyring, address)
-    await _count_network(database, keyring, network)
+    await tries.from_network(database, keyring, network)
     async with database.transaction() as connection:
         await tries.in_session(connection, keyring, session, digest)
     whom = signins.Whom(Aim.ADDRESS, session.caller.customer, digest, session.digest)
@@ -197,7 +197,7 @@ async def add(database: Database, keyring: Keyring, policies: Policies, session:
     while it was nobody's is refused for her. Raises IdentifierTakenError for one that she disowned, and
     SuppressedError for one that asked to be forgotten.
     """
-    await _count_network(database, keyring, shown.network)
+    await tries.from_network(database, keyring, shown.network)
     guessed = await _guessed(database, keyring, (shown.waiting, shown.code), Aim.ADDRESS, session)
     digest, her = _index_of(keyring, shown.address), session.caller.customer
     if guessed.address != digest:
@@ -241,12 +241,6 @@ def _index_of(keyring: Keyring, address: Identifier) -> bytes:
     if address.kind is not EMAIL:
         raise WrongKindError("not an e-mail address")
     return keyring.index_of(address)
-
-
-async def _count_network(database: Database, keyring: Keyring, network: str) -> None:
-    """Count one more try by itself, so that it counts whatever becomes of it; raises TooManyTriesError."""
-    async with database.transaction() as connection:
-        await tries.from_network(connection, keyring, network)
 
 
 async def _guessed(

@@ -93,9 +93,8 @@ async def leave(
 
 
 async def count_return(database: Database, keyring: Keyring, network: str) -> None:
-    """Count one more who comes back, by itself, so that it counts whatever becomes of it; raises TooManyTriesError."""
-    async with database.transaction() as connection:
-        await tries.from_network(connection, keyring, network)
+    """Count one more who comes back, whatever becomes of it; raises TooManyTriesError."""
+    await tries.from_network(database, keyring, network)
 
 
 async def come_back(

@@ -72,7 +72,7 @@ class HerPasskey(Struct, frozen=True):
 
 async def ask(database: Database, keyring: Keyring, party: Party, network: str) -> Ceremony:
     """Ask whatever device there is for a passkey of this place; nobody has to say who she is."""
-    await _count_network(database, keyring, network)
+    await tries.from_network(database, keyring, network)
     async with database.transaction() as connection:
         begun = await signins.begin(connection, keyring, signins.Whom(Aim.SIGN_IN), CEREMONY_LASTS)
     return Ceremony(begun.waiting.text, devices.options_to_use(party, challenge_of(begun.waiting)))
@@ -173,12 +173,6 @@ async def remove(database: Database, keyring: Keyring | None, caller: CustomerCa
 def _refuse_label(label: str) -> None:
     if not 0 < len(label.strip()) <= LONGEST_LABEL or not label.isprintable():
         raise WrongKindError(f"a name has 1 to {LONGEST_LABEL} characters")
-
-
-async def _count_network(database: Database, keyring: Keyring, network: str) -> None:
-    """Count one more try by itself, so that it counts whatever becomes of it; raises TooManyTriesError."""
-    async with database.transaction() as connection:
-        await tries.from_network(connection, keyring, network)
 
 
 async def _taken(

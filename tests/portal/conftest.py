@@ -81,6 +81,11 @@ class Browser:
         self.led_to = ""
         self.headers = {"cookie": f"{COOKIE}={session}"} if session else {}
 
+    @property
+    def entry(self) -> str:
+        """The entry that her last press made."""
+        return self.led_to.partition("entry=")[2].partition("#")[0]
+
     async def get(self, address: str, **headers: str) -> Page:
         """Look at a page."""
         return Page(await self.client.get(address, headers=self.headers | headers))

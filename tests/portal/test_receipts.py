@@ -17,7 +17,7 @@ async def entry_of_a_no(her: Browser) -> str:
     """Let her refuse the newsletter, and return the entry of it."""
     page = await her.press(await her.get("/choices"), f"n-{NEWSLETTER}-email")
     assert "Receipt" in page.text
-    return her.led_to.partition("entry=")[2].partition("#")[0]
+    return her.entry
 
 
 async def test_what_she_just_said_leads_to_its_receipt(her: Browser) -> None:
@@ -40,7 +40,7 @@ def named(nodes: object, key: str) -> Iterator[str]:
 
 async def test_a_receipt_of_a_yes_says_on_its_page_what_the_signed_document_says(her: Browser) -> None:
     await her.press(await her.get("/choices"), "b-research.panel-phone")
-    entry = her.led_to.partition("entry=")[2].partition("#")[0]
+    entry = her.entry
     page = await her.get(f"/receipts/{entry}")
     assert "Our readers' panel, by phone Your answer Yes" in page.text
     assert "How You, on these pages" in page.text
@@ -68,7 +68,7 @@ async def test_a_receipt_of_a_no_says_that_nobody_receives_anything_and_what_hol
 
 async def test_a_receipt_of_a_choice_says_what_she_chose(her: Browser) -> None:
     await her.press(await her.get("/choices"), "b-sharing")
-    entry = her.led_to.partition("entry=")[2].partition("#")[0]
+    entry = her.entry
     page = await her.get(f"/receipts/{entry}")
     assert "Passing your data on Your choice Passing your data on: turned off" in page.text
 
@@ -77,7 +77,7 @@ async def test_answers_of_one_act_that_differ_in_their_channel_only_stand_togeth
     page = await her.get("/choices")
     for each in ("b-research.panel-phone", "b-research.panel-email", "b-research.panel"):
         page = await her.press(page, each)
-    entry = her.led_to.partition("entry=")[2].partition("#")[0]
+    entry = her.entry
     page = await her.get(f"/receipts/{entry}")
     assert page.text.count("You took your yes back") == 1
     assert "What holds now By e-mail: Off; By phone: Off." in page.text
@@ -88,7 +88,7 @@ async def test_receipts_are_listed_newest_first_in_pages_that_hold_each_once(her
     for _ in range(13):
         for _ in range(2):
             await her.press(await her.get("/choices"), "b-pause")
-            entries.append(her.led_to.partition("entry=")[2].partition("#")[0])
+            entries.append(her.entry)
     listed: list[str] = []
     page = await her.get("/receipts")
     while True:

@@ -36,7 +36,7 @@ HEADERS = {"origin": BASE, "sec-fetch-site": "same-origin"}
 async def signed(her: Browser) -> str:
     """A receipt of Abbie's."""
     await her.press(await her.get("/choices"), f"n-{SECRET}-email")
-    entry = her.led_to.partition("entry=")[2].partition("#")[0]
+    entry = her.entry
     return (await her.get(f"/receipts/{entry}/receipt.jws")).response.text.strip()
 
 

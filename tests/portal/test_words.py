@@ -360,7 +360,7 @@ def asking(address: str, language: str) -> str:
 async def something_of_each_kind(her: Browser) -> str:
     """Let her say a few things, so that pages have something to show; returns an entry."""
     await her.press(await her.get("/choices"), "n-market.newsletter-email")
-    entry = her.led_to.partition("entry=")[2].partition("#")[0]
+    entry = her.entry
     for button in ("b-prevent.fraud", "b-marketing", "b-pause"):
         await her.press(await her.get("/choices"), button)
     return entry
