@@ -6,6 +6,7 @@ Only what a command does is tested in this way. Whatever lives on, is killed or 
 import multiprocessing
 import os
 import sys
+from multiprocessing.forkserver import ensure_running
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -24,6 +25,11 @@ class Done(Struct, frozen=True):
     status: int | None
     stdout: str
     stderr: str
+
+
+def make_ready() -> None:
+    """Start what forks, in the folder of the tests: from another it would find somebody else's package of this name."""
+    ensure_running()
 
 
 def command(words: tuple[str, ...], environment: dict[str, str], stdin: str) -> Done:

@@ -20,12 +20,13 @@ from service.cli import DIFFERENT
 from service.crypto.keyring import Keyring
 from service.database import Database
 from service.schema import shipped
-from tests.commanding import command
+from tests.commanding import command, make_ready
 from tests.conftest import Api, Person, Template, enrol, in_role
 from tests.reading import entered
 from tests.test_embedded import place
 
 pytestmark = pytest.mark.smoke
+make_ready()
 
 TOKEN = r"^byt_[a-z2-7]{52}_[0-9a-f]{8}$"
 API_KEY = r"^byl_[a-z2-7]{16}_[a-z2-7]{52}_[0-9a-f]{8}$"
