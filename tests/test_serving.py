@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from pathlib import Path
 
 import httpx
 import pytest
@@ -64,9 +65,10 @@ class Load(Struct, kw_only=True):
 
 
 @pytest.fixture
-def shell(database_url: str, template: Template) -> Shell:
+def shell(database_url: str, template: Template, tmp_path: Path) -> Shell:
     """A shell in which two workers serve."""
-    return shell_with(DATABASE_URL=database_url, KEYS=str(template.root_key_file), WORKERS="2")
+    kept = {"KEYS": str(template.root_key_file), "HOME": str(tmp_path / "home")}
+    return shell_with(DATABASE_URL=database_url, WORKERS="2", **kept)
 
 
 async def entered(database: Database) -> set[str]:
