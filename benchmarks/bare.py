@@ -43,7 +43,7 @@ class Bare:
 
     def __init__(self) -> None:
         settings = read_settings()
-        self._rails = Rails(Database(settings.database_url or "", settings.connections, stateless=True))
+        self._rails = Rails(Database(settings.database_url or "", settings.connections))
         self._read = msgspec.json.Decoder(Question).decode
         leave_alone_what_stays()
 

@@ -107,7 +107,7 @@ async def _bring_in(connection: Connection, keyring: Keyring, policies: Policies
         for attribute, (provenance, value) in VALUES.items()
     ]
     await facts.put_all(connection, [(customer, key, each, 1) for each in stored])
-    await consents.put_yes(connection, keyring, customer, standing_after(None, _yes(policies, now)))
+    await consents.put(connection, keyring, [(customer, standing_after(None, _yes(policies, now)))])
     await evidence.keys_for(connection, keyring, [customer])
     asks = await customers.pairwise_id(connection, keyring, customer, SERVICE)
     return Known(customer, asks, await customers.pairwise_id(connection, keyring, customer, SHOP))

@@ -96,7 +96,7 @@ class House:
     ) -> None:
         self.database = database
         self.reserved = database.beside(RESERVED)
-        self.rails = releases.Rails(database.beside(releases.READING.away + releases.ENTERING.away, stateless=True))
+        self.rails = releases.Rails(database.beside(releases.READING.away + releases.ENTERING.away))
         self.keys = Keys(self.reserved, root_key_file)
         self.library = Library(self.reserved)
         self._monotonic = monotonic

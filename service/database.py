@@ -34,10 +34,9 @@ FAULTS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientE
 class Database:
     """Connections to one PostgreSQL primary. Opening it does not connect: a database that is down may come back."""
 
-    def __init__(self, url: str, connections: int, patience: float = PATIENCE, *, stateless: bool = False) -> None:
-        """``stateless``: whoever uses a connection leaves nothing on it that would have to be taken back."""
+    def __init__(self, url: str, connections: int, patience: float = PATIENCE) -> None:
+        """``patience``: the seconds that one statement may take."""
         self._url = url
-        self._stateless = stateless
         self._connections = connections
         self._patience = patience
         self._pool: Pool[Record] | None = None
@@ -46,12 +45,12 @@ class Database:
     def __repr__(self) -> str:  # the URL holds a password
         return "Database()"
 
-    def beside(self, connections: int, *, stateless: bool = False) -> "Database":
+    def beside(self, connections: int) -> "Database":
         """Return the same database over connections of its own, so that what uses these waits for nobody else's.
 
         It opens when it is first used, and closes with this one.
         """
-        other = Database(self._url, connections, self._patience, stateless=stateless)
+        other = Database(self._url, connections, self._patience)
         self._beside.append(other)
         return other
 
@@ -63,7 +62,7 @@ class Database:
                 min_size=0,
                 max_size=self._connections,
                 timeout=SILENCE,
-                reset=_leave if self._stateless else None,
+                reset=_leave,
                 command_timeout=self._patience + SILENCE - PATIENCE,
                 server_settings={
                     "application_name": "byleave",
@@ -132,7 +131,10 @@ class Database:
 
 
 async def _leave(_: object) -> None:
-    """Spare a round trip after each use."""
+    """Spare a round trip after each use: what is open is rolled back, and nothing else is left on a connection.
+
+    Whoever wants something to last with a connection cuts it afterwards.
+    """
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from service.model.facts import Sealed, Standing
 from service.model.suppression import Recording, Suppression, refusal, refusals
 from service.model.words import Channel, CustomerId, PurposeId, Status
 from service.storage import links
-from service.storage.statements import statements
+from service.storage.statements import execute_for_all, statements
 
 SQL = statements(__file__)
 
@@ -28,31 +28,42 @@ class Event(Struct, frozen=True):
 
 
 async def record(connection: Connection, customer: CustomerId, answer: Answer) -> None:
-    """Append an answer to the history."""
-    await connection.execute(SQL["record"], *_event_row(customer, answer, imported=False))
+    """Append an answer to the history, whatever stands."""
+    await execute_for_all(connection, SQL["record"], [_event_row(customer, answer, imported=False)])
 
 
 async def take_in(
-    connection: Connection, keyring: Keyring, said: Iterable[tuple[CustomerId, Answer]], *, imported: bool = False
-) -> None:
+    connection: Connection,
+    keyring: Keyring | None,
+    said: Iterable[tuple[CustomerId, Answer]],
+    *,
+    imported: bool = False,
+) -> list[Standing]:
     """Keep answers of customers who were lined up, in this order, and let those stand that count.
 
-    ``imported``: they came in from a file.
+    Returns what stands after each. What is no yes needs no keyring. ``imported``: they came in from a file.
     """
     answers = list(said)
     if not answers:
-        return
+        return []
     hers = await standing_of_many(connection, {customer for customer, _ in answers})
     before = {(customer, spot): stands for customer, spots in hers.items() for spot, stands in spots.items()}
-    after = dict(before)
+    after, standing = dict(before), list[Standing]()
     for customer, answer in answers:
         place = customer, Spot(answer.purpose, answer.channel)
         after[place] = standing_after(after.get(place), answer)
+        standing.append(after[place])
     changed = [(place[0], stands) for place, stands in after.items() if stands != before.get(place)]
-    await connection.executemany(SQL["record"], [_event_row(*each, imported=imported) for each in answers])
-    await connection.executemany(SQL["put_standing"], [_standing_row(keyring, *each) for each in changed])
+    await execute_for_all(connection, SQL["record"], [_event_row(*each, imported=imported) for each in answers])
+    await put(connection, keyring, changed)
     noes = [(customer, answer.purpose, answer.channel) for customer, answer in answers if answer.status.no]
     await links.forget_yeses(connection, noes)
+    return standing
+
+
+async def put(connection: Connection, keyring: Keyring | None, stands: Iterable[tuple[CustomerId, Standing]]) -> None:
+    """Let these stand, each on a place of its own: a yes under our MAC, anything else without a key."""
+    await execute_for_all(connection, SQL["put"], [_standing_row(keyring, *each) for each in stands])
 
 
 async def refuse_left_alone(
@@ -136,19 +147,6 @@ async def expired_of(connection: Connection, customer: CustomerId) -> list[Stand
     return [standing_from(row) for row in await connection.fetch(SQL["expired_of"], customer)]
 
 
-async def put_no(connection: Connection, customer: CustomerId, no: Standing) -> None:
-    """Let a no stand. It needs no key."""
-    if no.status.valid:
-        raise ValueError("a yes needs a MAC")
-    await connection.execute(SQL["put_standing"], customer, *_values(no), None, None)
-
-
-async def put_yes(connection: Connection, keyring: Keyring, customer: CustomerId, yes: Standing) -> None:
-    """Let a yes stand, under our MAC."""
-    mac = keyring.mac(standing_parts(customer, yes))
-    await connection.execute(SQL["put_standing"], customer, *_values(yes), mac.version, mac.digest)
-
-
 async def history(
     connection: Connection, customer: CustomerId, purposes: Iterable[PurposeId], before: int, most: int
 ) -> list[Event]:
@@ -206,9 +204,13 @@ def _event_row(customer: CustomerId, answer: Answer, *, imported: bool) -> list[
     ]
 
 
-def _standing_row(keyring: Keyring, customer: CustomerId, stands: Standing) -> list[object]:
-    mac = keyring.mac(standing_parts(customer, stands)) if stands.status.valid else None
-    return [customer, *_values(stands), *((None, None) if mac is None else (mac.version, mac.digest))]
+def _standing_row(keyring: Keyring | None, customer: CustomerId, stands: Standing) -> list[object]:
+    if not stands.status.valid:
+        return [customer, *_values(stands), None, None]
+    if keyring is None:
+        raise ValueError("a yes needs a MAC")
+    mac = keyring.mac(standing_parts(customer, stands))
+    return [customer, *_values(stands), mac.version, mac.digest]
 
 
 def _values(standing: Standing) -> list[object]:

@@ -2,7 +2,10 @@
 INSERT INTO consent_event (customer, purpose, channel, status, notice, explicit, method, recorder, actor, given_at,
                            recorded_at, policy_version, entry, acting, expires_at, language, layout, digest, shown_at,
                            evidence_key, evidence, link, imported)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23);
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::integer[], $6::boolean[], $7::text[],
+                     $8::text[], $9::text[], $10::timestamptz[], $11::timestamptz[], $12::text[], $13::text[],
+                     $14::text[], $15::timestamptz[], $16::text[], $17::text[], $18::text[], $19::timestamptz[],
+                     $20::text[], $21::bytea[], $22::uuid[], $23::boolean[]);
 
 -- name: standing
 -- What this customer answered last, for one purpose on one channel.
@@ -61,9 +64,10 @@ SELECT purpose, channel, status, notice, explicit, decided_at, expires_at
  WHERE customer = $1 AND status IN ('given', 'renewed') AND expires_at <= clock_timestamp()
  ORDER BY purpose, channel;
 
--- name: put_standing
+-- name: put
 INSERT INTO consent (customer, purpose, channel, status, notice, explicit, decided_at, expires_at, mac_version, mac)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::integer[], $6::boolean[], $7::timestamptz[],
+                     $8::timestamptz[], $9::integer[], $10::bytea[])
     ON CONFLICT (customer, purpose, channel) DO UPDATE
    SET status = excluded.status, notice = excluded.notice, explicit = excluded.explicit,
        decided_at = excluded.decided_at, expires_at = excluded.expires_at,

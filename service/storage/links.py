@@ -1,6 +1,6 @@
 """Merges as links between customers, and the yeses that came by them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 import msgspec
@@ -13,7 +13,7 @@ from service.errors import IntegrityError
 from service.model.facts import Standing
 from service.model.links import Link
 from service.model.words import Channel, CustomerId, PurposeId
-from service.storage.statements import statements
+from service.storage.statements import execute_for_all, statements
 
 SQL = statements(__file__)
 log = structlog.get_logger()
@@ -89,14 +89,9 @@ async def put_yes(
     )
 
 
-async def forget_yes(connection: Connection, customer: CustomerId, purpose: PurposeId, channel: Channel) -> None:
-    """Forget what came from other sides, because there is a no now. It needs no key."""
-    await connection.execute(SQL["forget_yes"], customer, purpose, channel)
-
-
-async def forget_yeses(connection: Connection, spots: Iterable[tuple[CustomerId, PurposeId, Channel]]) -> None:
-    """Forget what came from other sides to several customers, each for a purpose on a channel."""
-    await connection.executemany(SQL["forget_yes"], spots)
+async def forget_yeses(connection: Connection, spots: Sequence[tuple[CustomerId, PurposeId, Channel]]) -> None:
+    """Forget what came from other sides, because there is a no now for a purpose on a channel. It needs no key."""
+    await execute_for_all(connection, SQL["forget_yeses"], spots)
 
 
 def _mac(keyring: Keyring, each: Link) -> tuple[int, bytes]:

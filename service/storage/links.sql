@@ -25,9 +25,11 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
        mac_version = excluded.mac_version, mac = excluded.mac
  WHERE linked_consent.decided_at < excluded.decided_at;
 
--- name: forget_yes
+-- name: forget_yeses
 -- Once there is a no, no earlier yes lies below it.
-DELETE FROM linked_consent WHERE customer = $1 AND purpose = $2 AND channel = $3;
+DELETE FROM linked_consent y
+ USING unnest($1::uuid[], $2::text[], $3::text[]) AS no (customer, purpose, channel)
+ WHERE y.customer = no.customer AND y.purpose = no.purpose AND y.channel = no.channel;
 
 -- name: forget
 DELETE FROM linked_consent WHERE link = ANY($1::uuid[]);

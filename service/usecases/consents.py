@@ -28,7 +28,6 @@ from service.model.callers import Caller, MessageCaller, OperatorCaller, Service
 from service.model.catalogue import Catalogue, Purpose
 from service.model.clocks import CLOCKS_DIFFER
 from service.model.consent import Answer, Reach, Shown, Spot, latest, standing_after
-from service.model.facts import Standing
 from service.model.identifiers import Identifier
 from service.model.ledger import Act, Answered, AnsweredWidely, entry
 from service.model.snapshots import Given, Snapshot, refuse_another_screen
@@ -168,7 +167,9 @@ async def _record(
         act = _Act(said, caller, change.now, policies, await _version(connection, policies), shown)
         key = await _evidence_key(connection, keyring, customer, said)
         answers = act.answers(_spots(act, customer, stands), key, customer)
-        standing = [await _stand(connection, keyring, customer, each) for each in answers]
+        if said.status is Status.RENEWED:
+            await _refuse_nothing_to_renew(connection, customer, answers)
+        standing = await consents.take_in(connection, keyring, [(customer, each) for each in answers])
         id_ = await _enter(connection, keyring, act, customer, answers)
         for other in change.others:
             heard = await _heard(connection, keyring, act, answers, (customer, other), stands.get(other, ()))
@@ -352,9 +353,9 @@ async def _spread(
     connection: Connection, keyring: Keyring | None, here: CustomerId, other: CustomerId, heard: Sequence[Answer]
 ) -> None:
     """Record what the other side hears: a no stands there as her own, a yes as long as the link."""
+    await consents.take_in(connection, keyring, [(other, each) for each in heard if each.link is None])
     for answer in heard:
         if answer.link is None or keyring is None:
-            await _stand(connection, keyring, other, answer)
             continue
         await consents.record(connection, other, answer)
         own = await consents.standing(connection, other, answer.purpose, answer.channel)
@@ -364,22 +365,11 @@ async def _spread(
             await links.put_yes(connection, keyring, other, answer.link, here, yes)
 
 
-async def _stand(connection: Connection, keyring: Keyring | None, customer: CustomerId, answer: Answer) -> Standing:
-    """Keep an answer, and let it stand if it is the one that counts."""
-    before = await consents.standing(connection, customer, answer.purpose, answer.channel)
-    if answer.status is Status.RENEWED and (before is None or before.status not in RENEWABLE):
-        raise NothingToRenewError(pointer="/answer")
-    await consents.record(connection, customer, answer)
-    if answer.status.no:
-        await links.forget_yes(connection, customer, answer.purpose, answer.channel)
-    after = standing_after(before, answer)
-    if after == before:
-        return after
-    if after.status.valid and keyring is not None:
-        await consents.put_yes(connection, keyring, customer, after)
-    else:
-        await consents.put_no(connection, customer, after)
-    return after
+async def _refuse_nothing_to_renew(connection: Connection, customer: CustomerId, answers: Sequence[Answer]) -> None:
+    for each in answers:
+        before = await consents.standing(connection, customer, each.purpose, each.channel)
+        if before is None or before.status not in RENEWABLE:
+            raise NothingToRenewError(pointer="/answer")
 
 
 def _seen(keyring: Keyring | None, customer: CustomerId, caller: Speaker, said: Said, now: datetime) -> Snapshot | None:

@@ -18,7 +18,7 @@ from service.errors import (
 )
 from service.model.callers import CustomerCaller, ServiceCaller, actor
 from service.model.catalogue import Catalogue, Notice
-from service.model.consent import Answer, standing_after
+from service.model.consent import Answer
 from service.model.facts import Restrictions, sides_of
 from service.model.ledger import Served as ServedAct
 from service.model.ledger import entry
@@ -192,11 +192,7 @@ async def _ask(
         acting=Acting.CONTROLLER,
         shown=said.shown,
     )
-    await consents.record(connection, customer, answer)
-    before = past.past[said.purpose].standing
-    after = standing_after(before, answer)
-    if after != before:
-        await consents.put_no(connection, customer, after)
+    await consents.take_in(connection, None, [(customer, answer)])
     return answer
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from service.crypto.keyring import Keyring
 from service.database import Connection, Database
 from service.model.callers import WorkerCaller, actor
-from service.model.consent import Answer, standing_after
+from service.model.consent import Answer
 from service.model.facts import Standing
 from service.model.ledger import Expired, Outlived, entry
 from service.model.words import Acting, AttributeId, CustomerId, EntryId, Method, PolicyVersion, Status
@@ -97,12 +97,9 @@ async def _expire(database: Database, keyring: Keyring | None, customer: Custome
             return False
         change = await customers.bump(connection, customer)
         in_force = await publications.current_version(connection)
-        id_, ends = ledger.new_entry_id(change.now), list[Answer]()
-        for yes in over:
-            end = _end_of(yes, change.now, id_, in_force)
-            await consents.record(connection, customer, end)
-            ends.append(end)
-            await consents.put_no(connection, customer, standing_after(yes, end))
+        id_ = ledger.new_entry_id(change.now)
+        ends = [_end_of(yes, change.now, id_, in_force) for yes in over]
+        await consents.take_in(connection, None, [(customer, end) for end in ends])
         act = Expired(spots=[f"{yes.purpose}/{yes.channel}" for yes in over])
         await ledger.append(connection, keyring, entry(id_, customer, WorkerCaller(), change.now, act, ends))
     return True

@@ -44,7 +44,10 @@ async def _well(database: Database, desk: Desk, keys: Keys, *, once: bool) -> bo
     try:
         async with database.connection() as connection:
             if await sequencing.lead(connection):
-                await _lead(connection, desk, keys, once=once)
+                try:
+                    await _lead(connection, desk, keys, once=once)
+                finally:
+                    connection.terminate()  # and with it the lock goes
             else:
                 await sequencing.watch(connection, desk)
     except ServiceError as error:

@@ -478,7 +478,7 @@ async def let_stand_as_to_notice_one(ana: Ana, keyring: Keyring) -> None:
     async with ana.database.transaction() as connection:
         stands = await consents.standing(connection, ana.id, PurposeId(PICKS), Channel.WEB)
         assert stands is not None
-        await consents.put_yes(connection, keyring, ana.id, structs.replace(stands, notice=1))
+        await consents.put(connection, keyring, [(ana.id, structs.replace(stands, notice=1))])
 
 
 async def test_the_purposes_say_since_which_notice_each_attribute_is_covered(api: Api) -> None:

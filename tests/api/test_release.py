@@ -197,7 +197,7 @@ async def let_stand(
         expires = None if ends is None else now + ends
         purpose, channel = PurposeId(RECOMMENDATIONS), Channel.WEB
         yes = Standing(purpose, channel, Status.GIVEN, notice, False, now - timedelta(days=800), expires)
-        await consents.put_yes(connection, keyring, customer, yes)
+        await consents.put(connection, keyring, [(customer, yes)])
     return now
 
 

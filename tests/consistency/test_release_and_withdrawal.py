@@ -84,7 +84,7 @@ async def withdrawing(url: str, customer: CustomerId, policies: Policies) -> Asy
             policy_version=PolicyVersion(policies.version),
             entry=line,
         )
-        await consents.put_no(connection, customer, standing_after(None, answer))
+        await consents.put(connection, None, [(customer, standing_after(None, answer))])
         act = Answered(PURPOSE, [Channel.WEB], Status.WITHDRAWN, 0, explicit=False, method=Method.PHONE, given_at="")
         await ledger.append(connection, None, entry(line, customer, OPERATOR, change.now, act))
         yield
@@ -272,9 +272,8 @@ async def test_a_no_reaches_a_yes_on_a_channel_that_is_offered_no_more(
     customer = await customer_of(database, abbie)
     async with database.transaction() as connection:
         now = await customers.clock(connection)
-        await consents.put_yes(
-            connection, keyring, customer, Standing(PURPOSE, Channel.POST, Status.GIVEN, 2, False, now, None)
-        )
+        yes = Standing(PURPOSE, Channel.POST, Status.GIVEN, 2, False, now, None)
+        await consents.put(connection, keyring, [(customer, yes)])
     answer = await api.post(
         f"/v1/customers/{abbie.at_shop}/consents", "shop", {"purpose": PURPOSE, "answer": "withdrawn"}
     )

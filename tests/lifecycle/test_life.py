@@ -221,11 +221,8 @@ class Life(RuleBasedStateMachine):
         await self.world.owner.execute(OLDER, self.customer, passed)
         async with self.world.database.transaction() as connection:
             answers = await events.answers(connection, [self.customer], await events.now(connection))
-            for standing in replay(answers.get(self.customer, [])).values():
-                if standing.status.valid:
-                    await store.put_yes(connection, self.world.keyring, self.customer, standing)
-                else:
-                    await store.put_no(connection, self.customer, standing)
+            stands = replay(answers.get(self.customer, [])).values()
+            await store.put(connection, self.world.keyring, [(self.customer, each) for each in stands])
 
     @rule()
     def the_worker_comes_by(self) -> None:

@@ -46,7 +46,7 @@ async def test_a_yes_wants_a_look_when_it_does_not_cover_a_newer_notice_or_ends_
         ends = now + timedelta(days=days)
         spot = PurposeId(RECOMMENDATIONS), Channel.WEB
         yes = Standing(*spot, Status.GIVEN, notice, explicit=False, decided_at=now, expires_at=ends)
-        await consents.put_yes(connection, keyring, customer, yes)
+        await consents.put(connection, keyring, [(customer, yes)])
     assert said in (await her.get("/")).text
 
 

@@ -110,10 +110,7 @@ async def put(database: Database, keyring: Keyring, customer: CustomerId, state:
             await connection.execute(f"DELETE FROM {table} WHERE customer = $1", customer)  # noqa: S608  ours
         await _put_facts(connection, keyring, customer, state.facts)
         for answer in state.consents:
-            if answer.status.valid:
-                await consents.put_yes(connection, keyring, customer, answer)
-            else:
-                await consents.put_no(connection, customer, answer)
+            await consents.put(connection, keyring, [(customer, answer)])
         if state.restrictions is not None:
             await customers.put_restrictions(connection, keyring, customer, state.restrictions)
 
