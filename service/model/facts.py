@@ -203,10 +203,10 @@ class Facts(Struct, frozen=True):
         """The kinds of which a fact was struck out, on whichever side of the person."""
         return frozenset(each for side in self.sides if side.restrictions for each in side.restrictions.disputed)
 
-    def bars(self, attribute: AttributeId, groups: Iterable[str]) -> bool:
-        """Whether she keeps an attribute out of one of these: a purpose and its kinds."""
-        barred = [each for side in self.sides if side.restrictions for each in side.restrictions.barred]
-        return bool(barred) and any(f"{attribute} {group}" in barred for group in groups)
+    @property
+    def barred(self) -> frozenset[str]:
+        """What she keeps out of a purpose, or of a kind of purposes, on whichever side: ``attribute purpose`` each."""
+        return frozenset(each for side in self.sides if side.restrictions for each in side.restrictions.barred)
 
     def candidates(self, attribute: AttributeId) -> list[SealedFact]:
         """Return the facts of an attribute in the order in which they are preferred."""

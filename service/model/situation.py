@@ -180,9 +180,11 @@ def notices(asked: Asked, facts: Facts) -> tuple[int | None, ...]:
     return tuple(None if each is None else each.notice for each in answers)
 
 
-def barred(catalogue: Catalogue, asked: Asked, facts: Facts, attribute: AttributeId) -> bool:
-    """Whether she keeps an attribute out of this purpose, or of a kind that it is of."""
-    return facts.bars(attribute, (asked.purpose, *catalogue.purposes[asked.purpose].kinds))
+def barred(catalogue: Catalogue, asked: Asked, facts: Facts) -> frozenset[str]:
+    """Return which attributes she keeps out of this purpose, or of a kind that it is of."""
+    groups = {asked.purpose, *catalogue.purposes[asked.purpose].kinds}
+    said = [each.partition(" ") for each in facts.barred]
+    return frozenset(attribute for attribute, _, group in said if group in groups)
 
 
 def brought_to(

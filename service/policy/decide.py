@@ -1,6 +1,6 @@
 """Decisions: which facts of one customer may leave. The only place where a ``Permit`` is made."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import TypeAlias
@@ -25,7 +25,8 @@ def decide(policies: Policies, asked: Asked, attributes: Sequence[AttributeId], 
     if asked.service not in catalogue.services or asked.purpose not in catalogue.purposes:
         return nothing_but(ENGINE_ERROR, wanted, policies.version)
     known = facts if facts.customer is not None else _nobody(facts)
-    candidates = {attribute: _candidates(catalogue, known, attribute) for attribute in wanted}
+    disputed = known.disputed
+    candidates = {attribute: _candidates(catalogue, known, attribute, disputed) for attribute in wanted}
     ruling = _ruling(policies, _case(catalogue, asked, known, candidates))
     permits: list[Permit] = []
     withheld: list[Withheld] = []
@@ -58,10 +59,11 @@ Candidate: TypeAlias = SealedFact | Provenance
 """A fact, or how one came to be known that she had struck out."""
 
 
-def _candidates(catalogue: Catalogue, facts: Facts, attribute: AttributeId) -> list[Candidate]:
+def _candidates(
+    catalogue: Catalogue, facts: Facts, attribute: AttributeId, disputed: Collection[str]
+) -> list[Candidate]:
     # A fact under a wrong heading would leave under a wrong name.
     found: list[Candidate] = [fact for fact in facts.candidates(attribute) if fact.attribute == attribute]
-    disputed = facts.disputed
     if disputed and attribute in catalogue.attributes:
         provenances = catalogue.attributes[attribute].provenances
         found += [each for each in provenances if kind_of(attribute, each) in disputed]
@@ -77,12 +79,9 @@ def _case(
     catalogue: Catalogue, asked: Asked, facts: Facts, candidates: Mapping[AttributeId, Sequence[Candidate]]
 ) -> Case:
     """Reduce what is known to what bears on a ruling."""
+    out = barred(catalogue, asked, facts)
     known = [
-        (
-            attribute,
-            barred(catalogue, asked, facts, attribute),
-            tuple([_kept(catalogue, each, facts.now) for each in its]),
-        )
+        (attribute, attribute in out, tuple([_kept(catalogue, each, facts.now) for each in its]))
         for attribute, its in candidates.items()
     ]
     return Case(asked, background(catalogue, asked, facts), notices(asked, facts), tuple(known))
