@@ -79,6 +79,7 @@ async def cancelled(owner: Owner, asking: Callable[[], Coroutine[object, object,
 async def test_a_commit_that_no_standby_confirmed_is_no_success_and_nothing_leaves(
     company: Company, process: Process, owner: Owner, standby: Standby
 ) -> None:
+    assert (await company.consent(process.port)).status == 200  # whatever a test before it left
     assert (await company.release(process.port)).json["decision"] == "permit"
     standby.kill()
 
