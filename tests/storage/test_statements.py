@@ -1,6 +1,7 @@
 """Every statement of every store, against the migrated schema."""
 
 import json
+import re
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,6 +25,11 @@ EVERY = [
     for path in sorted(STORES.glob("*.sql"))
     for name, sql in statements.statements(str(path.with_suffix(".py"))).items()
 ]
+LASTING = re.compile(
+    r"pg_(try_)?advisory_lock|set_config\([^()]*false\)|^(SET|LISTEN|PREPARE|DECLARE|CREATE)\b",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""What lasts with a connection longer than a transaction does."""
 HOUR = timedelta(hours=1)
 HOT = [
     ("facts", "snapshots", (["x"], [None], [None], ["byc_x"], [None], [None], ["p"], ["web"], ["a,b"])),
@@ -101,6 +107,11 @@ async def test_every_statement_is_prepared_by_the_database(sql: str, untouched: 
     async with untouched.connection() as connection:
         if not sql.startswith("LOCK"):  # which cannot be prepared
             await connection.prepare(sql)
+
+
+def test_only_who_leads_the_ledger_leaves_anything_on_a_connection() -> None:
+    leaving = {str(each.id) for each in EVERY if LASTING.search(str(each.values[0]))}
+    assert leaving == {"log.lead"}  # and the sequencer cuts its connection; see database.py
 
 
 @pytest.mark.parametrize(("store", "name", "arguments"), HOT)
