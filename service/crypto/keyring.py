@@ -48,6 +48,8 @@ ROLES: tuple[Role, ...] = (*NEEDED, "receipt")
 
 The ledger key, another such seed, is not among them: only the sequencer opens it, from a place of its own.
 """
+HASHING: tuple[Role, ...] = ("index", "mac")
+"""The keys of keyed hashes."""
 HOLDER = 16
 """Bytes of the name that a customer has in her receipts."""
 FIRST_RESTRICTIONS = (
@@ -106,8 +108,12 @@ class Keyring:
 
     def __init__(self, keys: Mapping[Role, Mapping[int, bytes]]) -> None:
         self._keys = keys
-        # To begin with the key takes longer than all the rest of a MAC.
-        self._begun = {version: hmac.new(key, digestmod="sha256") for version, key in keys.get("mac", {}).items()}
+        # To begin with the key takes longer than all the rest of a keyed hash.
+        self._begun = {
+            (role, version): hmac.new(key, digestmod="sha256")
+            for role in HASHING
+            for version, key in keys.get(role, {}).items()
+        }
         self._again = lru_cache(maxsize=256)(self.authentic)
 
     def __repr__(self) -> str:
@@ -160,20 +166,24 @@ class Keyring:
         return Mac(version, self._mac(version, parts))
 
     def _mac(self, version: int, parts: Sequence[Part]) -> bytes:
-        begun = self._begun[version].copy()
-        begun.update(framed([version, *parts]))
+        return self._hash("mac", version, [version, *parts])
+
+    def _hash(self, role: Role, version: int, parts: Sequence[Part]) -> bytes:
+        """Return the HMAC-SHA-256 of parts under exactly this key, or raise KeysUnavailableError."""
+        if (role, version) not in self._begun:
+            raise KeysUnavailableError(f"there is no {role} key {version}")
+        begun = self._begun[role, version].copy()
+        begun.update(framed(parts))
         return begun.digest()
 
     def authentic(self, mac: Mac | None, parts: Sequence[Part]) -> bool:
         """Whether this MAC is ours for these parts. No MAC is not ours."""
-        if mac is None or mac.version not in self._begun:
+        if mac is None or ("mac", mac.version) not in self._begun:
             return False
         return hmac.compare_digest(mac.digest, self._mac(mac.version, parts))
 
     def block(self, version: int, customer: CustomerId, scope: str, values: Sequence[str]) -> bytes:
         """Return by what a block knows what it keeps out of a customer: in these respects, these values."""
-        if version not in self._begun:
-            raise KeysUnavailableError(f"there is no mac key {version}")
         return self._mac(version, ["block", customer, scope, len(values), *values])
 
     def authentic_again(self, mac: Mac, parts: tuple[Part, ...]) -> bool:
@@ -183,12 +193,11 @@ class Keyring:
     def blind_index(self, kind: str, value: str) -> bytes:
         """Return the 32 bytes under which an identifier or a source id is found."""
         version = self.active("index")
-        return _hmac(self.key("index", version), ["index", version, NORMALISATION, kind, value])
+        return self._hash("index", version, ["index", version, NORMALISATION, kind, value])
 
     def reference_of(self, customer: CustomerId, kind: IdentifierKind, digest: bytes) -> str:
         """Return the word by which a customer names one of her identifiers without writing it."""
-        parts: list[Part] = ["reference", customer, kind, digest]
-        return f"idn_{spelt(_hmac(self.key('mac', self.active('mac')), parts)[:16])}"
+        return f"idn_{spelt(self._hash('mac', self.active('mac'), ['reference', customer, kind, digest])[:16])}"
 
     def index_of(self, identifier: Identifier) -> bytes:
         """Return the blind index of a normalised identifier."""
@@ -201,13 +210,13 @@ class Keyring:
         the dump could hash every id in it. Under the first index key, so that a rotation does not rename her.
         """
         version = self.versions("index")[0]
-        digest = _hmac(self.key("index", version), ["holder", customer])
+        digest = self._hash("index", version, ["holder", customer])
         return f"byh_{base64.b32encode(digest[:HOLDER]).decode('ascii').rstrip('=').lower()}"
 
     def handle(self, customer: CustomerId) -> bytes:
         """Return by what a customer's devices know her, always alike: it says nothing to anybody else."""
         version = self.versions("index")[0]
-        return _hmac(self.key("index", version), ["handle", customer])
+        return self._hash("index", version, ["handle", customer])
 
 
 def make_keys(root: RootKey, roles: tuple[Role, ...] = ROLES) -> list[WrappedKey]:
@@ -248,11 +257,7 @@ def _wrapped(root: RootKey, role: Role, version: int, key: bytes) -> WrappedKey:
 
 
 def _proof(key: bytes, role: Role, version: int) -> bytes:
-    return _hmac(key, ["byleave-canary-1", role, version])
-
-
-def _hmac(key: bytes, parts: list[Part]) -> bytes:
-    return hmac.digest(key, framed(parts), hashlib.sha256)
+    return hmac.digest(key, framed(["byleave-canary-1", role, version]), hashlib.sha256)
 
 
 def _key_labels(customer: CustomerId, key_id: str, epoch: int) -> list[Part]:
