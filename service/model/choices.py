@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from msgspec import Struct, structs
 
-from service.model.facts import FLAGS, Restrictions, restrictions_at_enrolment, with_age_band
+from service.model.facts import FLAGS, Restrictions, bar_parts, restrictions_at_enrolment, with_age_band
 from service.model.quiet_hours import quiet_hours
 from service.model.words import Acting, AgeBand, AttributeId, EntryId, Method, Provenance, PurposeId
 
@@ -258,8 +258,7 @@ def _of_facts(kind: Kind, value: str) -> Choice:
         raise ValueError("what is said of facts is raised or lifted")
     if kind is not Kind.DO_NOT_USE:
         return Strike(kind, what, said == RAISED)
-    attribute, _, purpose = what.partition(" ")
-    return Bar(AttributeId(attribute), purpose, said == RAISED)
+    return Bar(*bar_parts(what), said == RAISED)
 
 
 def _with(known: Iterable[str], what: str, stands: bool) -> tuple[str, ...]:  # noqa: FBT001  a value, not a switch

@@ -124,6 +124,12 @@ def restrictions_from(age_band: str, *values: Any) -> Restrictions:  # noqa: ANN
     return Restrictions(AgeBand(age_band), *in_order)
 
 
+def bar_parts(what: str) -> tuple[AttributeId, str]:
+    """Return what an entry of ``barred`` says: an attribute, and the purpose or kind of purposes it is kept out of."""
+    attribute, _, purpose = what.partition(" ")
+    return AttributeId(attribute), purpose
+
+
 def sides_of(customer: CustomerId, limits: Mapping[CustomerId, Restrictions]) -> tuple[CustomerId, ...]:
     """Return every side of a person, the customer first; none unless what each of them forbids says the same."""
     hers = limits.get(customer)

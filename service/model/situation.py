@@ -13,7 +13,7 @@ from msgspec import Struct, structs
 from msgspec.structs import fields
 
 from service.model.catalogue import Catalogue, Use
-from service.model.facts import Facts, Restrictions, Side, Standing
+from service.model.facts import Facts, Restrictions, Side, Standing, bar_parts
 from service.model.quiet_hours import awake
 from service.model.words import AgeBand, AttributeId, Channel, PurposeId, ServiceId, Status
 
@@ -180,11 +180,10 @@ def notices(asked: Asked, facts: Facts) -> tuple[int | None, ...]:
     return tuple(None if each is None else each.notice for each in answers)
 
 
-def barred(catalogue: Catalogue, asked: Asked, facts: Facts) -> frozenset[str]:
+def barred(catalogue: Catalogue, asked: Asked, facts: Facts) -> frozenset[AttributeId]:
     """Return which attributes she keeps out of this purpose, or of a kind that it is of."""
     groups = {asked.purpose, *catalogue.purposes[asked.purpose].kinds}
-    said = [each.partition(" ") for each in facts.barred]
-    return frozenset(attribute for attribute, _, group in said if group in groups)
+    return frozenset(attribute for attribute, group in map(bar_parts, facts.barred) if group in groups)
 
 
 def brought_to(

@@ -15,7 +15,7 @@ from service.actions import Actions
 from service.errors import UnknownFactError, WrongKindError
 from service.model.catalogue import Attribute, Catalogue, ValueKind
 from service.model.choices import Bar
-from service.model.facts import HERSELF, PREFERENCE, SealedFact
+from service.model.facts import HERSELF, PREFERENCE, SealedFact, bar_parts
 from service.model.strikes import Answer, Selection
 from service.model.words import AttributeId, Basis, EntryId, Method, Provenance
 from service.portal.forms import read_form
@@ -202,7 +202,7 @@ async def one(
         each=_told(catalogue, found.facts[0], special=special),
         reach=await actions.reach(visit.her, item.selection),
         used=await actions.used_by_attribute(visit.her),
-        barred=[each.partition(" ")[2] for each in found.barred if each.startswith(f"{item.attribute} ")],
+        barred=[purpose for attribute, purpose in map(bar_parts, found.barred) if attribute == item.attribute],
         barrable=_barrable(catalogue, item.attribute),
         catalogue=catalogue,
         herself=HERSELF,

@@ -23,5 +23,9 @@ async def execute_for_all(connection: Connection, statement: str, rows: Sequence
     """
     if not rows:
         return 0
-    status = await connection.execute(statement, *zip(*rows, strict=True))
+    return written(await connection.execute(statement, *zip(*rows, strict=True)))
+
+
+def written(status: str) -> int:
+    """Return how many rows a statement wrote, by the last word of what PostgreSQL says of it."""
     return int(status.rpartition(" ")[2])

@@ -33,7 +33,7 @@ from service.model.strikes import (
 )
 from service.model.words import AttributeId, CustomerId, EntryId, Provenance, ServiceId
 from service.storage.facts import sealed_fact
-from service.storage.statements import statements
+from service.storage.statements import statements, written
 
 SQL = statements(__file__)
 AT_ONCE = 1000
@@ -264,8 +264,7 @@ async def hand_over(connection: Connection, keyring: Keyring, each: Struck, to: 
 
 async def forget_old(connection: Connection) -> int:
     """Forget what can be brought back no more; returns how many facts. Their blocks stay."""
-    status = await connection.execute(SQL["forget_old"], AT_ONCE)
-    return int(status.rpartition(" ")[2])
+    return written(await connection.execute(SQL["forget_old"], AT_ONCE))
 
 
 async def _put_blocks(connection: Connection, made: Iterable[Block]) -> None:

@@ -14,7 +14,7 @@ from service.model.callers import CustomerCaller, actor
 from service.model.catalogue import Attribute, Catalogue, Notice, Purpose, Service
 from service.model.choices import FLAG, Allowed, Bar, Choice, Objection, Pause
 from service.model.consent import Answer
-from service.model.facts import Facts, Restrictions
+from service.model.facts import Facts, Restrictions, bar_parts
 from service.model.situation import by_anybody, paused_by_another, told
 from service.model.snapshots import Snapshot
 from service.model.words import AttributeId, Basis, Channel, PurposeId, Status
@@ -111,7 +111,7 @@ def _elsewhere(profile: facts.Profile) -> list[Choice]:
         *([] if until is None else [Pause(until)]),
         *(Allowed(kind, False) for kind, flag in FLAG.items() if _only_there(flag, mine, others)),
         *(Objection(id_, True) for id_ in sorted(objected)),
-        *(Bar(AttributeId(what.partition(" ")[0]), what.partition(" ")[2], True) for what in sorted(barred)),
+        *(Bar(*bar_parts(what), True) for what in sorted(barred)),
     ]
 
 
