@@ -389,6 +389,21 @@ async def test_a_batch_that_fails_leaves_everything_where_it_was(
 
 # --- what somebody puts into the queue who has the application's password ---
 
+
+async def test_who_led_leaves_the_lead_to_others_though_its_other_connections_stay(
+    database: Database, log_database: Database, desk: Desk, owner: Owner
+) -> None:
+    async def nothing() -> None:
+        return None
+
+    async with database.transaction() as connection:
+        await say(connection, 1)
+    assert await sequence(log_database, desk, nothing, once=True)
+    async with asyncio.timeout(5):
+        while await leaders(owner):  # noqa: ASYNC110  the server hears of a cut a moment later
+            await asyncio.sleep(0.02)
+
+
 FORGED = """
 INSERT INTO queue (id, customer, kind, actor, at, purpose, released, commitment, content)
 VALUES ($1, $2, 'release', 'service:shop', $3, $4, $5, sha256('x'), $6)
