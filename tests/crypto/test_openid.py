@@ -126,7 +126,8 @@ def test_a_browser_keeps_what_we_wrote_and_cannot_change_it() -> None:
     made = new_handshake(Aim.STEP_UP, AT, bytes(32), "/me")
     cookie = write_handshake(KEYRING, made)
     assert read_handshake(KEYRING, cookie) == made
-    for forged in ("", "x", cookie[1:], cookie[:-1], cookie[:10] + "A" + cookie[11:], "é"):
+    changed = cookie[:10] + ("B" if cookie[10] == "A" else "A") + cookie[11:]
+    for forged in ("", "x", cookie[1:], cookie[:-1], changed, "é"):
         with pytest.raises(ProviderRefusedError):
             read_handshake(KEYRING, forged)
 
