@@ -65,7 +65,7 @@ class Actions(Struct, frozen=True):
     prompts: Callable[[ServiceCaller | CustomerCaller, PairwiseId | None, Channel, str], Awaitable[list[Prompt]]]
     receipt: Callable[[ServiceCaller | CustomerCaller, WantedReceipt], Awaitable[Receipt]]
     receipt_after: Callable[[ServiceCaller | CustomerCaller, EntryId, PairwiseId | None], Awaitable[str | None]]
-    """The receipt of what was just recorded; None where it follows later."""
+    """The receipt of what was just recorded; None where it follows later, or says nothing that this caller may see."""
     receipts: Callable[[CustomerCaller, str | None, int], Awaitable[Page]]
     receipt_keys: Callable[[], Awaitable[list[PublicKey]]]
     verify_receipt: Callable[[str], Awaitable[Verdict]]

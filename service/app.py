@@ -27,6 +27,7 @@ from service.errors import (
     PoliciesUnavailableError,
     ServiceError,
     UnauthenticatedError,
+    UnknownReceiptError,
 )
 from service.front import Front
 from service.meters import METERS
@@ -340,9 +341,14 @@ class House:
     async def _receipt_after(
         self, caller: ServiceCaller | CustomerCaller, entry: EntryId, customer: PairwiseId | None
     ) -> str | None:
-        """Return the receipt of what was just recorded, or None where it follows later: the act stands without it."""
+        """Return the receipt of what was just recorded, or None where it follows later: the act stands without it.
+
+        None, too, for a service that reports a no to what it may not see.
+        """
         try:
             return (await self._receipt(caller, receipts.Wanted(entry=entry, customer=customer))).signed
+        except UnknownReceiptError:
+            return None
         except ServiceError as error:
             log.info("a receipt follows later", code=error.code)
         except Exception as error:  # noqa: BLE001  whatever is wrong with a receipt, a withdrawal was recorded

@@ -151,7 +151,10 @@ class Event(Struct, frozen=True, omit_defaults=True):
 
 
 class Recorded(Struct, frozen=True, omit_defaults=True):
-    """An answer was recorded; this is what stands, and a signed receipt. Where that is absent it follows later."""
+    """An answer was recorded; this is what stands, and a signed receipt.
+
+    ``receipt``: absent where it follows later, and for a service that neither uses nor records the purpose.
+    """
 
     standing: list[Stands]
     version: int

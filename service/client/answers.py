@@ -105,7 +105,8 @@ class Standing(Struct, frozen=True):
 class Recorded(Written, frozen=True, kw_only=True):
     """An answer was recorded, and this is what stands: not it, if a later answer was there already.
 
-    ``receipt``: the signed proof of it, for her; where it is absent it follows later.
+    ``receipt``: the signed proof of it, for her; absent where it follows later, and for a service that neither uses nor
+    records the purpose.
     """
 
     standing: tuple[Standing, ...]

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
+from structlog.testing import capture_logs
 
 from service.app import House
 from service.crypto.keyring import Keyring
@@ -590,6 +591,18 @@ async def test_the_receipt_after_an_act_is_the_one_that_is_read_later_or_follows
 
     monkeypatch.setattr(receipts, "receipt_of", broken)
     assert await house.actions.receipt_after(her, of, None) is None
+
+
+async def test_who_reports_a_no_to_what_is_not_for_its_eyes_gets_no_receipt_and_none_is_promised(hers: Hers) -> None:
+    said = {"purpose": NEWSLETTER, "answer": "withdrawn", "method": "phone"}
+    at = f"/v1/customers/{hers.person.at_recommender}/consents"
+    with capture_logs() as lines:
+        response = await hers.api.call("POST", at, "recommender", said)
+    assert response.status_code == 200
+    assert {each["status"] for each in response.json()["standing"]} == {"withdrawn"}
+    assert "receipt" not in response.json()
+    assert [line for line in lines if "receipt" in line["event"]] == []
+    assert (await hers.receipt(response.json()["entry"]))["receipt"]
 
 
 async def test_keys_that_are_there_stay_when_they_cannot_be_opened_anew(
