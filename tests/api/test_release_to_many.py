@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
+from service.app import House
 from service.database import Database
 from service.errors import IntegrityError
 from service.storage import facts
-from tests.conftest import Api, Owner, Person, allow, enrol
-from tests.consistency.test_release_and_withdrawal import customer_of
+from service.usecases.releases import FRESH
+from tests.conftest import Api, Owner, Person, Template, allow, client_of, enrol
+from tests.consistency.test_release_and_withdrawal import customer_of, until_blocked
 
 QUESTION = {"purpose": "personalise.recommendations", "channel": "web", "attributes": ["first_name", "birth_year"]}
 OWN = {"id", "entry"}
@@ -78,25 +80,25 @@ async def test_a_customer_named_in_two_ways_is_pointed_at(api: Api) -> None:
 
 
 async def test_what_had_to_wait_too_long_for_another_customer_does_not_leave(
-    api: Api, database: Database, owner: Owner
+    api: Api, database: Database, database_url: str, owner: Owner, template: Template
 ) -> None:
     """Ana is decided at once, and Bo, who is being changed, late: Ana's values are two seconds old by then (P2)."""
     ana, bo = [await enrol(api, f"{name}@example.com") for name in ("ana", "bo")]
     for each in (ana, bo):
         await allow(api, each)
-    hers = await customer_of(database, bo)
-
-    async def changing() -> None:
-        for _ in range(2):
-            async with owner.transaction():
-                await owner.execute("UPDATE customer SET version = version + 1 WHERE id = $1", hers)
-                await asyncio.sleep(1.1)
-
-    changes = asyncio.create_task(changing())
-    await asyncio.sleep(0.05)
+    at = 1000.0
     who = [{"id": each.at_recommender} for each in (ana, bo)]
-    many = await api.post("/v1/releases/batch", "recommender", {"customers": who, **QUESTION})
-    await changes
+    async with client_of(House(database, template.root_key_file, lambda: at)) as client:
+        asking = Api(client, template.api_keys).post(
+            "/v1/releases/batch", "recommender", {"customers": who, **QUESTION}
+        )
+        async with owner.transaction():
+            hers = await customer_of(database, bo)
+            await owner.execute("UPDATE customer SET version = version + 1 WHERE id = $1", hers)
+            asked = asyncio.create_task(asking)
+            await until_blocked(database_url)
+            at += FRESH + 0.001
+        many = await asked
     late, fresh = many["answers"]
     assert late["problem"]["code"] == "too-late"
     assert fresh["answer"]["released"]
