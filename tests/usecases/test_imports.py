@@ -39,7 +39,8 @@ from service.policy.engine import Policies
 from service.storage import choices, customers
 from service.usecases import identifiers, merges
 from service.usecases.customers import Claim, Newcomer, contribute, enrol
-from service.usecases.imports import NOT_HERS, Means, Summary, import_customers
+from service.usecases.imports import Means, Summary, import_customers
+from service.usecases.imports.landing import NOT_HERS
 from tests import opening
 from tests.conftest import Api, Template, own_database, tampering_with
 from tests.conftest import Person as Enrolled

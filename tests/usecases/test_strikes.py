@@ -12,7 +12,8 @@ from service.policy.engine import Policies
 from service.storage import customers, facts
 from service.usecases import audits, merges
 from service.usecases import strikes as usecases
-from service.usecases.imports import NOT_KEPT, Means
+from service.usecases.imports import Means
+from service.usecases.imports.landing import NOT_KEPT
 from service.usecases.retention import forget_struck_facts
 from tests.conftest import OPERATOR, Api, Person, enrol
 from tests.striking import SEEN, Her, guess, her, seen
