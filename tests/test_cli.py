@@ -60,11 +60,18 @@ def shell(database_url: str, template: Template) -> Shell:
     return shell_with(DATABASE_URL=database_url, KEYS=str(template.root_key_file))
 
 
+PORTS: set[int] = set()
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port that nobody listens at, and that was not returned before."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port: int = probe.getsockname()[1]
+        if port not in PORTS:
+            PORTS.add(port)
+            return port
 
 
 @contextmanager

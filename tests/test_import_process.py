@@ -26,6 +26,7 @@ from service.usecases.imports import Means, Summary
 from tests.conftest import OPERATOR, Template, own_database
 from tests.opening import Person, people
 from tests.test_cli import Shell, shell_with
+from tests.waiting import blocked_by
 
 PEOPLE = 250
 """Two transactions and a half."""
@@ -91,17 +92,9 @@ async def kill_where_it_waits(
     async with holder.transaction():
         await holder.execute(lock)
         process = started(shell, export, column_map)
-        await until(lambda: waiting(holder))
+        await blocked_by(holder)
         os.kill(process.pid, signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL
-
-
-async def waiting(holder: "asyncpg.Connection[asyncpg.Record]") -> bool:
-    # Not pg_stat_activity: inside a transaction that stays as it was when first looked at.
-    found = await holder.fetchval(
-        "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
-    )
-    return bool(found)
 
 
 HALF_WRITTEN = "LOCK TABLE fact IN SHARE MODE"

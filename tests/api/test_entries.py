@@ -79,7 +79,6 @@ PERSONAL = [
     "crime",
     "travel",
     "1 Quay",
-    "1985",
     "till-4",
     "Berlin",
     "at night",

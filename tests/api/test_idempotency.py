@@ -9,6 +9,7 @@ import pytest
 from service.database import Database
 from service.usecases.once import forget_old_keys
 from tests.conftest import PROOF, Api, Person, tampering_with
+from tests.waiting import until_blocked
 
 KEY = '"a-key"'
 PURPOSE = "personalise.recommendations"
@@ -95,13 +96,15 @@ async def test_attempts_at_the_same_time_have_one_effect(api: Api, abbie: Person
     assert await entries(database) == before + 1
 
 
-async def test_a_second_attempt_does_not_wait_for_the_first(api: Api, abbie: Person, database: Database) -> None:
+async def test_a_second_attempt_does_not_wait_for_the_first(
+    api: Api, abbie: Person, database: Database, database_url: str
+) -> None:
     path = f"/v1/customers/{abbie.at_shop}/consents"
     async with database.transaction() as connection:
         # Somebody changes her and takes his time: the first attempt waits for him, the second is told at once.
         await connection.execute("SELECT FROM customer FOR UPDATE")
         first = asyncio.create_task(write(api, path, "shop", NO))
-        await asyncio.sleep(0.2)
+        await until_blocked(database_url)
         second = await write(api, path, "shop", NO)
         assert (second.status_code, second.json()["code"]) == (409, "still-running")
     assert (await first).status_code == 200

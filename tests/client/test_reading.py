@@ -104,7 +104,7 @@ async def test_one_limit_holds_for_the_whole_of_an_answer_however_slowly_it_tric
     async with server, Byleave(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", KEY, timeout=0.2) as byleave:
         began = asyncio.get_running_loop().time()
         assert (await ask(byleave)).failure == "TimeoutError"
-        assert asyncio.get_running_loop().time() - began < 1
+        assert asyncio.get_running_loop().time() - began < 4
 
 
 async def test_a_client_that_was_closed_has_no_data() -> None:

@@ -17,7 +17,8 @@ from service.model.words import CustomerId, IdentifierKind
 from service.storage import customers, facts, ledger
 from service.usecases import identifiers, merges
 from tests.conftest import OPERATOR, Api, Person, allow, enrol
-from tests.consistency.test_release_and_withdrawal import customer_of, outcomes, question, until_blocked
+from tests.consistency.test_release_and_withdrawal import customer_of, outcomes, question
+from tests.waiting import until_blocked
 
 PURPOSE = "personalise.recommendations"
 NO = {"purpose": PURPOSE, "answer": "withdrawn"}

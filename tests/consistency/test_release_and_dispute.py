@@ -10,8 +10,8 @@ from service.database import Database
 from service.storage import ledger
 from tests.conftest import Api, Person
 from tests.consistency.test_merge_and_release import held
-from tests.consistency.test_release_and_withdrawal import until_blocked
 from tests.striking import SEEN, Her, her, seen
+from tests.waiting import until_blocked
 
 ORDER = seen("order-7", "art")
 

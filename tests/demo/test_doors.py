@@ -97,7 +97,7 @@ async def test_mail_is_read_in_the_inbox_with_its_links_to_press(demo: httpx.Asy
     await demo.post(
         "/signin", content="email=abbie%40example.com", headers={"content-type": "application/x-www-form-urlencoded"}
     )
-    for _ in range(100):
+    for _ in range(600):
         if mailbox.letters:
             break
         await asyncio.sleep(0.05)

@@ -25,6 +25,7 @@ from service.storage import uses
 from service.usecases import questions, records
 from service.usecases.policies import publish
 from tests.conftest import OPERATOR, Api, Owner, Person, Template, enrol
+from tests.passing_time import early_in_a_quarter
 from tests.policy.test_reasons_page import ROWS
 from tests.portal.conftest import Browser, Page, session_of
 from tests.pseudo import Strange, bare_words, company_in, company_of
@@ -42,8 +43,9 @@ def sealing(database_url: str, template: Template, tmp_path: Path) -> Sealing:
 
 
 @pytest.fixture
-async def used(api: Api, abbie: Person, house: House, sealing: Sealing) -> None:
+async def used(api: Api, abbie: Person, house: House, sealing: Sealing, owner: Owner) -> None:
     """The recommender used her data twice, was refused once, and two people looked at her."""
+    await early_in_a_quarter(owner)
     her = {"customer": {"id": abbie.at_recommender}}
     for _ in range(2):
         await api.post("/v1/releases", "recommender", her | ASKED | {"attributes": ["first_name", "birth_year"]})

@@ -139,7 +139,7 @@ def stands_in(dump: Dump, text: str) -> bool:
 
 
 def number_stands_in(dump: Dump, number: int) -> bool:
-    """Whether a number stands there by itself: as a part of longer digits it would be there by chance.
+    """Whether a number stands there by itself: as a part of longer digits, or of an id, it would be there by chance.
 
     Not looked for among random bytes, where four digits turn up by chance too.
     """
@@ -147,7 +147,7 @@ def number_stands_in(dump: Dump, number: int) -> bool:
     alone = (rb"%b", rb"\\\\x%b", rb"%b={0,2}")
     shapes = (digits, digits.hex().encode(), b64encode(digits).rstrip(b"="))
     return any(
-        re.search(rb"(?<![0-9A-Za-z.+/])" + form % shape + rb"(?![0-9A-Za-z+/])", dump.written)
+        re.search(rb"(?<![0-9A-Za-z.+/-])" + form % shape + rb"(?![0-9A-Za-z+/-])", dump.written)
         for form, shape in zip(alone, shapes, strict=True)
     )
 

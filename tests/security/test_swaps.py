@@ -1,6 +1,6 @@
 """Ciphertexts that somebody with SQL moved, swapped, relabelled or cut: none opens, and the ledger says so."""
 
-from datetime import UTC, datetime
+from datetime import timedelta
 from itertools import permutations
 from typing import Any
 
@@ -16,6 +16,7 @@ from service.model.words import AgeBand, AttributeId, Provenance
 from service.storage import customers, facts
 from tests.conftest import Api, Person, allow, enrol
 from tests.security.conftest import Heard, ask, assert_aborted, assert_problem, id_of, last_entry
+from tests.striking import YESTERDAY
 
 EVERYTHING = structs.replace(Restrictions(AgeBand.ADULT), **dict.fromkeys(FLAGS, True))
 SAID = (
@@ -25,7 +26,7 @@ SAID = (
     ("postcode_area", Provenance.OBSERVED, "shop", b'"YO21"'),
     ("postcode_area", Provenance.ACQUIRED, "finance", b'"YO22"'),
 )
-AS_OF = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+AS_OF = YESTERDAY.replace(microsecond=678901)
 
 
 class Row(Struct, frozen=True):
@@ -115,7 +116,7 @@ async def test_a_relabelled_or_damaged_fact_does_not_open(
     sealed = row.values["sealed"]
     changes: list[dict[str, Any]] = [
         {"as_of": AS_OF.replace(microsecond=678902)},
-        {"as_of": AS_OF.replace(year=2027)},
+        {"as_of": AS_OF - timedelta(days=1)},
         {"revision": row.values["revision"] + 1},
         {"key": rows[-1].values["key"]},
         {"key": ""},

@@ -13,8 +13,9 @@ from service.model.ledger import Entry, LookedUp
 from service.model.words import CustomerId, EntryId
 from service.storage import customers, ledger
 from tests.conftest import Api, Person
-from tests.consistency.test_release_and_withdrawal import question, until_blocked
+from tests.consistency.test_release_and_withdrawal import question
 from tests.reading import entered
+from tests.waiting import until_blocked
 
 ANA, BO = CustomerId(UUID(int=0xA11A)), CustomerId(UUID(int=0xB0))
 NO = {"purpose": "personalise.recommendations", "answer": "withdrawn"}

@@ -47,6 +47,7 @@ from tests.conftest import Person as Enrolled
 from tests.examples import some
 from tests.opening import person
 from tests.reading import entered
+from tests.waiting import blocked_by
 
 pytestmark = pytest.mark.usefixtures("all_said")
 
@@ -259,8 +260,7 @@ async def test_an_import_whose_connection_dies_in_a_transaction_and_is_repeated_
             # Entries are the last that a transaction writes, so everything else of it is there and not committed.
             await holder.execute("LOCK TABLE queue IN SHARE MODE")
             running = asyncio.create_task(bring(means, sheet(*numbered(250))))
-            async with asyncio.timeout(20):
-                blocked = await blocked_by(holder)
+            blocked = await blocked_by(holder)
             await holder.execute("SELECT pg_terminate_backend($1)", blocked)
             with pytest.raises(DatabaseUnavailableError):
                 await running
@@ -270,17 +270,6 @@ async def test_an_import_whose_connection_dies_in_a_transaction_and_is_repeated_
     await bring(means, sheet(*numbered(250)))
     await bring(another, sheet(*numbered(250)))
     assert Counter(await people(means)) == Counter(await people(another))
-
-
-async def blocked_by(holder: "asyncpg.Connection[asyncpg.Record]") -> int:
-    """Wait until somebody waits for this connection, and return who."""
-    while True:
-        found: int | None = await holder.fetchval(
-            "SELECT pid FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
-        )
-        if found is not None:
-            return found
-        await asyncio.sleep(0.005)
 
 
 async def test_two_imports_of_one_file_at_once_are_like_one(means: Means, another: Means, database_url: str) -> None:
