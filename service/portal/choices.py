@@ -1,5 +1,6 @@
 """``/choices``: what she allows, purpose by purpose and channel by channel, and what stops or opens more at once."""
 
+from asyncio import gather
 from typing import Any, Literal
 
 from litestar import Request, Response, get, post
@@ -57,9 +58,10 @@ class Pausing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 @get(PAGE)
 async def page(actions: NamedDependency[Actions], visit: NamedDependency[Visit]) -> Response[str]:
-    """Return the page."""
-    found = await actions.permissions(visit.her, visit.language, LAYOUT)
-    likes = await actions.read_preferences(visit.her)
+    """Return the page; what it shows is read at once, while the database adds up what came of her answers."""
+    found, likes = await gather(
+        actions.permissions(visit.her, visit.language, LAYOUT), actions.read_preferences(visit.her)
+    )
     quiet = preferences.hours(likes)
     return shown(
         visit,

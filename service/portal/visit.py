@@ -1,6 +1,7 @@
 """Who looks at a page, and what every page shows of that: the company, the language, by what she is known, a pause."""
 
 import re
+from asyncio import gather
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -137,7 +138,10 @@ async def _visit(request: Request[Any, Any, Any], actions: Actions, look: Look, 
         catalogue = await actions.catalogue()
     languages, asked = offered(catalogue), request.query_params.get(NAME, "")
     shows = request.method == "GET" or SHOWS in request.route_handler.opt
-    wished = asked if asked in languages else await _language(actions, caller if shows else None)
+    liked, header = await gather(
+        _language(actions, caller if shows and asked not in languages else None), _header(actions, caller)
+    )
+    wished = asked if asked in languages else liked
     language = chosen(languages, [wished], request.headers.get("accept-language", ""))
     request.state.language = language
     path, query = request.scope["path"], request.scope["query_string"].decode("latin-1")
@@ -155,7 +159,7 @@ async def _visit(request: Request[Any, Any, Any], actions: Actions, look: Look, 
         token=form_token(session) if session else "",
         entered=entered,
         catalogue=None if catalogue is None else catalogue.told_in(language),
-        header=await _header(actions, caller),
+        header=header,
         done=request.query_params.get("done", ""),
         entry=_entry(request.query_params.get("entry", "")),
     )
