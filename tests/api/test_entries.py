@@ -136,6 +136,8 @@ async def test_a_first_release_to_a_service_makes_its_id_and_one_entry(walker: W
         "channel": "internal",
         "attributes": ["last_name"],
     }
+    said = {"facts": [{"attribute": "last_name", "provenance": "volunteered", "value": "Harbour"}]}
+    await walker.api.post(f"/v1/customers/{walker.person.at_shop}/attributes", "shop", said)
     before, tables = await walker.entries(), await walker.contents()
     answer = await walker.api.post("/v1/releases", "finance", asked)
     assert answer["decision"] == "permit"
