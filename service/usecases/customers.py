@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 import msgspec
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from service.crypto.keyring import Keyring, OpenKey
 from service.crypto.random import random_bytes
@@ -120,48 +120,32 @@ async def enrol(
     async with database.transaction() as connection:
         await access.refuse_ended(connection, caller)
         await customers.hold(connection, [digest for _, digest in asked])
-        customer = await _recognised(connection, keyring, asked.keys())
-        left_alone = await _left_alone(connection, asked.keys(), customer)
-        new = customer is None
-        customer, key = await _customer(connection, keyring, customer, who.age_band)
+        known = await _recognised(connection, keyring, asked.keys())
+        left_alone = await _left_alone(connection, asked.keys(), known)
+        customer, key = await _customer(connection, keyring, known, who.age_band)
         change = await customers.bump(connection, customer)
-        id_ = ledger.new_entry_id(change.now)
-        aged = [] if new else await _aged(connection, keyring, (customer, *change.others), who.age_band, service)
-        events: list[Answer | Chosen] = []
-        if customer in aged or (new and who.age_band is not AgeBand.UNKNOWN):
-            events.append(await _believe(connection, customer, _age(caller, who.age_band, change.now, id_)))
+        aged = await _aged(connection, keyring, (customer, *change.others), who.age_band, service) if known else []
         hers = await _hers(connection, customer, asked)
-        mine = [each for found, each in asked.items() if new or found in hers or each.kind in service.identifies]
+        mine = [each for found, each in asked.items() if not known or found in hers or each.kind in service.identifies]
         for each in mine:
             verified_at = change.now if each.kind in who.verified else None
             await customers.put_identifier(connection, keyring, customer, key, each, verified_at)
         pairwise = await customers.pairwise_id(connection, keyring, customer, caller.service)
-        recording = Recording(actor(caller), change.now, policies.version, id_)
-        refused = await consents.refuse_left_alone(
-            connection, keyring, policies.catalogue, customer, left_alone, recording
-        )
+        word = _Word(caller, policies, change.now, who.age_band, left_alone)
+        id_ = ledger.new_entry_id(change.now)
+        refused = await _refuse(connection, keyring, word, customer, id_)
         act = Enrolled(
             identifiers=sorted({each.kind for each in mine}),
-            new=new,
+            new=not known,
             restrictions=["age_band"] if customer in aged else [],
             refused=_spots(refused),
             verified=sorted(set(who.verified)),
         )
-        await ledger.append(connection, keyring, entry(id_, customer, caller, change.now, act, [*events, *refused]))
+        believed = customer in aged or (not known and who.age_band is not AgeBand.UNKNOWN)
+        chosen = await _believe(connection, word, customer, id_) if believed else []
+        await ledger.append(connection, keyring, entry(id_, customer, caller, change.now, act, [*chosen, *refused]))
         for other in change.others:
-            too = ledger.new_entry_id(change.now)
-            recording = structs.replace(recording, entry=too)
-            refused = await consents.refuse_left_alone(
-                connection, keyring, policies.catalogue, other, left_alone, recording
-            )
-            events = []
-            if other in aged:
-                events.append(await _believe(connection, other, _age(caller, who.age_band, change.now, too)))
-            if refused or other in aged:
-                limits = ["age_band"] if other in aged else []
-                act = Enrolled(identifiers=[], new=False, restrictions=limits, refused=_spots(refused))
-                line = entry(too, other, caller, change.now, act, [*events, *refused])
-                await ledger.append(connection, keyring, line)
+            await _spread(connection, keyring, word, other, aged=other in aged)
     return Changed(pairwise, change.version, id_)
 
 
@@ -184,15 +168,7 @@ async def contribute(
         key = await customers.open_key(connection, keyring, found)
         change = await customers.bump(connection, found)
         new = [
-            facts.NewFact(
-                claim.attribute,
-                claim.provenance,
-                _source(caller, claim),
-                _as_of(claim, change.now, index),
-                value,
-                claim.confidence,
-                tuple(sorted(each.name for each in claim.derived_from)),
-            )
+            _fact(caller, change.now, index, claim, value)
             for index, (claim, value) in enumerate(zip(claims, values, strict=True))
         ]
         blocks = await strikes.blocks(connection, (found, *change.others))
@@ -206,6 +182,12 @@ async def contribute(
         id_ = ledger.new_entry_id(change.now)
         await ledger.append(connection, keyring, entry(id_, found, caller, change.now, act))
     return Changed(customer, change.version, id_, sorted(out))
+
+
+def _fact(caller: ServiceCaller, now: datetime, index: int, claim: Claim, value: bytes) -> facts.NewFact:
+    lineage = tuple(sorted(each.name for each in claim.derived_from))
+    source, as_of = _source(caller, claim), _as_of(claim, now, index)
+    return facts.NewFact(claim.attribute, claim.provenance, source, as_of, value, claim.confidence, lineage)
 
 
 def _source(caller: ServiceCaller, claim: Claim) -> str:
@@ -248,10 +230,45 @@ async def _left_alone(
     return bearing((each for these in found.values() for each in these), shown)
 
 
-async def _believe(connection: Connection, customer: CustomerId, chosen: Chosen) -> Chosen:
-    """Record an age band as the choice that it is, and return it."""
+class _Word(Struct, frozen=True):
+    """What a service says of somebody and when, and what she refused before she was anybody here."""
+
+    caller: ServiceCaller
+    policies: Policies
+    now: datetime
+    age_band: AgeBand
+    left_alone: Sequence[Suppression]
+
+    def __repr__(self) -> str:
+        return "_Word()"
+
+
+async def _spread(connection: Connection, keyring: Keyring, word: _Word, other: CustomerId, *, aged: bool) -> None:
+    """Let it hold for whoever is linked to her, too, with an entry of its own where that changes anything."""
+    id_ = ledger.new_entry_id(word.now)
+    refused = await _refuse(connection, keyring, word, other, id_)
+    chosen = await _believe(connection, word, other, id_) if aged else []
+    if refused or aged:
+        limits = ["age_band"] if aged else []
+        act = Enrolled(identifiers=[], new=False, restrictions=limits, refused=_spots(refused))
+        await ledger.append(connection, keyring, entry(id_, other, word.caller, word.now, act, [*chosen, *refused]))
+
+
+async def _refuse(
+    connection: Connection, keyring: Keyring, word: _Word, customer: CustomerId, id_: EntryId
+) -> list[Answer]:
+    recording = Recording(actor(word.caller), word.now, word.policies.version, id_)
+    return await consents.refuse_left_alone(
+        connection, keyring, word.policies.catalogue, customer, word.left_alone, recording
+    )
+
+
+async def _believe(connection: Connection, word: _Word, customer: CustomerId, id_: EntryId) -> list[Chosen]:
+    """Record an age band that is believed as the choice that it counts as, and return that."""
+    by, acting = actor(word.caller), Acting.CONTROLLER
+    chosen = at_once(Age(word.age_band), by, word.now, id_, method=Method.API, acting=acting)
     await choices.record(connection, customer, chosen)
-    return chosen
+    return [chosen]
 
 
 def _spots(answers: Iterable[Answer]) -> list[str]:
@@ -317,11 +334,6 @@ async def _aged(
     changed = {each: limits for each, limits in told.items() if limits != held[each]}
     await customers.put_all_restrictions(connection, keyring, changed)
     return list(changed)
-
-
-def _age(caller: ServiceCaller, band: AgeBand, now: datetime, id_: EntryId) -> Chosen:
-    """Return a word on a customer's age that was believed, as the choice that it counts as."""
-    return at_once(Age(band), actor(caller), now, id_, method=Method.API, acting=Acting.CONTROLLER)
 
 
 def _checked(policies: Policies, caller: ServiceCaller, index: int, claim: Claim) -> bytes:
