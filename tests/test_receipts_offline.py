@@ -109,10 +109,14 @@ async def test_the_commands_print_the_key_that_verifies_and_rotate_it(
     first = shell.run("receipts", "key")
     assert first.startswith("-----BEGIN PUBLIC KEY-----")
     assert shell.run("keys", "rotate", "receipt") == "made receipt key 2; it signs in 10 minutes"
-    second, served = shell.run("receipts", "key"), json.loads(shell.run("receipts", "key", "--jwks"))
-    assert second != first
-    known = [PublicKey(read(each["x"]) or b"").pem.strip() for each in served["keys"]]
-    assert known == [second, first]
+    served = json.loads(shell.run("receipts", "key", "--jwks"))
+    second, known_first = [PublicKey(read(each["x"]) or b"").pem.strip() for each in served["keys"]]
+    assert second != first == known_first
+    # What is signed in the next ten minutes is signed by the first.
+    assert shell.run("receipts", "key") == first
+    receipt = sign(keyring.key("receipt", 1), b'{"@type":["dpv:ConsentReceipt"]}')
+    assert shell.run("receipts", "key", "--of", "-", stdin=receipt + "\n") == first
+    assert "refused: unknown-key" in shell.run("receipts", "key", "--of", "-", stdin=RECEIPT, status=1)
     assert shell.run("keys", "status").count("opens") == 5
     async with database.connection() as connection:
         acts = [each.act for each in await entered(connection, keyring, "keys")]

@@ -85,7 +85,7 @@ async def post(actions: Actions, visit: Visit, letter: Letter | None) -> None:
     address = f"{(await actions.ways()).public_url}/signin/link/{written.link}" if written.link else ""
     if address and visit.asked_language:  # she reads on in the language of the page that she asked on
         address = in_language(address, "", visit.asked_language)
-    template = environment(visit.language).get_template(f"letters/{LETTERS[written.aim]}.txt")
+    template = environment(visit.language, plain=True).get_template(f"letters/{LETTERS[written.aim]}.txt")
     subject, _, text = template.render(company=visit.company, code=written.code, link=address).partition("\n")
     if letter is not None:
         await actions.post(Mail(letter.to, subject, text.strip() + "\n"))

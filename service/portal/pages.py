@@ -54,18 +54,19 @@ def local(back: str) -> str:
 
 
 @cache
-def environment(language: str) -> Environment:
-    """Return the templates, speaking one language."""
+def environment(language: str, *, plain: bool = False) -> Environment:
+    """Return the templates, speaking one language; ``plain``: for a letter, in which ``&`` is no more than that."""
     made = Environment(
         loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
+        autoescape=not plain,  # noqa: S701  a letter is no HTML
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n"],
     )
     made.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]  # the extension adds it
-    made.globals["gettext"] = made.globals["_"] = _speaking(translations(language).gettext)
+    if not plain:
+        made.globals["gettext"] = made.globals["_"] = _speaking(translations(language).gettext)
     made.globals.update(
         static=address, style=style, logo=logo, direction=direction, name_of=name_of, differences=differences, menu=MENU
     )

@@ -149,6 +149,13 @@ async def public_keys(database: Database, keyring: Keyring) -> list[PublicKey]:
     return [public_key(keyring.key("receipt", each.version)) for each in reversed(signers)]
 
 
+async def signing_key(database: Database, keyring: Keyring) -> PublicKey:
+    """Return the key that proves what is signed now: a new one is published some minutes before it signs."""
+    async with database.connection() as connection:
+        signers, now = await receipts.signers(connection), await customers.clock(connection)
+    return public_key(_seed(keyring, signers, now))
+
+
 async def verify(database: Database, keyring: Keyring, presented: str) -> Verdict:
     """Say whether a receipt is ours."""
     return check(presented, {key.id: key for key in await public_keys(database, keyring)})
@@ -219,9 +226,13 @@ async def _company(desk: Desk, versions: Sequence[PolicyVersion]) -> Company:
 
 
 def _signed(keyring: Keyring, signers: Sequence[receipts.Signer], at: datetime, document: bytes) -> tuple[str, str]:
-    """Sign with the newest key of that day; the first one also signs what was recorded before there was any."""
+    seed = _seed(keyring, signers, at)
+    return sign(seed, document), public_key(seed).id
+
+
+def _seed(keyring: Keyring, signers: Sequence[receipts.Signer], at: datetime) -> bytes:
+    """Return the newest key of that day; the first one also signs what was recorded before there was any."""
     if not signers:
         raise KeysUnavailableError("there is no receipt key; run: byleave keys init")
     then = [each for each in signers if each.since <= at] or signers[:1]
-    seed = keyring.key("receipt", then[-1].version)
-    return sign(seed, document), public_key(seed).id
+    return keyring.key("receipt", then[-1].version)

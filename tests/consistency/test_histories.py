@@ -63,6 +63,7 @@ async def site(
 async def test_whatever_process_is_asked_no_decision_overlooks_a_withdrawal(
     seconds: float, more: str, site: Site
 ) -> None:
+    await site.owner.execute("DELETE FROM queue")
     others = [site.another(name) for name in more]
     with serving(*others):
         ports = [*site.honest, *(each.port for each in others)]

@@ -104,6 +104,7 @@ async def test_mail_is_read_in_the_inbox_with_its_links_to_press(demo: httpx.Asy
     page = await demo.get("/demo/inbox")
     assert '<a href="/">Harbour Books &amp; Travel</a>' in page.text
     assert "To abbie@example.com" in page.text
+    assert "<h2>Your code for Harbour Books &amp; Travel</h2>" in page.text
     assert f'href="{BASE}/signin/link/byo_' in page.text
 
 

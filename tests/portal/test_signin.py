@@ -104,6 +104,13 @@ async def test_she_signs_in_with_the_code_of_a_mail_and_out_again(visitor: Visit
     assert (await visitor.browser.client.get("/", headers=visitor.browser.headers)).status_code == 303
 
 
+async def test_a_letter_is_text_and_no_page(visitor: Visitor) -> None:
+    await visitor.ask()
+    letter = (await visitor.mail()).message
+    assert letter["Subject"] == "Your code for Harbour Books & Travel"
+    assert letter.get_content_type() == "text/plain"
+
+
 async def test_she_goes_on_to_where_she_wanted_and_never_to_another_site(visitor: Visitor) -> None:
     page = await visitor.browser.get("/signin?next=/choices")
     page = Page(await visitor.press(page, "b-ask", email="abbie@example.com"))
