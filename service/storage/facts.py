@@ -332,8 +332,14 @@ async def put(connection: Connection, customer: CustomerId, key: OpenKey, fact: 
 
 
 async def put_all(connection: Connection, new: Iterable[tuple[CustomerId, OpenKey, NewFact, int]]) -> None:
-    """Seal and store facts of several customers: customer, key, fact, revision."""
-    await execute_for_all(connection, SQL["put"], [_row(*each) for each in new])
+    """Seal and store facts of several customers: customer, key, fact, revision; of one said twice the newest counts."""
+    newest: dict[tuple[CustomerId, AttributeId, Provenance, str], tuple[CustomerId, OpenKey, NewFact, int]] = {}
+    for each in new:
+        customer, _, fact, _ = each
+        place = customer, fact.attribute, fact.provenance, fact.source
+        if place not in newest or newest[place][2].as_of <= fact.as_of:
+            newest[place] = each
+    await execute_for_all(connection, SQL["put"], [_row(*each) for each in newest.values()])
 
 
 async def forget_volunteered(connection: Connection, customer: CustomerId, attributes: Iterable[AttributeId]) -> None:

@@ -313,6 +313,20 @@ async def test_a_newer_fact_of_the_same_source_replaces_and_an_older_one_does_no
         assert answer["released"]["first_name"]["value"] == left
 
 
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+async def test_of_a_fact_that_is_said_several_times_at_once_the_newest_counts(
+    order: tuple[int, ...], api: Api, abbie: Person
+) -> None:
+    said = [("Old", "2020-01-01T00:00:00Z"), ("Older", "2019-01-01T00:00:00Z"), ("New", None)]
+    facts = [
+        {"attribute": "first_name", "provenance": "volunteered", "value": value, "as_of": as_of}
+        for value, as_of in (said[index] for index in order)
+    ]
+    await api.post(f"/v1/customers/{abbie.at_shop}/attributes", "shop", {"facts": facts})
+    answer = await api.post("/v1/releases", "recommender", wanted(abbie, "first_name"))
+    assert answer["released"]["first_name"]["value"] == "New"
+
+
 # --- what is entered ---
 
 
