@@ -29,7 +29,9 @@ JSON = re.compile(r"^application/json\s*(;\s*charset\s*=\s*\"?utf-8\"?\s*)?$", r
 PLACE = re.compile(r" - at `(?:key in )?\$([^`]*)`$")
 NAMED = re.compile(r"^Object (missing required|contains unknown) field `([a-z_]{1,40})`")
 STEP = re.compile(r"\.([A-Za-z_][A-Za-z0-9_]*)|\[(\d+)\]")
-EXPECTED = re.compile(r"^Expected `[a-z |]+`")
+EXPECTED = re.compile(r"^Expected `([a-z |]+)`(?: (of length [<>]=? \d+|[<>]=? -?[\d.]+)| matching regex '(.+)' - at)?")
+ONE_LINE = r"(?!\\n)"
+"""What a form says of line breaks, as it stands in a message."""
 LITERAL = re.compile(r"true|false|0|-?[1-9][0-9]{0,15}")
 NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 PLAIN = re.compile(rb"[ !-\[\]-~]*")
@@ -137,5 +139,14 @@ def _problem(message: str) -> ServiceError:
         return kind(pointer=f"{pointer}/{named[2]}")
     if message.startswith("Object contains unknown field"):
         return UnknownFieldError(pointer=pointer)
+    return WrongKindError(_expected(message), pointer=pointer)
+
+
+def _expected(message: str) -> str:
+    """Say what was expected: of which kind, how long, between which numbers, of which form; all of it is ours."""
     expected = EXPECTED.match(message)
-    return WrongKindError(expected[0].lower().replace("`", "") if expected else "", pointer=pointer)
+    if expected is None:
+        return ""
+    kind, size, form = expected.groups()
+    form = form and f"matching {form.replace(ONE_LINE, '')}"
+    return " ".join(filter(None, ("expected", kind, size, form)))
