@@ -19,11 +19,12 @@ from rich.table import Table
 from service.commands.later import Patient
 from service.commands.ledger import export, verify
 from service.commands.means import operator, printable, with_database, with_keys
+from service.commands.reasons import REASON, Reason
 from service.crypto.keyring import Keyring, Role
 from service.crypto.notes import Verifier, read_verifier
 from service.crypto.signing import public_keys_in
 from service.database import Database, opened, reachable
-from service.errors import PolicyError, ReceiptRefusedError, ServiceError
+from service.errors import DatabaseUnavailableError, OperatorError, PolicyError, ReceiptRefusedError, ServiceError
 from service.importing import Delivery, Outcome, import_file, leave_alone_file
 from service.model.columns import EXPECTED, Format
 from service.model.identifiers import Identifier, identifier
@@ -67,7 +68,6 @@ REJECTED = 3
 COMMANDS = ("demo", "links", "metrics", "migrate", "openapi", "questions", "serve")
 LATER = {name: f"service.commands.{name}" for name in COMMANDS}
 """Where the commands are that need much."""
-REASON = click.option("--reason", required=True, help="Why you look at this person; it is kept in her ledger.")
 WHO = click.option(
     "--customer",
     "customer",
@@ -123,6 +123,8 @@ def main() -> None:
         cli.main(prog_name="byleave", standalone_mode=True)
     except PolicyError as error:
         _complain(*error.faults)
+    except DatabaseUnavailableError as error:
+        _complain(f"the database cannot be used: {error.detail}")
     except ServiceError as error:
         _complain(error.detail or error.title)
 
@@ -205,7 +207,7 @@ def suppressions_() -> None:
 @click.option("--region", help="Where phone numbers without a country code are from, such as GB.")
 @click.option("--since", type=Since(), help="When they were listed: a day that is over, or a time; UTC unless it says.")
 @click.option("--rejects", type=click.Path(path_type=Path), help="Where rejected lines go (FILE.rejects.csv).")
-@click.option("--reason", required=True, help="Why; it is kept in the ledger.")
+@click.option("--reason", type=Reason(), required=True, help="Why; it is kept in the ledger.")
 @click.pass_obj
 def suppressions_import(  # noqa: PLR0913  one for each option
     settings: Settings,
@@ -404,6 +406,8 @@ def services_rotate(settings: Settings, service: str) -> None:
 def services_revoke(settings: Settings, service: str) -> None:
     """End every API key of a service, now."""
     ended = with_database(settings, lambda db: access.revoke_api_keys(db, operator(), ServiceId(service)))
+    if not ended:
+        raise OperatorError(f"no key of {service} works; byleave services list shows all")
     click.echo(f"{ended} keys of {service} ended")
 
 

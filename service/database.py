@@ -6,6 +6,7 @@ Whatever goes wrong with the database becomes one refusal: without it there is n
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from socket import gaierror
 from typing import TypeAlias
 
 import asyncpg
@@ -29,6 +30,22 @@ WAITING = "SyncRepWaitForLSN"
 log = structlog.get_logger()
 
 FAULTS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
+WORDS: dict[type[BaseException], str] = {
+    asyncpg.InvalidCatalogNameError: "there is no such database",
+    asyncpg.InvalidAuthorizationSpecificationError: "it refuses this login",
+    asyncpg.InsufficientPrivilegeError: "this login lacks a right (docs/roles.md)",
+    asyncpg.UndefinedTableError: "it has no schema, or not that of this release; run: byleave migrate",
+    asyncpg.UndefinedColumnError: "it has not the schema of this release; run: byleave migrate",
+    gaierror: "its host is not known",
+    TimeoutError: "it does not answer in time",
+    OSError: "it does not answer",
+}
+"""What an operator can do something about; the first that fits counts."""
+
+
+def in_words(fault: BaseException) -> str:
+    """Say what a database has, without a value that somebody could have sent it."""
+    return next((words for kind, words in WORDS.items() if isinstance(fault, kind)), type(fault).__name__)
 
 
 class Database:
@@ -106,7 +123,7 @@ class Database:
                 with _cut_when_silent(connection), _confirmed(connection):
                     yield connection
         except FAULTS as fault:
-            raise DatabaseUnavailableError(type(fault).__name__) from fault
+            raise DatabaseUnavailableError(in_words(fault)) from fault
 
     def within(self, connection: Connection) -> "Database":
         """Return this database as seen from inside a transaction that is open on a connection."""

@@ -3,7 +3,8 @@
 import csv
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
+from functools import cache
 from io import TextIOWrapper
 from pathlib import Path
 from typing import AnyStr, BinaryIO, TextIO
@@ -42,7 +43,7 @@ class Delivery(Struct, frozen=True):
             return self.rejects
         if self.file == STANDARD_INPUT:
             raise ImportFileError("rows from standard input have no file beside which rejects could go: say --rejects")
-        return self.file.with_name(f"{self.file.name}.rejects.csv")
+        return Path(f"{self.file}.rejects.csv")
 
     def read_map(self) -> Columns:
         """Return the column map with the format that holds."""
@@ -85,8 +86,7 @@ async def import_file(means: Means, delivery: Delivery, console: Console) -> Out
     unseen = set(columns.headings())
     with (
         _opened(delivery.file) as source,
-        _named(rejected),
-        rejected.open("w", encoding="utf-8", newline="") as refused,
+        _rejects(rejected) as reject,
         _bar(console) as bar,
     ):
         task = bar.add_task(f"Importing {delivery.file.name}", total=None)
@@ -94,7 +94,7 @@ async def import_file(means: Means, delivery: Delivery, console: Console) -> Out
             means,
             columns,
             _rows(source, delivery.file, columns, unseen),
-            reject=rejects_into(refused),
+            reject=reject,
             progress=lambda summary: bar.update(task, completed=summary.read),
         )
     return Outcome(summary, rejected, sorted(unseen) if summary.read > summary.rejected else [])
@@ -106,7 +106,7 @@ async def leave_alone_file(means: Means, wanted: Wanted, file: Path, rejects: Pa
     rejected, caller = delivery.rejected, means.caller
     assert isinstance(caller, OperatorCaller)  # noqa: S101  only the command line comes here
     _refuse_overwriting(delivery, rejected)
-    with _opened(file) as source, _named(rejected), rejected.open("w", encoding="utf-8", newline="") as refused:
+    with _opened(file) as source, _rejects(rejected) as reject:
         summary = await leave_alone(
             means.database,
             means.keyring,
@@ -114,7 +114,7 @@ async def leave_alone_file(means: Means, wanted: Wanted, file: Path, rejects: Pa
             caller,
             wanted,
             lines(source, "utf-8"),
-            reject=rejects_into(refused),
+            reject=reject,
         )
     said = f"{summary.read} identifiers: {summary.new} left alone from now on"
     said += f", {summary.renewed} again" if summary.renewed else ""
@@ -163,8 +163,25 @@ def _cut(readline: Callable[[int], AnyStr], ends: tuple[AnyStr, ...]) -> Iterato
             line = readline(LONGEST_LINE)
 
 
+@contextmanager
+def _rejects(file: Path) -> Iterator[Callable[[Reject], None]]:
+    """Lend what writes rejects to a file; what is there from before stays until a row is rejected or all are read."""
+    with _named(file), ExitStack() as leaving:
+        file.open("a").close()  # whether it can be written is known before anything comes in
+
+        @cache
+        def begun() -> Callable[[Reject], None]:
+            return rejects_into(leaving.enter_context(file.open("w", encoding="utf-8", newline="")))
+
+        def reject(each: Reject) -> None:
+            begun()(each)
+
+        yield reject
+        begun()
+
+
 def rejects_into(file: TextIO) -> Callable[[Reject], None]:
-    """Return what writes rejects to a CSV file: line, column, reason, and never a value."""
+    """Return what writes rejects as CSV: line, column, reason, and never a value."""
     writer = csv.writer(file)
     writer.writerow(["line", "column", "reason"])
     return lambda each: writer.writerow([each.line, each.column, each.reason])

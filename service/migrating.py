@@ -7,6 +7,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy.exc import DBAPIError
 
+from service.database import FAULTS, in_words
 from service.errors import OperatorError
 from service.schema import shipped
 
@@ -26,7 +27,7 @@ def migrate(url: str, revision: str = "head") -> None:
     """Apply every migration that is missing, up to a revision. Starts its own event loop, so call it outside of one.
 
     A migration that does not get a lock soon lets those behind it pass, and is tried again. Raises OperatorError where
-    the login lacks a right, or somebody holds a lock for long; what it had applied before stays.
+    nothing answers, the login lacks a right, or somebody holds a lock for long; what it had applied before stays.
     """
     for _ in range(TRIES):
         try:
@@ -39,6 +40,8 @@ def migrate(url: str, revision: str = "head") -> None:
                     time.sleep(PAUSE)
                 case _:
                     raise
+        except FAULTS as fault:
+            raise OperatorError(f"the database cannot be used: {in_words(fault)}") from None
         else:
             return
     raise OperatorError("somebody holds a lock that the migration needs; see pg_locks, and run it again")

@@ -1,17 +1,21 @@
-"""What the operating system does for one process of ours: no core dumps, logs without personal data, an end."""
+"""What the operating system does for one process of ours: no core dumps, logs without personal data, an end, a port."""
 
 import asyncio
 import ctypes
+import errno
 import gc
 import logging
 import os
 import resource
 import signal
+import socket
 import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 import structlog
+
+from service.errors import OperatorError
 
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
@@ -69,3 +73,15 @@ def log_as_json() -> None:
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+
+
+def refuse_taken_port(setting: str, host: str, port: int) -> None:
+    """Raise OperatorError for a port at which somebody listens already, or nobody may."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            what = "is taken" if error.errno == errno.EADDRINUSE else "cannot be bound"
+            raise OperatorError(f"{setting}: {host}:{port} {what}") from None

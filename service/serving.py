@@ -4,10 +4,8 @@ Granian, because it beat the other ASGI servers in both throughput and tail late
 """
 
 import asyncio
-import errno
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -29,7 +27,7 @@ from service.front import Front
 from service.mail import mail_server
 from service.meters import left_in
 from service.portal.look import Look, look
-from service.process import ending_with, harden, log_as_json
+from service.process import ending_with, harden, log_as_json, refuse_taken_port
 from service.provider import Provider
 from service.rootkey import read_root_key
 from service.schema import refuse_other_schema
@@ -52,7 +50,7 @@ def serve(settings: Settings, url: str, factory: str = "service.serving:applicat
     _look(settings)
     outside(settings)
     asyncio.run(_check(settings, url))
-    _refuse_taken_port("BYLEAVE_PORT", settings.host, settings.port)
+    refuse_taken_port("BYLEAVE_PORT", settings.host, settings.port)
     with TemporaryDirectory(prefix="byleave-serve-") as folder:
         leave_to_children(url, run=folder)
         with _measured(settings):
@@ -103,7 +101,7 @@ def _measured(settings: Settings) -> Iterator[None]:
     if settings.metrics_port is None:
         yield
         return
-    _refuse_taken_port("BYLEAVE_METRICS_PORT", settings.metrics_host, settings.metrics_port)
+    refuse_taken_port("BYLEAVE_METRICS_PORT", settings.metrics_host, settings.metrics_port)
     child = subprocess.Popen(
         [sys.executable, "-m", "service", "metrics"],
         preexec_fn=ending_with(os.getpid()),  # noqa: PLW1509  one thread; see process.py
@@ -167,7 +165,7 @@ async def _check(settings: Settings, url: str) -> None:
             await _prove_keys(settings, database)
             await Library(database).current()
     except DatabaseUnavailableError as error:
-        raise OperatorError(f"the database cannot be reached: {error.detail}") from None
+        raise OperatorError(f"the database cannot be used: {error.detail}") from None
 
 
 async def _prove_keys(settings: Settings, database: Database) -> None:
@@ -175,14 +173,3 @@ async def _prove_keys(settings: Settings, database: Database) -> None:
         await open_keys(database, read_root_key(settings.root_key_file))
     except KeysUnavailableError as error:
         log.error("alarm: no keys, so only a no is accepted", detail=error.detail)  # noqa: TRY400  no traceback
-
-
-def _refuse_taken_port(setting: str, host: str, port: int) -> None:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            what = "is taken" if error.errno == errno.EADDRINUSE else "cannot be bound"
-            raise OperatorError(f"{setting}: {host}:{port} {what}") from None

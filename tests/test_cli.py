@@ -139,6 +139,16 @@ def test_a_migration_that_lacks_a_right_is_one_line(tmp_path: Path, empty_databa
     assert said == "byleave: the migrating login lacks a right (docs/roles.md): permission denied for schema public"
 
 
+def test_a_reason_says_something(shell: Shell) -> None:
+    for words in (
+        ("customers", "token", "--customer", "email:a@example.com"),
+        ("suppressions", "import", "-", "--kind", "email", "--all"),
+        ("questions", "read", "x"),
+        ("links", "-", "--kind", "email", "--service", "shop", "--purpose", "x", "--channel", "web"),
+    ):
+        assert "say why; it is kept in the ledger" in shell.run(*words, "--reason", " ", status=2)
+
+
 async def test_services_get_two_keys_and_lose_them_at_once(shell: Shell, api: Api) -> None:
     assert "has a key" in shell.run("services", "add", "shop", status=1)
     second, third = shell.run("services", "rotate", "shop"), shell.run("services", "rotate", "shop")
@@ -148,6 +158,8 @@ async def test_services_get_two_keys_and_lose_them_at_once(shell: Shell, api: Ap
     assert shell.run("services", "revoke", "shop") == "2 keys of shop ended"
     assert [(await api.call("GET", "/v1/purposes", key)).status_code for key in (second, third)] == [401, 401]
     assert shell.run("services", "list").count("revoked") == 3
+    for name in ("shop", "shopp"):
+        assert f"no key of {name} works" in shell.run("services", "revoke", name, status=1)
     assert "not in the catalogue" in shell.run("services", "add", "nobody", status=1)
 
 
@@ -283,7 +295,9 @@ def test_serving_refuses_before_the_port_is_bound(shell: Shell, tmp_path: Path) 
     other.chmod(0o644)
     assert "chmod 600" in shell.run("serve", status=1, BYLEAVE_KEYS=str(other))
     gone = "postgresql://byleave@127.0.0.1:1/byleave"
-    assert "the database cannot be reached" in shell.run("serve", status=1, BYLEAVE_DATABASE_URL=gone)
+    for word in ("serve", "migrate"):
+        said = shell.run(word, status=1, BYLEAVE_DATABASE_URL=gone)
+        assert said.splitlines()[-1] == "byleave: the database cannot be used: it does not answer"
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -291,6 +305,16 @@ def test_serving_refuses_before_the_port_is_bound(shell: Shell, tmp_path: Path) 
         assert f"BYLEAVE_PORT: 127.0.0.1:{port} is taken" in shell.run("serve", status=1, BYLEAVE_PORT=port)
         both = {"BYLEAVE_PORT": str(free_port()), "BYLEAVE_METRICS_PORT": port}
         assert f"BYLEAVE_METRICS_PORT: 127.0.0.1:{port} is taken" in shell.run("serve", status=1, **both)
+
+
+def test_the_demo_refuses_a_port_at_which_somebody_answers_before_it_does_anything(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        shell = shell_with(HOME=str(tmp_path / "home"), PORT=str(port))
+        assert shell.run("demo", "--once", status=1) == f"byleave: BYLEAVE_PORT: 127.0.0.1:{port} is taken"
+    assert not (tmp_path / "home").exists()
 
 
 async def test_the_server_answers_survives_its_worker_and_leaves_nothing_behind(

@@ -102,3 +102,16 @@ def test_every_map_is_explained_and_every_explained_map_is_there() -> None:
     page = (MAPS.parent / "import.md").read_text(encoding="utf-8")
     assert all(f"(imports/{each.name})" in page for each in MAPS.iterdir())
     assert page.count("](imports/") == len(list(MAPS.iterdir()))
+
+
+async def test_customers_come_in_by_the_map_that_is_an_example(means: Means, tmp_path: Path) -> None:
+    export = tmp_path / "customers.csv"
+    export.write_bytes(
+        "Customer no;E-Mail;Mobile;Changed;Adult;First name;Last name;Genres\r\n"
+        "17;jo@example.com;0151 23456789;2026-05-01;yes;J\u00f6rg;Gro\u00df;crime,travel\r\n".encode("cp1252")
+    )
+    summary = (await import_file(means, Delivery(export, MAPS / "customers.toml"), Console())).summary
+    assert summary == Summary(read=1, created=1)
+    async with means.database.connection() as connection:
+        rows = await connection.fetch("SELECT attribute FROM fact ORDER BY attribute")
+    assert [row["attribute"] for row in rows] == ["favourite_genres", "first_name", "last_name"]

@@ -232,7 +232,9 @@ WRONG = {
     "a folder as map": (("new.csv", "."), "Is a directory"),
     "the wrong map": (("new.csv", "jsonl.toml"), "split is missing"),
     "no map at all": (("new.csv", "new.csv"), "the column map is not TOML"),
+    "this very folder": (("", "csv.toml"), "Is a directory"),
     "no columns": (("empty.csv", "csv.toml"), "no line of column names"),
+    "another delimiter": (("other.csv", "csv.toml"), "it has one column only: say delimiter = ';' in the map"),
     "no service": (("new.csv", "nobody.toml"), "nobody, which is not in the catalogue"),
     "no right": (("new.csv", "recommender.toml"), "recommender may not contribute first_name"),
     "no place for rejects": (("-", "csv.toml"), "say --rejects"),
@@ -242,10 +244,22 @@ WRONG = {
 }
 
 
+async def test_what_was_rejected_before_stays_until_a_run_reads_rows(means: Means, files: Path) -> None:
+    rejects = files / "rejects.csv"
+    rejects.write_text("of the run before")
+    (files / "other.csv").write_text("id;mail\n", encoding="utf-8")
+    with pytest.raises(ServiceError, match="the file has no column"):
+        await import_file(means, Delivery(files / "other.csv", files / "csv.toml", rejects), Console())
+    assert rejects.read_text() == "of the run before"
+    await import_file(means, Delivery(files / "new.csv", files / "csv.toml", rejects), Console())
+    assert rejects.read_text().splitlines()[0] == "line,column,reason"
+
+
 @pytest.mark.parametrize("case", WRONG)
 async def test_whatever_is_wrong_with_a_file_is_one_line_that_names_it(means: Means, files: Path, case: str) -> None:
     (export, column_map, *rejects), expected = WRONG[case]
     (files / "empty.csv").touch()
+    (files / "other.csv").write_text("id;mail\n", encoding="utf-8")
     (files / "bad.csv").write_text("".join(as_csv([])) + "x\n" * 3, encoding="utf-8")
     for name in ("nobody", "recommender"):
         (files / f"{name}.toml").write_text(MAP.replace('service = "shop"', f'service = "{name}"'), encoding="utf-8")

@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,9 +14,10 @@ import pytest
 from benchmarks.verifying import SIGNER, export, in_bytes
 from service.commands.ledger import FOUND, PERSONAL
 from service.model.export import Line, Signed
-from tests.conftest import Person, Template, in_role
+from tests.conftest import Owner, Person, Template, in_role
 from tests.exporting import lines_of
 from tests.test_cli import Shell, shell_with
+from tests.waiting import blocked_by
 
 KEY = SIGNER.verifier.text
 NAME = SIGNER.name
@@ -145,6 +147,23 @@ async def test_an_export_that_breaks_off_leaves_no_file(shell: Shell, tmp_path: 
     new = tmp_path / "new"
     nowhere = {"BYLEAVE_DATABASE_URL": "postgresql:///none?host=/none"}
     assert "byleave: " in shell.run("export", "ledger", "--sealed", "-o", str(new), status=1, **nowhere)
+    assert not new.exists()
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+async def test_an_export_that_is_told_to_end_leaves_no_file(
+    ending: signal.Signals, shell: Shell, abbie: Person, owner: Owner, tmp_path: Path
+) -> None:
+    new = tmp_path / "new"
+    command = [sys.executable, "-m", "service", "export", "ledger", "--sealed", "-o", str(new)]
+    async with owner.transaction():
+        await owner.execute("LOCK TABLE checkpoint")
+        process = subprocess.Popen(command, env=shell.environment, stderr=subprocess.PIPE)
+        await blocked_by(owner)
+        assert new.exists()
+        process.send_signal(ending)
+        process.communicate()
+    assert process.returncode == 1
     assert not new.exists()
 
 

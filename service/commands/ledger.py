@@ -1,6 +1,7 @@
 """The ledger at the command line: writing it out, and verifying what was written, with or without us."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -138,6 +139,8 @@ def _new(output: Path | None) -> Iterator[exports.Write]:
     if output is None:
         yield _writing(sys.stdout.fileno(), "standard output")
         return
+    for ending in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C, so that it is removed then, too
+        signal.signal(ending, signal.default_int_handler)
     with _named(str(output)):
         file = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:

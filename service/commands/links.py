@@ -10,6 +10,7 @@ import click
 
 from service.api.message_links import MOST, ONE_CLICK
 from service.commands.means import operator, with_keys
+from service.commands.reasons import Reason
 from service.crypto.keyring import Keyring
 from service.database import Database
 from service.errors import WrongKindError
@@ -28,7 +29,7 @@ HEADS = ("identifier", "url", "List-Unsubscribe", "List-Unsubscribe-Post")
 @click.option("--service", required=True, help="Who sends the messages.")
 @click.option("--purpose", required=True, help="What the messages are about.")
 @click.option("--channel", type=click.Choice([each.value for each in Channel]), required=True)
-@click.option("--reason", required=True, help="Why; it is kept in the ledger of everybody who is found.")
+@click.option("--reason", type=Reason(), required=True, help="Why; it is kept in the ledger of everybody who is found.")
 @click.pass_obj
 def links(  # noqa: PLR0913  one for each option
     settings: Settings, file: TextIO, *, kind: str, service: str, purpose: str, channel: str, reason: str
@@ -43,10 +44,14 @@ def links(  # noqa: PLR0913  one for each option
     async def make(database: Database, keyring: Keyring) -> None:
         in_force = await policies.Library(database).current()
         writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(HEADS)
+        heads: tuple[str, ...] = HEADS
         for batch in _batches(file, IdentifierKind(kind)):
             known = [each for _, each in batch if each is not None]
             made = iter(await message_links.make_for(database, keyring, in_force, caller, message, known))
+            # Only now, so that what is refused leaves no file that looks like one.
+            if heads:
+                writer.writerow(heads)
+                heads = ()
             for line, each in batch:
                 writer.writerow(_row(line, None if each is None else next(made), settings.portal_url))
 

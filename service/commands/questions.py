@@ -7,12 +7,12 @@ from rich.console import Console
 from rich.table import Table
 
 from service.commands.means import operator, printable, with_database, with_keys
+from service.commands.reasons import REASON
 from service.model.questions import LONGEST, QuestionId
 from service.settings import Settings
 from service.usecases import questions as usecases
 
 console = Console()
-REASON = click.option("--reason", required=True, help="Why you look at this person; it is kept in her ledger.")
 
 
 @click.group()

@@ -27,7 +27,7 @@ from service.model.callers import OperatorCaller
 from service.model.identifiers import identifier
 from service.model.words import IdentifierKind, PurposeId
 from service.policy.engine import Policies
-from service.process import ending_with
+from service.process import ending_with, refuse_taken_port
 from service.rootkey import make_root_key, read_root_key
 from service.schema import shipped
 from service.settings import Settings, Urls, leave_to_children
@@ -45,6 +45,7 @@ def demo(settings: Settings, *, once: bool) -> int:
     """Show the product at work; returns a process's exit status."""
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, signal.default_int_handler)
+    refuse_taken_port("BYLEAVE_PORT", settings.host, settings.port)
     with console.status("Starting PostgreSQL ...") as status, reachable(settings) as urls:
         status.update("Bringing the database to this release's schema ...")
         migrate(urls.migrate)

@@ -12,6 +12,7 @@ from msgspec import Struct
 from service.errors import ImportFileError
 from service.model.columns import Columns
 
+DELIMITERS = ";\t|,"
 LONGEST_LINE = 1 << 20
 """A line of this length is too long, and was cut: a file without line breaks does not fill the memory."""
 TOO_LONG = f"a line shorter than {LONGEST_LINE} expected"
@@ -110,5 +111,11 @@ def _headings(header: _Record | None, columns: Columns) -> list[str]:
     for wanted in columns.headings():
         if headings.count(wanted) != 1:
             how = "has no column" if wanted not in headings else "has more than one column"
-            raise ImportFileError(f"the file {how} {wanted!r}, which the column map names")
+            raise ImportFileError(f"the file {how} {wanted!r}, which the column map names{_hint(headings)}")
     return headings
+
+
+def _hint(headings: list[str]) -> str:
+    """Say what else may separate the columns of a file that seems to have only one."""
+    other = next((each for each in DELIMITERS if len(headings) == 1 and each in headings[0]), None)
+    return f"; it has one column only: say delimiter = {other!r} in the map" if other else ""

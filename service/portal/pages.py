@@ -45,7 +45,7 @@ def see(path: str, done: str = "", *, at: str = "", **query: str) -> Response[No
     said = urlencode({key: value for key, value in {"done": done, **query}.items() if value})
     mark = "&" if "?" in path else "?"
     where = f"{path}{mark if said else ''}{said}{'#' if at else ''}{quote(at)}"
-    return Response(None, status_code=303, headers={"Location": where})
+    return Response(None, status_code=303, media_type=HTML, headers={"Location": where})
 
 
 def local(back: str) -> str:

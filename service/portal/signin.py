@@ -18,7 +18,7 @@ from service.model.signin import Aim
 from service.model.words import IdentifierKind
 from service.portal import doorstep
 from service.portal.forms import read_form
-from service.portal.pages import local, see
+from service.portal.pages import HTML, local, see
 from service.portal.pages import page as shown
 from service.portal.visit import SHOWS, Visit
 from service.refusals import note
@@ -246,7 +246,7 @@ def _waiting(visit: Visit, waiting: str, onward: str, *, wrong: bool = False) ->
 
 def _away(away: federated.Away) -> Response[None]:
     cookie = f"{OIDC}={away.cookie}{AWAY}"
-    return Response(None, status_code=303, headers={"Location": away.address, "Set-Cookie": cookie})
+    return Response(None, status_code=303, media_type=HTML, headers={"Location": away.address, "Set-Cookie": cookie})
 
 
 ROUTES = [

@@ -124,10 +124,13 @@ async def publish(database: Database, keyring: Keyring, caller: Caller, folder: 
     return publication, True
 
 
+CHANGED, REMOVED = "cannot change; write the next version", "is not here; put it back"
+
+
 def _refuse_changed_notices(bundle: Bundle, published: list[bytes]) -> None:
     """A published notice is what somebody read: it never changes."""
     faults = [
-        f"{path}: this notice was published and cannot change; write the next version"
+        f"{path}: this notice was published and {CHANGED if path in bundle.files else REMOVED}"
         for files in map(decode, published)
         for path, text in files.files.items()
         if path.startswith("notices/") and bundle.files.get(path) != text

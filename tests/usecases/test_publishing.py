@@ -71,3 +71,24 @@ async def test_an_editorial_notice_alone_is_published(database: Database, keyrin
     add_notice(folder, material=False)
     _, new = await publish(database, keyring, OPERATOR, folder)
     assert new
+
+
+async def test_a_notice_that_was_published_is_neither_changed_nor_left_out(
+    database: Database, keyring: Keyring, folder: Path
+) -> None:
+    add_notice(folder, material=False)
+    publication, _ = await publish(database, keyring, OPERATOR, folder)
+    changed, removed = folder / NOTICES / "3.en.md", folder / NOTICES / "3.de.md"
+    changed.write_text(changed.read_text(encoding="utf-8") + "\nAnd more.\n", encoding="utf-8")
+    with pytest.raises(PolicyError) as refused:
+        await publish(database, keyring, OPERATOR, folder)
+    was_published = "this notice was published and"
+    assert refused.value.faults == [f"{NOTICES}/3.en.md: {was_published} cannot change; write the next version"]
+    changed.unlink()
+    removed.unlink()
+    with pytest.raises(PolicyError) as refused:
+        await publish(database, keyring, OPERATOR, folder)
+    there = [f"{NOTICES}/3.{language}.md: {was_published} is not here; put it back" for language in ("de", "en")]
+    assert refused.value.faults == there
+    async with database.connection() as connection:
+        assert await publications.current(connection, keyring) == publication
