@@ -92,6 +92,20 @@ class Since(click.ParamType[datetime]):
             self.fail("expected a day or a time as in ISO 8601, such as 2026-06-30 or 2026-06-30T12:00Z", param, ctx)
 
 
+class Instant(click.ParamType[datetime]):
+    """A time."""
+
+    name = "time"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """Return the moment from its ISO form."""
+        try:
+            moment = datetime.fromisoformat(str(value))
+        except ValueError:
+            self.fail("expected a time as in ISO 8601, such as 2026-06-30T12:00Z", param, ctx)
+        return moment.replace(tzinfo=moment.tzinfo or UTC)
+
+
 class LedgerKey(click.ParamType[Verifier]):
     """The public key of a ledger, as it is published."""
 
@@ -543,7 +557,7 @@ def customers_links(settings: Settings, who: str, reason: str) -> None:
 
 @customers_.command("allowed")
 @WHO
-@click.option("--at", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z"]), help="Default: now.")
+@click.option("--at", type=Instant(), help="A time, UTC unless it says; default: now.")
 @click.option("--purpose", help="Default: every purpose.")
 @REASON
 @click.pass_obj

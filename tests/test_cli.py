@@ -139,6 +139,13 @@ def test_a_migration_that_lacks_a_right_is_one_line(tmp_path: Path, empty_databa
     assert said == "byleave: the migrating login lacks a right (docs/roles.md): permission denied for schema public"
 
 
+@pytest.mark.parametrize(("at", "status"), [("2026-03-03T10:00", 0), ("2026-03-03T10:00+01:00", 0), ("yesterday", 2)])
+def test_what_was_allowed_is_asked_of_a_time(at: str, status: int, shell: Shell, abbie: Person) -> None:
+    asked = ("customers", "allowed", "--customer", f"email:{abbie.email}", "--reason", "a test", "--at", at)
+    expected = "expected a time as in ISO 8601" if status else "by policies that were not there yet:"
+    assert expected in shell.run(*asked, status=status)
+
+
 def test_a_reason_says_something(shell: Shell) -> None:
     for words in (
         ("customers", "token", "--customer", "email:a@example.com"),
@@ -389,4 +396,5 @@ def test_the_demo_shows_what_it_says_and_a_second_run_keeps_its_data(tmp_path: P
     second = shell.run("demo", "--once")
     assert " 0 created" in second
     shell.run("demo", "--reset")
-    assert not (tmp_path / "home/root.key").exists()
+    left = {each.name for each in (tmp_path / "home").iterdir()}
+    assert not [name for name in left if name.endswith((".key", ".csv")) or name in ("serve.log", "worker.log")]

@@ -64,7 +64,8 @@ def reset(settings: Settings) -> int:
     if settings.database_url is not None:
         raise OperatorError("the demo's data is in your own database; drop that database yourself")
     embedded.reset(settings.home)
-    for kept in (settings.home / "root.key", settings.ledger_seen_file, _api_key_file(settings)):
+    written = (*settings.home.glob("*.rejects.csv"), *(settings.home / f"{name}.log" for name in ("serve", "worker")))
+    for kept in (settings.home / "root.key", settings.ledger_seen_file, _api_key_file(settings), *written):
         kept.unlink(missing_ok=True)
     console.print("The demo's data is gone.")
     return 0
