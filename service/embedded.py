@@ -135,6 +135,11 @@ def running(home: Path, binaries: Path | None = None) -> Iterator[Urls]:
         yield urls
 
 
+def made(home: Path) -> bool:
+    """Whether there is a server of ours in this folder, running or not."""
+    return _password_file(home).exists()
+
+
 def reset(home: Path) -> None:
     """Forget the server of ``home`` with all its data; raises EmbeddedServerError while one runs."""
     home = home.absolute()

@@ -99,6 +99,15 @@ def await_status(port: int, path: str, status: int) -> httpx.Response:
     raise AssertionError(f"{path} never answered {status}")
 
 
+def test_a_command_makes_no_database_of_its_own_where_there_is_none(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    shell = shell_with(HOME=str(home))
+    for words in (("services", "list"), ("keys", "init"), ("export", "ledger", "--sealed")):
+        said = shell.run(*words, status=1)
+        assert said == f"byleave: no database is in {home}: set BYLEAVE_DATABASE_URL, or run byleave migrate"
+    assert not home.exists()
+
+
 def test_a_new_database_is_set_up_with_four_commands(server: str, tmp_path: Path, empty_database: str) -> None:
     urls = {"DATABASE_URL": in_role(empty_database), "MIGRATE_URL": in_role(empty_database, "byleave_migrator")}
     shell = shell_with(**urls, HOME=str(tmp_path / "home"))

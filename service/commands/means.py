@@ -6,8 +6,10 @@ from collections.abc import Awaitable, Callable
 from os import getuid
 from typing import TypeVar
 
+from service import embedded
 from service.crypto.keyring import Keyring
 from service.database import PATIENCE, Database, opened, reachable
+from service.errors import OperatorError
 from service.model.callers import OperatorCaller
 from service.process import harden
 from service.rootkey import read_root_key
@@ -20,7 +22,14 @@ Result = TypeVar("Result")
 def with_database(
     settings: Settings, action: Callable[[Database], Awaitable[Result]], patience: float = PATIENCE
 ) -> Result:
-    """Do something with the database; ``patience``: the seconds that one statement may take."""
+    """Do something with the database; ``patience``: the seconds that one statement may take.
+
+    Raises OperatorError where there is none yet: an empty one, in whatever folder this is, would help nobody.
+    """
+    if settings.urls is None and not embedded.made(settings.home):
+        raise OperatorError(
+            f"no database is in {settings.home}: set BYLEAVE_DATABASE_URL, or run byleave migrate"
+        )
 
     async def act(url: str) -> Result:
         async with opened(url, patience=patience) as database:
