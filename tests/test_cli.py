@@ -235,6 +235,8 @@ async def test_links_for_a_list_of_people_are_written_as_csv(shell: Shell, abbie
     assert re.fullmatch(rf"{abbie.email.upper()},({link}),<\1>,List-Unsubscribe=One-Click", hers)
     assert others == ["nobody@example.com,,,", "no address,,,"]
     assert "no grant" in shell.run("links", "-", "--service", "recommender", *what, stdin=listed, status=1)
+    refused = command(("links", "-", "--service", "recommender", *what), shell.environment, listed)
+    assert refused.stdout == "", "a file that looks like one"
 
 
 async def test_a_question_is_listed_read_and_answered(shell: Shell, api: Api, abbie: Person) -> None:

@@ -44,14 +44,12 @@ def links(  # noqa: PLR0913  one for each option
     async def make(database: Database, keyring: Keyring) -> None:
         in_force = await policies.Library(database).current()
         writer = csv.writer(sys.stdout, lineterminator="\n")
-        heads: tuple[str, ...] = HEADS
+        # What may not be made is refused before there is a file that looks like one.
+        await message_links.make_for(database, keyring, in_force, caller, message, [])
+        writer.writerow(HEADS)
         for batch in _batches(file, IdentifierKind(kind)):
             known = [each for _, each in batch if each is not None]
             made = iter(await message_links.make_for(database, keyring, in_force, caller, message, known))
-            # Only now, so that what is refused leaves no file that looks like one.
-            if heads:
-                writer.writerow(heads)
-                heads = ()
             for line, each in batch:
                 writer.writerow(_row(line, None if each is None else next(made), settings.portal_url))
 

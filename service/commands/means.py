@@ -27,9 +27,7 @@ def with_database(
     Raises OperatorError where there is none yet: an empty one, in whatever folder this is, would help nobody.
     """
     if settings.urls is None and not embedded.made(settings.home):
-        raise OperatorError(
-            f"no database is in {settings.home}: set BYLEAVE_DATABASE_URL, or run byleave migrate"
-        )
+        raise OperatorError(f"no database is in {settings.home}: set BYLEAVE_DATABASE_URL, or run byleave migrate")
 
     async def act(url: str) -> Result:
         async with opened(url, patience=patience) as database:
