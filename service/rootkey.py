@@ -26,6 +26,9 @@ def read_root_key(path: Path) -> RootKey:
     try:
         # Not blocking, because a named pipe would wait for somebody to write.
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError:
+        how = "put its copy back, or for a new database run: byleave keys init"
+        raise KeysUnavailableError(f"{path} is not there; {how}") from None
     except OSError as error:
         if path.is_symlink():
             raise WrongKeysError(f"{path}: the root key must not be a symbolic link") from None
