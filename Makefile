@@ -80,7 +80,7 @@ chromium:
 # A short way through the whole service on Debian's PostgreSQL 15, as a server of its own with a URL.
 smoke-15: install
 	@test -x /usr/lib/postgresql/15/bin/postgres || (apt-get update -qq && apt-get install -qq -y postgresql-15 >/dev/null)
-	$(RUN)python -m tests.on_server /usr/lib/postgresql/15/bin $(RUN)pytest -m smoke
+	$(RUN)python -m tests.on_server /usr/lib/postgresql/15/bin $(RUN)pytest -n 2 -m smoke
 
 # Every goal of the hot path. Half an hour, on a machine that has nothing else to do; QUICK=1 for a short look.
 bench: install

@@ -16,7 +16,8 @@ import msgspec
 from msgspec import Struct
 
 from service.process import ending_with
-from tests.test_cli import family, free_port
+from tests.demo.test_run import family
+from tests.test_cli import free_port
 
 SERVE = ("service", "serve")
 STARTING = 60.0
