@@ -24,7 +24,7 @@ from service.crypto.keyring import Keyring, Role
 from service.crypto.notes import Verifier, read_verifier
 from service.crypto.signing import public_keys_in
 from service.database import Database, opened, reachable
-from service.errors import DatabaseUnavailableError, OperatorError, PolicyError, ReceiptRefusedError, ServiceError
+from service.errors import OperatorError, PolicyError, ReceiptRefusedError, ServiceError
 from service.importing import Delivery, Outcome, import_file, leave_alone_file
 from service.model.columns import EXPECTED, Format
 from service.model.identifiers import Identifier, identifier
@@ -85,8 +85,7 @@ class Since(click.ParamType[datetime]):
         """Return the moment from its ISO form."""
         text = str(value)
         try:
-            moment = datetime.fromisoformat(text if DAY.match(text) else "")
-            moment = moment.replace(tzinfo=moment.tzinfo or UTC)
+            moment = _moment(text if DAY.match(text) else "")
             return moment + timedelta(days=1) if DAY.fullmatch(text) else moment
         except (ValueError, OverflowError):
             self.fail("expected a day or a time as in ISO 8601, such as 2026-06-30 or 2026-06-30T12:00Z", param, ctx)
@@ -100,10 +99,14 @@ class Instant(click.ParamType[datetime]):
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
         """Return the moment from its ISO form."""
         try:
-            moment = datetime.fromisoformat(str(value))
+            return _moment(str(value))
         except ValueError:
             self.fail("expected a time as in ISO 8601, such as 2026-06-30T12:00Z", param, ctx)
-        return moment.replace(tzinfo=moment.tzinfo or UTC)
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment.replace(tzinfo=moment.tzinfo or UTC)
 
 
 class LedgerKey(click.ParamType[Verifier]):
@@ -137,8 +140,6 @@ def main() -> None:
         cli.main(prog_name="byleave", standalone_mode=True)
     except PolicyError as error:
         _complain(*error.faults)
-    except DatabaseUnavailableError as error:
-        _complain(f"the database cannot be used: {error.detail}")
     except ServiceError as error:
         _complain(error.detail or error.title)
 

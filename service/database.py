@@ -45,7 +45,8 @@ WORDS: dict[type[BaseException], str] = {
 
 def in_words(fault: BaseException) -> str:
     """Say what a database has, without a value that somebody could have sent it."""
-    return next((words for kind, words in WORDS.items() if isinstance(fault, kind)), type(fault).__name__)
+    words = next((words for kind, words in WORDS.items() if isinstance(fault, kind)), type(fault).__name__)
+    return f"the database cannot be used: {words}"
 
 
 class Database:

@@ -41,7 +41,7 @@ def migrate(url: str, revision: str = "head") -> None:
                 case _:
                     raise
         except FAULTS as fault:
-            raise OperatorError(f"the database cannot be used: {in_words(fault)}") from None
+            raise OperatorError(in_words(fault)) from None
         else:
             return
     raise OperatorError("somebody holds a lock that the migration needs; see pg_locks, and run it again")

@@ -165,7 +165,7 @@ async def _check(settings: Settings, url: str) -> None:
             await _prove_keys(settings, database)
             await Library(database).current()
     except DatabaseUnavailableError as error:
-        raise OperatorError(f"the database cannot be used: {error.detail}") from None
+        raise OperatorError(error.detail) from None
 
 
 async def _prove_keys(settings: Settings, database: Database) -> None:

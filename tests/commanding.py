@@ -55,3 +55,9 @@ def _be(streams: list[Path], words: tuple[str, ...], environment: dict[str, str]
     os.environ.clear()  # noqa: TID251  as a shell sets it
     os.environ.update(environment)  # noqa: TID251
     main()
+
+
+def family(pid: int) -> list[int]:
+    """Return a process and all that came of it."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *(each for child in children for each in family(int(child)))]

@@ -379,7 +379,8 @@ async def test_a_decision_is_the_release_without_the_values(
     assert decided.keys() == released.keys()
     for name in decided.keys() - {"id", "entry"}:
         assert decided[name] == released[name]
-    assert not any(str(value) in json.dumps(decided) for value in ("Abbie", "crime"))
+    by_chance = {"id": "", "entry": "", "version": 0}
+    assert not any(value in json.dumps(decided | by_chance) for value in ("Abbie", "crime", "1985"))
 
 
 # --- who may not ask ---

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from service.process import ending_with
-from tests.demo.test_run import family
+from tests.commanding import family
 from tests.test_cli import free_port
 
 SERVE = ("service", "serve")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.commanding import family
 from tests.test_cli import await_status, free_port, serving, shell_with
 from tests.test_embedded import place
 
@@ -37,12 +38,6 @@ def test_an_acknowledged_answer_survives_the_sudden_death_of_everything(tmp_path
         history = httpx.get(url, headers=headers).json()["history"]
     assert acknowledged.json()["entry"] in {each["entry"] for each in history}
     shell.run("demo", "--reset")
-
-
-def family(pid: int) -> list[int]:
-    """Return a process and all that came of it."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [pid, *(each for child in children for each in family(int(child)))]
 
 
 def test_the_demo_shows_what_it_says_and_a_second_run_keeps_its_data(tmp_path: Path) -> None:

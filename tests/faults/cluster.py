@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 from service import embedded
 from service.embedded import Account, running
 from service.process import ending_with
-from tests.demo.test_run import family
+from tests.commanding import family
 from tests.passing import superuser_url_of
 from tests.test_embedded import place
 
