@@ -46,7 +46,6 @@ function remember(event) {
 }
 
 function keep() {
-  count();
   if (staying) return (before?.isConnected ? before : document.getElementById("main")).focus({ preventScroll: true });
   const place = ["just", ...around, "main"].map(id => id && document.getElementById(id)).find(Boolean);
   if (!place) return;
@@ -60,5 +59,6 @@ count();
 document.addEventListener("visibilitychange", wait);
 document.addEventListener("focusin", event => { if (!event.target.closest("#stay")) before = event.target; });
 document.addEventListener("htmx:beforeRequest", remember);
+document.addEventListener("htmx:afterSwap", count);
 document.addEventListener("htmx:afterSettle", keep);
 for (const event of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) document.addEventListener(event, failed);
