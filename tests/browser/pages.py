@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 import pytest
 from msgspec import Struct
-from playwright.async_api import Page
+from playwright.async_api import Page, expect
 
 from service.portal.data import fields_of, place_of
 from tests.browser.gates import UNFOLD, Heard
@@ -40,12 +40,18 @@ class State(Struct, frozen=True):
         return await (site.newcomer if self.then else site.resident)(self.life)
 
 
+async def rested(page: Page) -> None:
+    """Wait until what was answered is in the page, and the page has its focus and its looks again."""
+    await expect(page.locator(".htmx-request, .htmx-swapping, .htmx-settling")).to_have_count(0)
+
+
 def pressed(button: str) -> Step:
     """Press a button, by its id, and wait until the page says what was done."""
 
     async def press(page: Page) -> None:
         await page.locator(f'[id="{button}"]').click()
         await page.locator("#status:not(:empty)").wait_for()
+        await rested(page)
 
     return press
 
@@ -86,6 +92,7 @@ async def opened(page: Page) -> None:
     """Open the first line of the log, in its place."""
     await page.locator("a[hx-get]").first.click()
     await page.locator(".opened #opened, .opened dl").first.wait_for()
+    await rested(page)
 
 
 async def unfolded(page: Page) -> None:

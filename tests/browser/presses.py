@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 from msgspec import Struct
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Locator, Page
 
 from service.portal.data import place_of
-from tests.browser.pages import FACT, RECOMMENDATIONS, SEEN, followed
+from tests.browser.pages import FACT, RECOMMENDATIONS, SEEN, followed, rested
 from tests.browser.site import Her, Site
 
 WEB = f"{RECOMMENDATIONS}-web"
@@ -107,7 +107,7 @@ async def press(page: Page, button: str) -> None:
     async with page.expect_response(lambda answer: answer.request.method == "GET" and "done=" in answer.url):
         await found.click()
     await page.locator("#status:not(:empty)").wait_for()
-    await expect(page.locator(".htmx-request, .htmx-swapping, .htmx-settling")).to_have_count(0)
+    await rested(page)
 
 
 async def holds(site: Site, her: Her) -> dict[str, Any]:

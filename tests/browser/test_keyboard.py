@@ -3,7 +3,7 @@
 from playwright.async_api import Page
 
 from tests.browser.conftest import Visited
-from tests.browser.pages import RECOMMENDATIONS
+from tests.browser.pages import RECOMMENDATIONS, rested
 from tests.browser.presses import holds
 from tests.browser.site import Site
 
@@ -51,7 +51,8 @@ async def test_with_the_keyboard_she_allows_withdraws_and_pauses(site: Site) -> 
             await _tab_to(page, f"b-{RECOMMENDATIONS}-web")
             async with page.expect_response(lambda answer: "done=" in answer.url):
                 await page.keyboard.press(key)
-            await page.wait_for_function("document.activeElement.matches('[role=switch]')")
+            await rested(page)
+            await page.locator("[role=switch]:focus").wait_for()
             assert (await holds(site, her))[f"{RECOMMENDATIONS} web"][0] == expected
         await page.goto("/")
         await _tab_to(page, "b-pause")

@@ -11,7 +11,7 @@ from service.model.words import Basis
 from service.policy.engine import Policies
 from service.portal.visit import COOKIE
 from tests.browser.gates import BUTTON
-from tests.browser.pages import every_page_of_hers
+from tests.browser.pages import every_page_of_hers, followed
 from tests.browser.presses import WEB, Act, every_act, found_by, holds, press
 from tests.browser.site import HIGH, NARROW, Her, Site
 from tests.portal.conftest import Page as Read
@@ -89,8 +89,7 @@ async def _presses_to(page: Page, button: str) -> int:
         if await page.locator(f'[id="{button}"]').count():
             await press(page, button)
             return presses + 1
-        await page.locator(f'main a[href^="/{"choices"}"]').first.click()
-        await page.wait_for_load_state()
+        await followed('main a[href^="/choices"]')(page)
     raise AssertionError(f"{button} is further away than {MOST_PRESSES} presses")
 
 
