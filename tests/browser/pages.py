@@ -41,7 +41,8 @@ class State(Struct, frozen=True):
 
 
 async def rested(page: Page) -> None:
-    """Wait until what was answered is in the page, and the page has its focus and its looks again."""
+    """Wait until what was answered is there whole, and the page has its place, its focus and its looks again."""
+    await page.wait_for_load_state()
     await expect(page.locator(".htmx-request, .htmx-swapping, .htmx-settling")).to_have_count(0)
 
 
