@@ -417,13 +417,15 @@ def services_rotate(settings: Settings, service: str) -> None:
 
 @services_.command("revoke")
 @click.argument("service")
+@click.option("--key", help="Only the one of this id, which is the word after byl_ in the key. Default: every key.")
 @click.pass_obj
-def services_revoke(settings: Settings, service: str) -> None:
-    """End every API key of a service, now."""
-    ended = with_database(settings, lambda db: access.revoke_api_keys(db, operator(), ServiceId(service)))
+def services_revoke(settings: Settings, service: str, key: str | None) -> None:
+    """End every API key of a service, or one of them, now."""
+    ended = with_database(settings, lambda db: access.revoke_api_keys(db, operator(), ServiceId(service), key))
     if not ended:
-        raise OperatorError(f"no key of {service} works; byleave services list shows all")
-    click.echo(f"{ended} keys of {service} ended")
+        which = f"no key {key} of {service}" if key else f"no key of {service}"
+        raise OperatorError(f"{which} works; byleave services list shows all")
+    click.echo(f"{ended} {'key' if ended == 1 else 'keys'} of {service} ended")
 
 
 @services_.command("list")

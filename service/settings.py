@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, get_type_hints
+from typing import Annotated, get_args, get_type_hints
 
 import msgspec
 from msgspec import Meta, Struct
@@ -15,16 +15,51 @@ PREFIX = "BYLEAVE_"
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Count = Annotated[int, Meta(ge=1, le=200)]
 Seconds = Annotated[int, Meta(ge=0, le=300)]
-LedgerName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:/-]+$", max_length=200)]
-Colour = Annotated[str, Meta(pattern=r"^#([0-9a-fA-F]{3}|[0-9a-fA-F]{6})(?!\n)$")]
+LedgerName = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9._:/-]+$",
+        max_length=200,
+        description="up to 200 letters, digits, dots, colons, slashes, hyphens and underscores",
+    ),
+]
+Colour = Annotated[
+    str, Meta(pattern=r"^#([0-9a-fA-F]{3}|[0-9a-fA-F]{6})(?!\n)$", description="a colour such as #0a7 or #00aa77")
+]
 CompanyName = Annotated[str, Meta(min_length=1, max_length=60)]
-Url = Annotated[str, Meta(pattern=r"^postgres(ql)?://")]
-PublicUrl = Annotated[str, Meta(pattern=r"^(https://[A-Za-z0-9.-]+(:[0-9]+)?|http://localhost(:[0-9]+)?)$")]
+Url = Annotated[str, Meta(pattern=r"^postgres(ql)?://", description="a URL that begins with postgresql://")]
+PublicUrl = Annotated[
+    str,
+    Meta(
+        pattern=r"^(https://[A-Za-z0-9.-]+(:[0-9]+)?|http://localhost(:[0-9]+)?)$",
+        description="https:// and a host, or http://localhost, and nothing after it but a port",
+    ),
+]
 """Without a path: passkeys, cookies and forms are bound to an origin. Without TLS only on one's own machine."""
-Issuer = Annotated[str, Meta(pattern=r"^(https://|http://(localhost|127\.0\.0\.1)[:/])[^?#]+$")]
-SmtpUrl = Annotated[str, Meta(pattern=r"^smtps?://[^/]+/?(\?starttls=(no|required))?$")]
-Sender = Annotated[str, Meta(pattern=r"^[^\r\n]+@[^\r\n]+$", max_length=200)]
-Claim = Annotated[str, Meta(pattern=r"^(email|phone|loyalty)=[A-Za-z0-9_.:/-]{1,200}$")]
+Issuer = Annotated[
+    str,
+    Meta(
+        pattern=r"^(https://|http://(localhost|127\.0\.0\.1)[:/])[^?#]+$",
+        description="an https:// URL, or one of this machine's own, without ? and #",
+    ),
+]
+SmtpUrl = Annotated[
+    str,
+    Meta(
+        pattern=r"^smtps?://[^/]+/?(\?starttls=(no|required))?$",
+        description="smtp://HOST:PORT or smtps://HOST:PORT, if need be with ?starttls=no or ?starttls=required",
+    ),
+]
+Sender = Annotated[
+    str, Meta(pattern=r"^[^\r\n]+@[^\r\n]+$", max_length=200, description="an address such as Shop <shop@example.com>")
+]
+Claim = Annotated[
+    str,
+    Meta(
+        pattern=r"^(email|phone|loyalty)=[A-Za-z0-9_.:/-]{1,200}$",
+        description="email, phone or loyalty, then = and the name of a claim",
+    ),
+]
 Proxies = Annotated[int, Meta(ge=0, le=5)]
 
 
@@ -161,8 +196,14 @@ def _convert(variable: str, text: str, kind: object) -> object:
     try:
         return msgspec.convert(text.strip(), kind, strict=False, dec_hook=_path)
     except msgspec.ValidationError as error:
-        # The message says what was expected; the value may hold a password.
-        raise SettingsError(f"{variable}: {error}") from None
+        # Either says what was expected; the value may hold a password.
+        raise SettingsError(f"{variable}: {_expected(kind) or error}") from None
+
+
+def _expected(kind: object) -> str | None:
+    """Return what a kind of setting looks like in words, where its pattern would be none."""
+    metas = (meta for each in (kind, *get_args(kind)) for meta in getattr(each, "__metadata__", ()))
+    return next((f"Expected {meta.description}" for meta in metas if meta.description), None)
 
 
 def _path(kind: type, value: object) -> object:

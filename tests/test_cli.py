@@ -178,6 +178,16 @@ async def test_services_get_two_keys_and_lose_them_at_once(shell: Shell, api: Ap
     assert "not in the catalogue" in shell.run("services", "add", "nobody", status=1)
 
 
+async def test_one_key_that_got_into_wrong_hands_ends_alone(shell: Shell, api: Api) -> None:
+    lost, kept = api.api_keys["shop"], shell.run("services", "rotate", "shop")  # type: ignore[index]  # as above
+    id_ = lost.split("_")[1]
+    for service, key in (("shop", "nothing"), ("recommender", id_)):
+        refused = shell.run("services", "revoke", service, "--key", key, status=1)
+        assert f"no key {key} of {service} works" in refused
+    assert shell.run("services", "revoke", "shop", "--key", id_) == "1 key of shop ended"
+    assert [(await api.call("GET", "/v1/purposes", key)).status_code for key in (lost, kept)] == [401, 200]
+
+
 async def test_a_token_lets_a_customer_speak_and_is_in_her_ledger(
     shell: Shell, api: Api, abbie: Person, database: Database, keyring: Keyring
 ) -> None:

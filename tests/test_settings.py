@@ -49,6 +49,7 @@ def test_a_wrong_setting_is_named_and_its_value_is_not(variable: str, value: str
     with pytest.raises(SettingsError, match=variable) as caught:
         read_settings({variable: value})
     assert "hunter2" not in str(caught.value)
+    assert "matching regex" not in str(caught.value)
 
 
 def test_one_url_is_enough_and_each_role_may_have_its_own() -> None:

@@ -63,14 +63,16 @@ async def make_api_key(
     return made
 
 
-async def revoke_api_keys(database: Database, caller: OperatorCaller, service: ServiceId) -> int:
-    """End every API key of a service, now; returns how many there were."""
+async def revoke_api_keys(
+    database: Database, caller: OperatorCaller, service: ServiceId, only: str | None = None
+) -> int:
+    """End every API key of a service, or the ``only`` one of this id, now; returns how many there were."""
     async with database.transaction() as connection:
         await access.hold(connection, service)
-        live = await access.live(connection, service)
-        for key in live:
+        ending = [key for key in await access.live(connection, service) if only in (None, key)]
+        for key in ending:
             await _end(connection, caller, service, key)
-    return len(live)
+    return len(ending)
 
 
 async def api_keys(database: Database) -> list[access.StoredCredential]:
