@@ -12,7 +12,7 @@ from service.database import Connection
 from service.errors import UnauthenticatedError
 from service.model.callers import CustomerCaller, MessageCaller, ServiceCaller, Speaker
 from service.model.words import CustomerId, ServiceId
-from service.storage.statements import statements
+from service.storage.statements import statements, written
 
 SQL = statements(__file__)
 log = structlog.get_logger()
@@ -118,6 +118,6 @@ async def put_token(
     await connection.execute(SQL["put_token"], made.digest, customer, expires_at, mac.version, mac.digest)
 
 
-async def forget_tokens(connection: Connection) -> None:
-    """Forget the tokens whose time has run."""
-    await connection.execute(SQL["forget_tokens"])
+async def forget_tokens(connection: Connection, most: int) -> int:
+    """Forget tokens whose time has run; returns how many."""
+    return written(await connection.execute(SQL["forget_tokens"], most))

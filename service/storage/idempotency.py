@@ -7,7 +7,7 @@ from service.crypto.framing import framed
 from service.database import Connection
 from service.errors import KeyReusedError, StillRunningError
 from service.model.attempts import Attempt
-from service.storage.statements import statements
+from service.storage.statements import statements, written
 
 SQL = statements(__file__)
 CORNER = 0x0B20  # our corner of the advisory locks
@@ -31,9 +31,9 @@ async def keep(connection: Connection, attempt: Attempt, answer: bytes) -> None:
     await connection.execute(SQL["keep"], _name(attempt), _digest(attempt), answer)
 
 
-async def forget(connection: Connection, hours: int) -> None:
-    """Forget writes that nobody repeats any more."""
-    await connection.execute(SQL["forget"], hours)
+async def forget(connection: Connection, hours: int, most: int) -> int:
+    """Forget writes that nobody repeats any more; returns how many."""
+    return written(await connection.execute(SQL["forget"], hours, most))
 
 
 def _name(attempt: Attempt) -> bytes:

@@ -12,7 +12,7 @@ from service.database import Connection
 from service.model.consent import Spot
 from service.model.message_links import MessageLink
 from service.model.words import Channel, CustomerId, PurposeId, ServiceId, Status
-from service.storage.statements import statements
+from service.storage.statements import statements, written
 
 SQL = statements(__file__)
 NOES = [status.value for status in Status if status.no]
@@ -63,6 +63,6 @@ async def open_at(connection: Connection, customer: CustomerId, spots: Iterable[
     return answered
 
 
-async def forget_ended(connection: Connection) -> None:
-    """Forget the links whose time has run."""
-    await connection.execute(SQL["forget"])
+async def forget_ended(connection: Connection, most: int) -> int:
+    """Forget links whose time has run; returns how many."""
+    return written(await connection.execute(SQL["forget"], most))

@@ -10,8 +10,9 @@ SELECT service, customer, purpose, channel, ends_at, mac_version, clock_timestam
  WHERE digest = $1 AND ends_at > clock_timestamp();
 
 -- name: forget
--- By the time at which this transaction began, so that the index finds them.
-DELETE FROM message_link WHERE ends_at <= now();
+-- The time is asked for once, so that the index finds them.
+DELETE FROM message_link
+ WHERE ctid = ANY(ARRAY(SELECT ctid FROM message_link WHERE ends_at <= (SELECT clock_timestamp()) LIMIT $1));
 
 -- name: open
 -- Whether there is anything but a no at any of these places, on any side of this person.

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from service.crypto.keyring import Keyring
 from service.database import Connection
 from service.model.signin import Limit
-from service.storage.statements import statements
+from service.storage.statements import statements, written
 
 SQL = statements(__file__)
 
@@ -17,6 +17,6 @@ async def count(connection: Connection, keyring: Keyring, what: Sequence[str], l
     return wait
 
 
-async def forget(connection: Connection) -> None:
-    """Forget what was counted in a stretch that has passed."""
-    await connection.execute(SQL["forget"])
+async def forget(connection: Connection, most: int) -> int:
+    """Forget what was counted in stretches that have passed; returns how many."""
+    return written(await connection.execute(SQL["forget"], most))

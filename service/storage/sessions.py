@@ -16,7 +16,7 @@ from service.model.callers import CustomerCaller
 from service.model.signin import IDLE, LASTS, STRONG, TOUCHED, Session, Way
 from service.model.words import CustomerId
 from service.storage import customers
-from service.storage.statements import statements
+from service.storage.statements import statements, written
 
 SQL = statements(__file__)
 
@@ -122,9 +122,9 @@ async def end_all(connection: Connection, customer: CustomerId) -> None:
     await connection.execute(SQL["end_all"], customer)
 
 
-async def forget(connection: Connection) -> None:
-    """Forget the sessions whose time has run."""
-    await connection.execute(SQL["forget"], IDLE)
+async def forget(connection: Connection, most: int) -> int:
+    """Forget sessions whose time has run; returns how many."""
+    return written(await connection.execute(SQL["forget"], IDLE, most))
 
 
 def _ours(keyring: Keyring, digest: bytes, row: Record) -> bool:

@@ -36,4 +36,8 @@ DELETE FROM session WHERE customer = $1 AND digest <> $2 RETURNING id;
 DELETE FROM session WHERE customer = $1;
 
 -- name: forget
-DELETE FROM session WHERE ends_at <= clock_timestamp() OR seen_at <= clock_timestamp() - $1::interval;
+DELETE FROM session
+ WHERE ctid = ANY(ARRAY(SELECT ctid
+                          FROM session
+                         WHERE ends_at <= clock_timestamp() OR seen_at <= clock_timestamp() - $1::interval
+                         LIMIT $2));

@@ -23,7 +23,7 @@ from service.errors import IntegrityError
 from service.model.signin import TRIES, Aim
 from service.model.words import CustomerId
 from service.storage import customers
-from service.storage.statements import statements
+from service.storage.statements import statements, written
 
 SQL = statements(__file__)
 
@@ -127,9 +127,9 @@ async def take_every(connection: Connection, customer: CustomerId) -> None:
     await connection.execute(SQL["take_every"], customer)
 
 
-async def forget(connection: Connection) -> None:
-    """Forget the sign-ins whose time has run."""
-    await connection.execute(SQL["forget"])
+async def forget(connection: Connection, most: int) -> int:
+    """Forget sign-ins whose time has run; returns how many."""
+    return written(await connection.execute(SQL["forget"], most))
 
 
 def _waiting(keyring: Keyring, row: Record | None) -> Waiting | None:

@@ -12,6 +12,7 @@ from service.model.ledger import CredentialChanged, LookedUp, entry
 from service.model.words import ServiceId
 from service.policy.engine import Policies
 from service.storage import access, customers, ledger
+from service.storage.forgetting import forget_all
 
 LIVE_KEYS = 2
 """So that a service can move from one key to the next without a gap."""
@@ -107,7 +108,6 @@ async def _enter(connection: Connection, caller: OperatorCaller, act: Credential
     await ledger.append(connection, None, entry(ledger.new_entry_id(now), None, caller, now, act))
 
 
-async def forget_old_tokens(database: Database) -> None:
-    """Forget the customer tokens whose time has run."""
-    async with database.transaction() as connection:
-        await access.forget_tokens(connection)
+async def forget_old_tokens(database: Database) -> int:
+    """Forget the customer tokens whose time has run; returns how many."""
+    return await forget_all(database, access.forget_tokens)

@@ -27,6 +27,7 @@ from service.model.suppression import Found, Recording, bearing, forgotten
 from service.model.words import CustomerId, EntryId, IdentifierKind
 from service.policy.engine import Policies
 from service.storage import consents, customers, ledger, rates, sessions, signins, suppressions, tries
+from service.storage.forgetting import forget_all
 
 EMAIL = IdentifierKind.EMAIL
 
@@ -229,12 +230,9 @@ async def add(database: Database, keyring: Keyring, policies: Policies, session:
     return Added(change.version, id_)
 
 
-async def forget_old(database: Database) -> None:
-    """Forget the codes, sessions and counts whose time has run."""
-    async with database.transaction() as connection:
-        await signins.forget(connection)
-        await sessions.forget(connection)
-        await rates.forget(connection)
+async def forget_old(database: Database) -> int:
+    """Forget the codes, sessions and counts whose time has run; returns how many."""
+    return sum([await forget_all(database, each.forget) for each in (signins, sessions, rates)])
 
 
 def _index_of(keyring: Keyring, address: Identifier) -> bytes:

@@ -26,6 +26,7 @@ from service.model.message_links import AGAIN, MessageLink, No, ends_at
 from service.model.words import Basis, CustomerId, PairwiseId, ServiceId
 from service.policy.engine import Policies
 from service.storage import access, choices, consents, customers, ledger, message_links
+from service.storage.forgetting import forget_all
 
 
 class Address(Struct, frozen=True):
@@ -140,10 +141,9 @@ async def is_done(database: Database, policies: Policies | None, held: Held, no:
         return not await message_links.open_at(connection, caller.customer, _marketing(policies.catalogue, hers))
 
 
-async def forget_ended(database: Database) -> None:
-    """Forget the links whose time has run."""
-    async with database.transaction() as connection:
-        await message_links.forget_ended(connection)
+async def forget_ended(database: Database) -> int:
+    """Forget the links whose time has run; returns how many."""
+    return await forget_all(database, message_links.forget_ended)
 
 
 def _marketing(catalogue: Catalogue, hers: Sequence[Spot]) -> list[Spot]:

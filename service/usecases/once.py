@@ -9,6 +9,7 @@ from msgspec import Struct
 from service.database import Database
 from service.model.attempts import Attempt
 from service.storage import idempotency
+from service.storage.forgetting import forget_all
 
 Answer = TypeVar("Answer", bound=Struct)
 HOURS = 24
@@ -37,7 +38,6 @@ async def once(
     return answer
 
 
-async def forget_old_keys(database: Database) -> None:
-    """Forget keys that were used longer ago than anybody repeats."""
-    async with database.transaction() as connection:
-        await idempotency.forget(connection, HOURS)
+async def forget_old_keys(database: Database) -> int:
+    """Forget keys that were used longer ago than anybody repeats; returns how many."""
+    return await forget_all(database, lambda connection, most: idempotency.forget(connection, HOURS, most))

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from service.crypto.keyring import Keyring
 from service.database import Connection, Database
+from service.errors import UnavailableError
 from service.model.callers import WorkerCaller, actor
 from service.model.consent import Answer
 from service.model.facts import Standing
@@ -12,6 +13,7 @@ from service.model.ledger import Expired, Outlived, entry
 from service.model.words import Acting, AttributeId, CustomerId, EntryId, Method, PolicyVersion, Status
 from service.policy.engine import Policies
 from service.storage import consents, customers, facts, ledger, publications, strikes
+from service.storage.forgetting import forget_all
 
 AT_ONCE = 200
 """Customers looked for at a time; each is ended in a transaction of her own."""
@@ -48,13 +50,7 @@ async def forget_struck_facts(database: Database) -> int:
 
     Nobody reads these facts, so no decision changes, and what the act was is in the ledger already.
     """
-    forgotten = 0
-    while True:
-        async with database.transaction() as connection:
-            found = await strikes.forget_old(connection)
-        forgotten += found
-        if found < strikes.AT_ONCE:
-            return forgotten
+    return await forget_all(database, strikes.forget_old)
 
 
 async def _each(
@@ -62,15 +58,26 @@ async def _each(
     concerned: Callable[[Connection], Awaitable[list[CustomerId]]],
     end: Callable[[CustomerId], Awaitable[bool]],
 ) -> int:
-    """End something of every customer concerned, a transaction each; returns of how many."""
-    ended = 0
-    while True:
+    """End something of every customer concerned, a transaction each; returns of how many.
+
+    What is wrong with one keeps none of the others from what is due, and is raised after them.
+    """
+    ended, fault = 0, None
+    while fault is None:
         async with database.connection() as connection:
             found = await concerned(connection)
         for customer in found:
-            ended += await end(customer)
+            try:
+                ended += await end(customer)
+            except UnavailableError:
+                raise
+            except Exception as error:  # noqa: BLE001  such as of a row that somebody changed
+                fault = error
         if len(found) < AT_ONCE:
-            return ended
+            break
+    if fault is not None:
+        raise fault
+    return ended
 
 
 async def _end(

@@ -51,7 +51,7 @@ async def _round(
     async def announced() -> int:
         return await announce_renewals(database, await keyring())
 
-    jobs: dict[str, Callable[[], Awaitable[int | None]]] = {
+    jobs: dict[str, Callable[[], Awaitable[int]]] = {
         "outlived": outlived,
         "expired": expired,
         "announced": announced,
@@ -65,7 +65,7 @@ async def _round(
     return all(done)
 
 
-async def _well(name: str, job: Callable[[], Awaitable[int | None]]) -> bool:
+async def _well(name: str, job: Callable[[], Awaitable[int]]) -> bool:
     """Do a job; returns whether it went well. If not, the next round tries again: nothing is released meanwhile."""
     try:
         count = await job()

@@ -56,6 +56,20 @@ async def test_a_consent_that_has_run_its_time_ends_as_an_event_once_whatever_nu
     assert await end_expired_consents(database, keyring) == 0
 
 
+@pytest.mark.parametrize("which", [0, 1, 2])
+async def test_what_somebody_changed_of_one_customer_keeps_no_other_from_her_end(
+    api: Api, database: Database, keyring: Keyring, owner: asyncpg.Connection, which: int
+) -> None:
+    for name in ("ana", "bo", "cem"):
+        await allow(api, await enrol(api, f"{name}@example.com", {}))
+    await owner.execute(ENDS_IN, timedelta(seconds=-1))
+    changed = "SELECT customer FROM consent ORDER BY customer LIMIT 1 OFFSET $1"
+    await owner.execute("UPDATE consent SET channel = 'fax' WHERE customer = $1", await owner.fetchval(changed, which))
+    with pytest.raises(ValueError, match="Channel"):
+        await end_expired_consents(database, keyring)
+    assert await owner.fetchval(ENTERED, "expiry") == 2
+
+
 async def test_a_consent_that_still_holds_is_left_alone(
     api: Api, abbie: Person, database: Database, keyring: Keyring, owner: asyncpg.Connection
 ) -> None:
