@@ -102,9 +102,9 @@ def _obligations(catalogue: Catalogue, asked: Asked, facts: Facts, ruling: Rulin
 
 def _agreed(catalogue: Catalogue, asked: Asked, facts: Facts) -> Iterator[Obligation]:
     """Yield that data is deleted sooner, where she agreed before the purpose came to keep it for longer."""
-    purpose, standing = catalogue.purposes[asked.purpose], facts.standing
-    if purpose.basis is Basis.CONSENT and standing is not None:
-        days = purpose.kept_days(standing.notice)
+    purpose, answered = catalogue.purposes[asked.purpose], [side.standing for side in facts.sides if side.standing]
+    if purpose.basis is Basis.CONSENT and answered:
+        days = min(purpose.kept_days(each.notice) for each in answered)
         if days < purpose.retention_days:
             yield Obligation("delete-after", days)
 

@@ -7,6 +7,7 @@ import msgspec
 from asyncpg import Record
 from msgspec import Struct, structs
 
+from service.crypto.cursors import LAST
 from service.crypto.keyring import Keyring, standing_parts
 from service.database import Connection
 from service.model.catalogue import Catalogue
@@ -18,6 +19,7 @@ from service.storage import links
 from service.storage.statements import execute_for_all, statements
 
 SQL = statements(__file__)
+OPEN = [status for status in Status if status.open]
 
 
 class Event(Struct, frozen=True):
@@ -150,9 +152,17 @@ async def expired_of(connection: Connection, customer: CustomerId) -> list[Stand
 async def history(
     connection: Connection, customer: CustomerId, purposes: Iterable[PurposeId], before: int, most: int
 ) -> list[Event]:
-    """Return the answers before a position, newest first."""
-    rows = await connection.fetch(SQL["history"], customer, list(purposes), before, most)
+    """Return the answers before a position, newest first, and that she was asked among them."""
+    rows = await connection.fetch(SQL["history"], customer, list(purposes), before, most, [])
     return [Event(row["sequence"], answer_from(row)) for row in rows]
+
+
+async def answered(
+    connection: Connection, customer: CustomerId, purposes: Iterable[PurposeId], most: int
+) -> list[Answer]:
+    """Return what she answered last, newest first, however often she was asked since."""
+    rows = await connection.fetch(SQL["history"], customer, list(purposes), LAST, most, OPEN)
+    return [answer_from(row) for row in rows]
 
 
 def answer_from(row: Record) -> Answer:

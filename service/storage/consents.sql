@@ -74,7 +74,7 @@ SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::integer
        mac_version = excluded.mac_version, mac = excluded.mac;
 
 -- name: history
--- This customer's answers for these purposes before a position, newest first. For each purpose as many as are wanted
+-- This customer's answers for these purposes, but for some kinds, before a position, newest first. For each purpose as many as are wanted
 -- at most, so that a page costs the same however much lies before it. That the purpose is this one is said as a range,
 -- because for an equality the planner may read her whole history and leave out all that is of other purposes.
 SELECT e.sequence, e.purpose, e.channel, e.status, e.notice, e.explicit, e.method, e.actor, e.given_at, e.recorded_at,
@@ -85,6 +85,7 @@ SELECT e.sequence, e.purpose, e.channel, e.status, e.notice, e.explicit, e.metho
        SELECT *
          FROM consent_event c
         WHERE c.customer = $1 AND c.purpose >= asked.purpose AND (c.purpose, c.sequence) < (asked.purpose, $3)
+          AND c.status <> ALL ($5::text[])
         ORDER BY c.purpose DESC, c.sequence DESC
         LIMIT $4) AS e
  ORDER BY e.sequence DESC

@@ -38,9 +38,12 @@ async def act(connection: Connection, customer: CustomerId, entry: EntryId) -> A
     return Act(entry, answers, choices) if answers or choices else None
 
 
-async def lines(connection: Connection, customer: CustomerId, before: datetime | None, most: int) -> list[Line]:
-    """Return the acts before an instant, newest first."""
-    rows = await connection.fetch(SQL["lines"], customer, before, most)
+async def lines(
+    connection: Connection, customer: CustomerId, before: tuple[datetime, EntryId] | None, most: int
+) -> list[Line]:
+    """Return the acts before one, newest first."""
+    at, entry = (None, "") if before is None else before
+    rows = await connection.fetch(SQL["lines"], customer, at, most, entry)
     return [Line(row["entry"], row["recorded_at"], list(row["purposes"]), list(row["choices"])) for row in rows]
 
 

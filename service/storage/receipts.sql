@@ -19,12 +19,12 @@ SELECT c.choice, c.value, c.method, c.acting, c.recorder, c.given_at, c.recorded
  ORDER BY c.sequence;
 
 -- name: lines
--- The acts of this customer before an instant, newest first. Her instants only grow, so each is one act.
+-- The acts of this customer before an entry of an instant, newest first: what a merge carries over is of one instant.
 WITH said AS (
     SELECT recorded_at, entry
       FROM (SELECT recorded_at, entry
               FROM consent_event
-             WHERE customer = $1 AND recorded_at < coalesce($2::timestamptz, 'infinity')
+             WHERE customer = $1 AND (recorded_at, entry) < (coalesce($2::timestamptz, 'infinity'), $4)
              GROUP BY recorded_at, entry
              ORDER BY recorded_at DESC, entry DESC
              LIMIT $3) AS answered
@@ -32,7 +32,7 @@ WITH said AS (
     SELECT recorded_at, entry
       FROM (SELECT recorded_at, entry
               FROM choice_event
-             WHERE customer = $1 AND recorded_at < coalesce($2::timestamptz, 'infinity')
+             WHERE customer = $1 AND (recorded_at, entry) < (coalesce($2::timestamptz, 'infinity'), $4)
              GROUP BY recorded_at, entry
              ORDER BY recorded_at DESC, entry DESC
              LIMIT $3) AS chosen
@@ -43,7 +43,7 @@ SELECT entry, recorded_at,
        ARRAY(SELECT DISTINCT choice FROM choice_event c
               WHERE c.customer = $1 AND c.entry = said.entry ORDER BY choice) AS choices
   FROM said
- ORDER BY recorded_at DESC
+ ORDER BY recorded_at DESC, entry DESC
  LIMIT $3;
 
 -- name: signers

@@ -121,7 +121,8 @@ SELECT attribute, actor, sum(times)::bigint AS times
 -- seconds after the time that it bears: its number is drawn in between, so the first of the queue stands for the rest.
 SELECT least(enrolled_at, (SELECT hour FROM use_line WHERE customer = $1 ORDER BY hour, line LIMIT 1)) AS since,
        greatest(enrolled_at,
-                least(now(), (SELECT at FROM queue ORDER BY number LIMIT 1)) - interval '10 seconds') AS until
+                least(now(), (SELECT at FROM queue q WHERE q.key IS NOT NULL OR q.customer IS NULL OR q.customer = $1
+                               ORDER BY number LIMIT 1)) - interval '10 seconds') AS until
   FROM customer
  WHERE id = $1;
 

@@ -102,8 +102,7 @@ def _due(catalogue: Catalogue, yes: _Yes, now: datetime) -> Due | None:
 
 async def _lately(connection: Connection, catalogue: Catalogue, customer: CustomerId) -> list[Answer | Chosen]:
     """Return what she answered and chose last; that she was asked is nothing that she did."""
-    answered = await consents.history(connection, customer, catalogue.consents_of(None), LAST, 4 * SHOWN)
-    acts: list[Answer | Chosen] = [each.answer for each in answered if not each.answer.status.open]
+    acts: list[Answer | Chosen] = [*await consents.answered(connection, customer, catalogue.consents_of(None), SHOWN)]
     chosen = [each for _, each in await choices.history(connection, customer, LAST, 2 * SHOWN)]
     acts += [each for each in chosen if each.choice.kind is not Kind.AGE_BAND]  # others said it
     return sorted(acts, key=lambda each: each.recorded_at, reverse=True)[:SHOWN]

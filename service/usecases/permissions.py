@@ -5,7 +5,6 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from service.crypto.cursors import LAST
 from service.crypto.keyring import Keyring
 from service.crypto.snapshots import make_snapshot
 from service.database import Database
@@ -90,12 +89,12 @@ async def permissions(
         profile = await facts.read_profile(connection, keyring, caller.customer)
         answered = {spot: each.decided_at for spot, each in profile.sides[0].standing.items()}
         effects = await uses.effects(connection, caller.customer, answered)
-        past = await consents.history(connection, caller.customer, policies.catalogue.consents_of(None), LAST, READ)
+        past = await consents.answered(connection, caller.customer, policies.catalogue.consents_of(None), READ)
     if profile.restrictions is None:
         raise IntegrityError("a customer's restrictions are gone or do not carry our MAC")
     told = policies.catalogue.told_in(language)
     screen = _Screen(keyring, told, caller, language, layout, profile.now)
-    read = _Read(profile, effects, [each.answer for each in past if not each.answer.status.open])
+    read = _Read(profile, effects, past)
     shown = [_shown(screen, read, purpose) for purpose in told.purposes.values()]
     asked = [each for each in shown if each.purpose.basis is Basis.CONSENT]
     unasked = [each for each in shown if each.purpose.basis is not Basis.CONSENT]

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import msgspec
 from msgspec import Struct
 
-from service.crypto.cursors import cursor, position_of
+from service.crypto.cursors import POSITION, name_cursor, name_of
 from service.crypto.entries import OPENING, commitment
 from service.crypto.framing import EPOCH, Part, microseconds
 from service.crypto.keyring import Keyring
@@ -132,12 +132,22 @@ async def receipt_of(desk: Desk, caller: ServiceCaller | CustomerCaller, wanted:
 async def listed(database: Database, keyring: Keyring, caller: CustomerCaller, after: str | None, most: int) -> Page:
     """Return of which acts there are receipts, newest first."""
     about: list[Part] = ["receipts", caller.customer]
-    before = None if after is None else EPOCH + timedelta(microseconds=position_of(keyring, after, about))
+    before = None if after is None else _act_named(name_of(keyring, after, about))
     async with database.connection() as connection:
         lines = await receipts.lines(connection, caller.customer, before, most + 1)
     page = lines[:most]
-    more = cursor(keyring, microseconds(page[-1].recorded_at), about) if len(lines) > most else None
+    more = name_cursor(keyring, _name(page[-1]), about) if len(lines) > most else None
     return Page(page, more)
+
+
+def _name(line: receipts.Line) -> bytes:
+    """Return where an act stands among hers: by its instant, and by its entry among those of one instant."""
+    return microseconds(line.recorded_at).to_bytes(POSITION) + line.entry.encode()
+
+
+def _act_named(name: bytes) -> tuple[datetime, EntryId]:
+    at = EPOCH + timedelta(microseconds=int.from_bytes(name[:POSITION]))
+    return at, EntryId(name[POSITION:].decode())
 
 
 async def public_keys(database: Database, keyring: Keyring) -> list[PublicKey]:

@@ -331,6 +331,18 @@ async def test_what_waits_in_the_queue_is_not_covered_and_is_listed_once_it_is(h
     assert timedelta() < now - MARGIN - instant(page["covered_until"]) < timedelta(seconds=5)
 
 
+async def test_what_waits_for_the_key_of_somebody_else_keeps_nothing_of_hers_uncovered(hers: Hers) -> None:
+    other = await enrol(hers.api, "other@example.com", {})
+    await hers.owner.execute("UPDATE customer SET enrolled_at = now() - interval '30 days'")
+    await hers.seal()
+    said = {"purpose": "market.newsletter", "method": "phone"}
+    await hers.api.post(f"/v1/customers/{other.at_shop}/withdrawals", "shop", said)
+    await hers.owner.execute("UPDATE queue SET at = at - interval '3 days', key = NULL")
+    covered = instant((await hers.page())["covered_until"])
+    now: datetime = await hers.owner.fetchval("SELECT clock_timestamp()")
+    assert timedelta() < now - MARGIN - covered < timedelta(seconds=5)
+
+
 async def test_it_never_says_that_an_act_is_covered_whose_transaction_is_still_open(
     hers: Hers, database: Database, keyring: Keyring
 ) -> None:

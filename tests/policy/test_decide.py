@@ -9,7 +9,7 @@ from msgspec import structs
 
 from service.model.catalogue import Earlier
 from service.model.decision import Decision, Obligation, Outcome
-from service.model.facts import Facts, SealedFact
+from service.model.facts import Facts, SealedFact, Side
 from service.model.situation import Asked, everybody
 from service.model.words import AgeBand, AttributeId, Channel, Provenance, PurposeId, ServiceId, Status
 from service.policy.decide import decide
@@ -146,6 +146,9 @@ def test_who_agreed_before_data_was_kept_for_longer_is_kept_for_as_long_as_she_a
         assert decide(changed, asked, [FIRST_NAME], answering(ana, notice=notice)).obligations == due
     refused = decide(changed, asked, [FIRST_NAME], answering(ana, notice=1, status=Status.WITHDRAWN))
     assert refused.obligations == ()
+    older, newer = answering(ana, notice=1), answering(ana, notice=2)
+    merged = structs.replace(newer, others=(Side(older.standing, older.restrictions),))
+    assert Obligation("delete-after", 365) in decide(changed, asked, [FIRST_NAME], merged).obligations
 
 
 @pytest.mark.parametrize("change", [{"channel": Channel.APP}, {"purpose": PurposeId("market.newsletter")}])

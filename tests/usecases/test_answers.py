@@ -171,7 +171,7 @@ async def test_the_first_page_of_a_long_history_reads_no_more_than_a_page(
     sql = SQL["history"]
     customer = await owner.fetchval("SELECT id FROM customer")
     explained = await owner.fetch(
-        f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {sql}", customer, [PURPOSE, "market.newsletter"], 2**63 - 1, 51
+        f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {sql}", customer, [PURPOSE, "market.newsletter"], 2**63 - 1, 51, []
     )
     plan = json.loads(explained[0][0])[0]["Plan"]
     assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < 300
