@@ -241,7 +241,7 @@ class UnknownDisputeError(ServiceError):
 
 
 class NothingToUndoError(ServiceError):
-    """The act was undone already, or what it took away is not kept any more."""
+    """The act was undone already, what it took away is not kept any more, or she said something newer since."""
 
     code = "nothing-to-undo"
     title = "There is nothing to undo"

@@ -104,7 +104,10 @@ class Written(Struct, frozen=True):
 
 
 class Taken(Struct, frozen=True, omit_defaults=True):
-    """What a contribution answers. ``not_kept``: places in ``facts`` of those that she wants kept by nobody."""
+    """What a contribution answers. ``not_kept``: places in ``facts`` of those not kept.
+
+    She wants them kept by nobody, or a newer one is there.
+    """
 
     customer: CustomerWord
     version: int

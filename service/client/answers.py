@@ -83,7 +83,10 @@ class Written(Struct, frozen=True, kw_only=True):
 
 
 class Contributed(Written, frozen=True, kw_only=True):
-    """Facts were taken in. ``not_kept``: places in your list of those that she wants kept by nobody."""
+    """Facts were taken in. ``not_kept``: places in your list of those not kept.
+
+    She wants them kept by nobody, or a newer one is there.
+    """
 
     not_kept: tuple[int, ...] = ()
 

@@ -17,6 +17,8 @@ from service.model.words import AttributeId, CustomerId, EntryId, Provenance, Se
 
 SCOPES = ("attribute", "category", "provenance", "source")
 """By what a fact can be meant, besides its date; in the order in which a block says it."""
+ONE = "attribute provenance source"
+"""The scope that means one fact."""
 KEPT = timedelta(days=30)
 """For how long what was not her can be brought back; then only the block stays."""
 KEPT_SHORTLY = timedelta(minutes=10)
@@ -128,6 +130,11 @@ class Block(Struct, frozen=True):
         return f"Block({self.scope!r})"
 
     @property
+    def one(self) -> bool:
+        """Whether it keeps out one fact, by its name."""
+        return self.scope == ONE
+
+    @property
     def ground(self) -> tuple[CustomerId, str, int]:
         """What blocks have in common that can be looked up together."""
         return self.customer, self.scope, self.version
@@ -191,6 +198,13 @@ def label_of(fact: SealedFact) -> Label:
     return Label(fact.attribute, fact.provenance, fact.source, fact.as_of, fact.derived_from)
 
 
+def label_named(name: str) -> Label:
+    """Return what the name of a fact says of it: everything but its date and its lineage."""
+    kind, _, source = name.partition("@")
+    attribute, _, provenance = kind.partition("#")
+    return Label(AttributeId(attribute), Provenance(provenance), source, datetime.min)  # noqa: DTZ901  no date
+
+
 def service_of(label: Label) -> str:
     """Return the service that said a fact, where it added its own word for where it comes from; else nothing."""
     service, word, _ = label.source.partition("/")
@@ -216,9 +230,9 @@ def in_time(at: datetime, since: datetime | None, until: datetime | None) -> boo
 
 def built_on(labels: Iterable[Label], seeds: Collection[str]) -> set[str]:
     """Return the names of all that rests on one of these facts, over however many steps, without themselves."""
-    rest = {label.name: label.derived_from for label in labels}
+    rest = [(label.name, label.derived_from) for label in labels]
     found = set(seeds)
-    while new := {name for name, parents in rest.items() if name not in found and not found.isdisjoint(parents)}:
+    while new := {name for name, parents in rest if name not in found and not found.isdisjoint(parents)}:
         found |= new
     return found - set(seeds)
 

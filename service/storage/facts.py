@@ -286,10 +286,14 @@ async def read_profile(connection: Connection, keyring: Keyring, customer: Custo
     )
 
 
-async def names(connection: Connection, customer: CustomerId, attributes: Iterable[AttributeId]) -> set[str]:
-    """Return the names of a customer's facts of these attributes."""
-    rows = await connection.fetch(SQL["names"], customer, list(attributes))
-    return {fact_name(row["attribute"], row["provenance"], row["source"]) for row in rows}
+async def dated(
+    connection: Connection, person: Iterable[CustomerId], attributes: Iterable[AttributeId]
+) -> dict[tuple[CustomerId, str], datetime]:
+    """Return of when each fact of these attributes is that is known of these customers, by its name."""
+    rows = await connection.fetch(SQL["dated"], list(person), list(attributes))
+    return {
+        (row["customer"], fact_name(row["attribute"], row["provenance"], row["source"])): row["as_of"] for row in rows
+    }
 
 
 async def of_customer(connection: Connection, customer: CustomerId) -> list[SealedFact]:

@@ -140,9 +140,11 @@ SELECT customer, attribute, provenance, source, as_of, revision, key, sealed, co
 -- name: dates
 SELECT customer, attribute, provenance, as_of FROM fact WHERE customer = ANY($1::uuid[]) AND source = $2;
 
--- name: names
--- The names of a customer's facts of these attributes.
-SELECT attribute, provenance, source FROM fact WHERE customer = $1 AND attribute = ANY($2::text[]);
+-- name: dated
+-- What these customers' facts of these attributes are called, and of when they are.
+SELECT customer, attribute, provenance, source, as_of
+  FROM fact
+ WHERE customer = ANY($1::uuid[]) AND attribute = ANY($2::text[]);
 
 -- name: of_customer
 -- All that is known about a customer herself, sealed.

@@ -27,17 +27,16 @@ from service.model.strikes import (
     Struck,
     built_on,
     in_time,
+    label_named,
     label_of,
     service_of,
     values_of,
 )
-from service.model.words import AttributeId, CustomerId, EntryId, Provenance, ServiceId
+from service.model.words import AttributeId, CustomerId, EntryId, ServiceId
 from service.storage.facts import sealed_fact
 from service.storage.statements import statements, written
 
 SQL = statements(__file__)
-AT_ONCE = 1000
-"""Struck facts that are forgotten at a time."""
 
 
 class Taken(Struct, frozen=True):
@@ -82,10 +81,7 @@ class Fence:
 
     def knows(self, name: str) -> UUID | None:
         """Return what was ever struck out under this name, whatever its date."""
-        kind, _, source = name.partition("@")
-        attribute, _, provenance = kind.partition("#")
-        label = Label(AttributeId(attribute), Provenance(provenance), source, datetime.min)  # noqa: DTZ901  no date
-        return next((block.strike for block in self._about(label)), None)
+        return next((block.strike for block in self._about(label_named(name))), None)
 
     def _about(self, label: Label) -> Iterator[Block]:
         # What a service said without a word of its own it does not say again with one.
@@ -100,16 +96,30 @@ class Fence:
 
 def taken(
     strike: tuple[UUID, datetime],
-    customer: CustomerId,
-    known: Sequence[SealedFact],
+    person: Mapping[CustomerId, Sequence[SealedFact]],
     selection: Selection,
     attributes: Mapping[AttributeId, Attribute],
-) -> Taken:
-    """Return what a selection strikes out of what is known of a customer: what it means, and all that rests on that."""
-    named = [fact for fact in known if selection.means(label_of(fact), attributes)]
-    seeds = {fact.name for fact in named} | ({selection.item} if selection.item else set())
-    rest = built_on(map(label_of, known), seeds)
-    return Taken(strike[0], customer, named, [fact for fact in known if fact.name in rest], strike[1])
+) -> list[Taken]:
+    """Return what a selection strikes out on each side of a person: what it means, and all that rests on that.
+
+    What rests on a fact of one side may stand on another.
+    """
+    named = {each: [f for f in known if selection.means(label_of(f), attributes)] for each, known in person.items()}
+    labels = [label_of(fact) for known in person.values() for fact in known]
+    seeds = {fact.name for facts in named.values() for fact in facts} | _gone(labels, selection, attributes)
+    rest = built_on(labels, seeds)
+    return [
+        Taken(strike[0], customer, named[customer], [fact for fact in known if fact.name in rest], strike[1])
+        for customer, known in person.items()
+    ]
+
+
+def _gone(labels: Iterable[Label], selection: Selection, attributes: Mapping[AttributeId, Attribute]) -> set[str]:
+    """Return the names of what is meant and is gone, though something rests on it still; of a date nobody knows."""
+    if selection.dated:
+        return set()
+    grounds = {parent for label in labels for parent in label.derived_from}
+    return {name for name in grounds if selection.means(label_named(name), attributes)}
 
 
 async def strike(connection: Connection, key: OpenKey, what: Taken) -> None:
@@ -240,6 +250,12 @@ async def undo(connection: Connection, made: Strike, now: datetime) -> None:
     await connection.execute(SQL["unblock"], made.customer, made.id)
 
 
+async def told_since(connection: Connection, made: Strike, source: str) -> bool:
+    """Whether something else than what she put in the place of what she corrected stands there now."""
+    said: bool = await connection.fetchval(SQL["told_since"], made.customer, made.id, source, made.version)
+    return said
+
+
 async def withdraw_told(connection: Connection, made: Strike, attribute: AttributeId, source: str) -> None:
     """Take back what she put in the place of what she corrected, unless she said something else since."""
     await connection.execute(SQL["withdraw_told"], made.customer, attribute, source, made.version)
@@ -262,9 +278,9 @@ async def hand_over(connection: Connection, keyring: Keyring, each: Struck, to: 
         await _put_blocks(connection, [_item(keyring, what, fact, None, derived=True)])
 
 
-async def forget_old(connection: Connection) -> int:
+async def forget_old(connection: Connection, most: int) -> int:
     """Forget what can be brought back no more; returns how many facts. Their blocks stay."""
-    return written(await connection.execute(SQL["forget_old"], AT_ONCE))
+    return written(await connection.execute(SQL["forget_old"], most))
 
 
 async def _put_blocks(connection: Connection, made: Iterable[Block]) -> None:

@@ -1,7 +1,8 @@
 -- name: put
 INSERT INTO strike (id, customer, kind, entry, at, version, kinds, named, built_on, disputes, kept)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-    ON CONFLICT (customer, id) DO NOTHING;
+-- Undone on this side, it holds again.
+    ON CONFLICT (customer, id) DO UPDATE SET undone_at = NULL, kept = excluded.kept WHERE strike.undone_at IS NOT NULL;
 
 -- name: one
 -- One time that this customer struck something out, by its entry.
@@ -73,15 +74,25 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 DELETE FROM struck_fact WHERE customer = $1 AND strike = $2;
 
 -- name: hand_over
--- What another act keeps out too is that one's from now on.
+-- What another act keeps out too is that one's from now on, unless that one has a newer one of the same name.
 UPDATE struck_fact
    SET strike = $6, kept = (SELECT s.kept FROM strike s WHERE s.customer = $1 AND s.id = $6)
- WHERE customer = $1 AND strike = $2 AND attribute = $3 AND provenance = $4 AND source = $5;
+ WHERE customer = $1 AND strike = $2 AND attribute = $3 AND provenance = $4 AND source = $5
+   AND NOT EXISTS (SELECT FROM struck_fact t
+                    WHERE t.customer = $1 AND t.strike = $6 AND t.attribute = $3 AND t.provenance = $4 AND t.source = $5);
 
 -- name: forget_old
 -- What can be brought back no more; the blocks stay.
 DELETE FROM struck_fact
- WHERE ctid = ANY(ARRAY(SELECT ctid FROM struck_fact WHERE kept <= clock_timestamp() LIMIT $1));
+ WHERE ctid = ANY(ARRAY(SELECT ctid FROM struck_fact WHERE kept <= (SELECT clock_timestamp()) LIMIT $1));
+
+-- name: told_since
+-- Whether she said something else since than what she put in the place of what she corrected.
+SELECT EXISTS (SELECT
+                 FROM struck_fact s
+                 JOIN fact f ON f.customer = s.customer AND f.attribute = s.attribute
+                WHERE s.customer = $1 AND s.strike = $2 AND s.named
+                  AND f.provenance = 'volunteered' AND f.source = $3 AND f.revision <> $4);
 
 -- name: withdraw_told
 -- Takes back what she put in the place of what she corrected, unless she said something else since.
@@ -118,7 +129,8 @@ SELECT actor, array_agg(DISTINCT attribute ORDER BY attribute) AS attributes
 
 -- name: put_recipient
 INSERT INTO recipient (customer, strike, service, attributes)
-VALUES ($1, $2, $3, $4);
+VALUES ($1, $2, $3, $4)
+    ON CONFLICT DO NOTHING;
 
 -- name: recipients
 SELECT strike, service, attributes, told_at

@@ -159,7 +159,7 @@ async def contribute(
 ) -> Changed:
     """Store facts about a customer, sealed, as far as this service may say them.
 
-    What she said was not her, and what was built on that, is not kept.
+    What she said was not her, and what was built on that, is not kept; nor is what is older than what is there.
     """
     values = [_checked(policies, caller, index, claim) for index, claim in enumerate(claims)]
     async with database.transaction() as connection:
@@ -173,9 +173,12 @@ async def contribute(
         ]
         blocks = await strikes.blocks(connection, (found, *change.others))
         fence = strikes.Fence(keyring, blocks, policies.catalogue.attributes)
-        live = await facts.names(connection, found, _attributes_of_parents(claims))
+        # What a release hands over of a merged person may be of any side, and so is what is built on it.
+        dated = await facts.dated(connection, (found, *change.others), _attributes_of(claims))
+        live = {name for _, name in dated}
         _refuse_unknown_parents(claims, live | {_name(each) for each in new}, fence)
-        out = kept_out([_label(each) for each in new], live, fence) if fence else {}
+        out = {*(kept_out([_label(each) for each in new], live, fence) if fence else ())}
+        out |= {index for index, each in enumerate(new) if dated.get((found, _name(each)), each.as_of) > each.as_of}
         kept = [each for index, each in enumerate(new) if index not in out]
         await facts.put_all(connection, [(found, key, each, change.version) for each in kept])
         act = Contributed(facts=sorted({kind_of(each.attribute, each.provenance) for each in kept}))
@@ -203,8 +206,10 @@ def _label(fact: facts.NewFact) -> Label:
     return Label(fact.attribute, fact.provenance, fact.source, fact.as_of, fact.derived_from)
 
 
-def _attributes_of_parents(claims: Sequence[Claim]) -> set[AttributeId]:
-    return {AttributeId(parent.attribute) for claim in claims for parent in claim.derived_from}
+def _attributes_of(claims: Sequence[Claim]) -> set[AttributeId]:
+    """Return the attributes that are spoken of, and those of what that was built on."""
+    parents = {AttributeId(parent.attribute) for claim in claims for parent in claim.derived_from}
+    return parents | {claim.attribute for claim in claims}
 
 
 def _refuse_unknown_parents(claims: Sequence[Claim], known: set[str], fence: strikes.Fence) -> None:

@@ -1,6 +1,6 @@
 """Merging two customers who are one person, and parting them again as they were."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -19,11 +19,11 @@ from service.errors import (
 from service.model.callers import OperatorCaller, actor
 from service.model.choices import Chosen, Kind, at_once, restrictions_after
 from service.model.choices import Strike as Choice
-from service.model.facts import Restrictions
+from service.model.facts import HERSELF, Restrictions
 from service.model.identifiers import Identifier
 from service.model.ledger import LookedUp, Merged, Struck, Unmerged, entry
 from service.model.links import Link, Person, pairs, persons
-from service.model.strikes import Selection, Strike, kept_out, label_of
+from service.model.strikes import KEPT, Selection, Strike, kept_out, label_of
 from service.model.words import Acting, CustomerId, EntryId, IdentifierKind, Method
 from service.storage import choices, customers, facts, ledger, links, strikes
 
@@ -60,24 +60,28 @@ async def merge(
         await _say(connection, keyring, limits, {sides[0] | sides[1]})
         (said,) = (each.id for each in new if each.said)
         await _enter(connection, keyring, caller, now, lined_up, Merged(str(said), caller.reason))
-        await _strike_across(connection, keyring, caller, now, lined_up)
+        await _strike_across(connection, keyring, caller, now, sides)
     return Made(said, len(lined_up))
 
 
 async def _strike_across(
-    connection: Connection, keyring: Keyring, caller: OperatorCaller, now: datetime, person: Collection[CustomerId]
+    connection: Connection, keyring: Keyring, caller: OperatorCaller, now: datetime, sides: tuple[Person, Person]
 ) -> None:
-    """Strike out on each side what was not her on another; parted again, each keeps that, as it keeps every no."""
-    fence = strikes.Fence(keyring, await strikes.blocks(connection, person), {})
-    if not fence:
-        return
-    for customer in sorted(person):
-        known = await facts.of_customer(connection, customer)
-        out = kept_out([label_of(each) for each in known], (), fence)
-        acts = await strikes.of_ids(connection, person, set(out.values()))
-        for id_, act in acts.items():
-            what = strikes.Taken(id_, customer, [known[index] for index, by in out.items() if by == id_], [], act.kept)
-            await _strike(connection, keyring, caller, now, act, what)
+    """Strike out on each side what was not her on the other; parted again, each keeps that, as it keeps every no.
+
+    What stands on a side beside its own blocks has come in since, or never was meant; and her own word always comes in.
+    """
+    barred = [await strikes.blocks(connection, there) for there in reversed(sides)]
+    for here, blocks in zip(sides, barred, strict=True):
+        fence = strikes.Fence(keyring, blocks, {})
+        for customer in sorted(here) if fence else ():
+            known = [each for each in await facts.of_customer(connection, customer) if each.source != HERSELF]
+            out = kept_out([label_of(each) for each in known], (), fence)
+            for id_, act in (await strikes.of_ids(connection, sides[0] | sides[1], set(out.values()))).items():
+                named = [known[index] for index, by in out.items() if by == id_]
+                # It can be taken back as long from here as on the other side, where that may be over.
+                what = strikes.Taken(id_, customer, named, [], now + KEPT)
+                await _strike(connection, keyring, caller, now, act, what)
 
 
 async def _strike(
@@ -94,7 +98,9 @@ async def _strike(
         alone = Selection(attribute=fact.attribute, provenance=fact.provenance, source=fact.source)
         await strikes.block(connection, keyring, what, alone, {}, None if act.disputes else now)
     counts = {"named": len(what.named), "built_on": 0, "kinds": what.kinds}
-    await strikes.put(connection, structs.replace(act, customer=customer, entry=id_, at=now, **counts))
+    await strikes.put(connection, structs.replace(act, customer=customer, entry=id_, at=now, kept=what.kept, **counts))
+    had = await strikes.reached(connection, [customer], {fact.attribute for fact in what.named})
+    await strikes.put_recipients(connection, what, had)
     said = [Choice(Kind.DISPUTE, each, stands=True) for each in what.kinds if act.disputes]
     chosen = [_chosen(caller, each, now, id_) for each in said]
     await choices.record_all(connection, [(customer, each) for each in chosen])

@@ -52,6 +52,7 @@ from service.policy.engine import Policies
 from service.storage import access, choices, customers, facts, ledger, strikes
 
 A_DAY = timedelta(days=1)
+A_MOMENT = timedelta(microseconds=1)
 
 
 class Item(Struct, frozen=True):
@@ -121,9 +122,9 @@ async def reach(database: Database, policies: Policies, caller: CustomerCaller, 
     _refuse_misfits(policies.catalogue, selection)
     async with database.connection() as connection:
         _refuse_other_times(selection, await customers.clock(connection))
-        known = await facts.of_customer(connection, caller.customer)
-        found = strikes.taken(_NOT_YET, caller.customer, known, selection, policies.catalogue.attributes)
         person = await _person(connection, caller.customer)
+        known = {each: await facts.of_customer(connection, each) for each in person}
+        found, *_ = strikes.taken(_NOT_YET, known, selection, policies.catalogue.attributes)
         had = await strikes.reached(connection, person, {fact.attribute for fact in found.everything})
     return Reach([label_of(each) for each in found.named], [label_of(each) for each in found.built_on], had)
 
@@ -187,6 +188,7 @@ async def undo(
         if made is None:
             raise UnknownDisputeError
         _refuse_undone(made, change.now)
+        await _refuse_said_since(connection, made)
         undoing = _Undoing(caller, change, (caller.customer, *change.others), policies.catalogue)
         sides = await strikes.of_act(connection, undoing.person, made.id)
         for side in sides:
@@ -271,7 +273,8 @@ async def _begin(
 async def _everywhere(connection: Connection, keyring: Keyring, act: _Act) -> Done:
     """Strike out on every side of a person: who she is there too, it was not."""
     customer, others = act.caller.customer, act.change.others
-    sides = [await _taken(connection, act, each) for each in (customer, *others)]
+    known = {each: await facts.of_customer(connection, each) for each in (customer, *others)}
+    sides = strikes.taken((act.id, act.kept), known, act.selection, act.catalogue.attributes)
     if act.selection.item is not None and not sides[0].named:
         raise UnknownFactError
     attributes = {fact.attribute for side in sides for fact in side.everything}
@@ -279,11 +282,6 @@ async def _everywhere(connection: Connection, keyring: Keyring, act: _Act) -> Do
     mine, *_ = [await _strike(connection, keyring, act, side, had) for side in sides]
     named, built_on = len(sides[0].named), len(sides[0].built_on)
     return Done(act.change.version, mine, named, built_on, [each.service for each in had], act.kept)
-
-
-async def _taken(connection: Connection, act: _Act, customer: CustomerId) -> strikes.Taken:
-    known = await facts.of_customer(connection, customer)
-    return strikes.taken((act.id, act.kept), customer, known, act.selection, act.catalogue.attributes)
 
 
 async def _strike(
@@ -294,7 +292,7 @@ async def _strike(
     id_ = ledger.new_entry_id(now)
     key = await customers.open_key(connection, keyring, customer)
     await strikes.strike(connection, key, side)
-    until = None if act.disputes else now
+    until = None if act.disputes else now - A_MOMENT  # what she says in its place is of now
     await strikes.block(connection, keyring, side, act.selection, act.catalogue.attributes, until)
     made = Strike(
         sequence=0,
@@ -423,6 +421,12 @@ def _refuse_undone(made: Strike, now: datetime) -> None:
         raise NothingToUndoError("it was undone already")
     if not made.disputes and made.kept <= now:
         raise NothingToUndoError("it is not kept any more")
+
+
+async def _refuse_said_since(connection: Connection, made: Strike) -> None:
+    """Refuse to bring back what she corrected before she said something newer: that would stand beside it."""
+    if made.kind is Manner.CORRECTION and await strikes.told_since(connection, made, HERSELF):
+        raise NothingToUndoError("something newer was said since; undo that first")
 
 
 # --- what cannot be -------------------------------------------------------------------------------------------

@@ -60,7 +60,7 @@ MAY = {
     "session": (f"{ADDS} UPDATE(strong_at seen_at mac_version mac) DELETE", NOTHING, NOTHING),
     "sign_in": (f"{ADDS} UPDATE(tries) DELETE", NOTHING, NOTHING),
     "source_record": (f"{ADDS} UPDATE(fingerprint)", NOTHING, NOTHING),
-    "strike": (f"{ADDS} UPDATE(answer undone_at)", NOTHING, READS),
+    "strike": (f"{ADDS} UPDATE(answer undone_at kept)", NOTHING, READS),
     "struck_fact": (f"{ADDS} UPDATE(strike kept) DELETE", NOTHING, NOTHING),
     "suppression": (f"{ADDS} UPDATE(since)", NOTHING, NOTHING),
     "use_line": (READS, f"{ADDS} UPDATE(times released refused) DELETE", READS),

@@ -51,7 +51,7 @@ HOT = [
     ("notices", "asked", ([UUID(int=1)], "web", ["p"], [1])),
     ("receipts", "answers", (UUID(int=1), "ent_x")),
     ("receipts", "choices", (UUID(int=1), "ent_x")),
-    ("receipts", "lines", (UUID(int=1), None, 50)),
+    ("receipts", "lines", (UUID(int=1), None, 50, "")),
     (
         "ledger",
         "append_unchanged",
@@ -80,7 +80,7 @@ HOT = [
     ("strikes", "still_disputed", (UUID(int=1), UUID(int=2))),
     ("uses", "line", (1, UUID(int=1))),
     ("message_links", "find", (bytes(32),)),
-    ("message_links", "forget", ()),
+    ("message_links", "forget", (5_000,)),
     ("message_links", "open", (UUID(int=1), ["p"], ["web"], ["withdrawn"])),
     ("bodies", "of_line", (1, UUID(int=1), 1, 50)),
     ("bodies", "one", ("ent_x", UUID(int=1))),

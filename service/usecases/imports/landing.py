@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Literal
 from uuid import UUID
 
 from msgspec import Struct, structs
 
+from service.crypto.framing import EPOCH
 from service.crypto.keyring import OpenKey
 from service.crypto.random import random_bytes
 from service.model.consent import Spot
@@ -155,7 +157,7 @@ def _profiled(run: Run, ground: Ground, landing: Landing) -> Landing:
     had = ground.hers | ground.disowned
     new = {found: each for found, each in arrival.found_by.items() if (customer, *found) not in had}
     news = _news(run.columns.origin, ground, arrival, customer)
-    out = _unwanted(run, ground, customer, news)
+    out = _unwanted(run, ground, arrival, customer, news)
     profiled = structs.replace(
         landing,
         identifiers=new,
@@ -176,13 +178,23 @@ def _passed_over(ground: Ground, arrival: Arrival, customer: CustomerId, unwante
     return "; ".join(reasons)
 
 
-def _unwanted(run: Run, ground: Ground, customer: CustomerId, news: tuple[facts.NewFact, ...]) -> Mapping[int, UUID]:
-    """Return which facts of a row were struck out before, so that they stay out."""
+def _unwanted(
+    run: Run, ground: Ground, arrival: Arrival, customer: CustomerId, news: tuple[facts.NewFact, ...]
+) -> Mapping[int, UUID]:
+    """Return which facts of a row were struck out before, so that they stay out.
+
+    Without a date a row may say what it always said: it is no newer than what she put in its place.
+    """
     blocks = [each for each in ground.blocks if each.customer in ground.person(customer)]
     if not blocks:
         return {}
-    fence = strikes.Fence(run.means.keyring, blocks, run.means.policies.catalogue.attributes)
-    return kept_out([Label(each.attribute, each.provenance, each.source, each.as_of) for each in news], (), fence)
+    fence = partial(strikes.Fence, run.means.keyring, attributes=run.means.policies.catalogue.attributes)
+    labels = [Label(each.attribute, each.provenance, each.source, each.as_of) for each in news]
+    out = kept_out(labels, (), fence(blocks))
+    if arrival.draft.as_of is None:
+        of_old = [structs.replace(each, as_of=EPOCH) for each in labels]
+        out |= kept_out(of_old, (), fence([each for each in blocks if each.one]))
+    return out
 
 
 def _aged_too(ground: Ground, customer: CustomerId) -> dict[CustomerId, Restrictions] | None:
