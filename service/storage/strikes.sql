@@ -33,10 +33,13 @@ SELECT sequence, id, customer, kind, entry, at, version, kinds, named, built_on,
  LIMIT $3;
 
 -- name: still_disputed
--- Which kinds of facts a customer disputes, leaving one act out of account.
-SELECT DISTINCT unnest(kinds) AS kind
-  FROM strike
- WHERE customer = $1 AND id <> $2 AND disputes AND undone_at IS NULL;
+-- Which kinds of facts a customer disputes, leaving one act out of account: what an act found, or was handed over.
+WITH other AS (
+    SELECT id, kinds FROM strike WHERE customer = $1 AND id <> $2 AND disputes AND undone_at IS NULL
+)
+SELECT unnest(kinds) AS kind FROM other
+ UNION
+SELECT s.attribute || '#' || s.provenance FROM other JOIN struck_fact s ON s.customer = $1 AND s.strike = other.id;
 
 -- name: answer
 UPDATE strike SET answer = $3 WHERE customer = $1 AND id = $2;

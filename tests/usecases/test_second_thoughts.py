@@ -128,6 +128,15 @@ async def test_a_deletion_can_be_undone_after_the_same_was_said_again_and_disput
     assert ORDER.name in await abbies.known()
 
 
+async def test_what_two_disputes_mean_is_disputed_until_both_are_undone(abbies: Her) -> None:
+    await abbies.say(ORDER)
+    first, second = [(await abbies.dispute(attribute=SEEN))["entry"] for _ in range(2)]
+    assert await undone(abbies, first) == (200, 0)
+    assert await abbies.reasons(SEEN) == {SEEN: "disputed"}
+    assert await undone(abbies, second) == (200, 1)
+    assert await abbies.reasons(SEEN) == {}
+
+
 async def test_a_dispute_finds_what_was_built_on_what_she_cleared(abbies: Her) -> None:
     await like(abbies, "poetry")
     built = guess("from-told", Node(GENRES, "volunteered", "", None, (), "customer"))

@@ -144,6 +144,6 @@ async def test_what_stands_is_the_replay_of_what_she_said(
     async with database.connection() as connection:
         [id_] = [row["customer"] for row in await connection.fetch("SELECT DISTINCT customer FROM strike")]
         limits = (await customers.restrictions_of(connection, keyring, [id_]))[id_]
-    # The second dispute found only what the first had left.
-    assert limits.disputed == ("browsed_genres#observed",)
+    # What the first dispute had found stays out by the second, and so does what was built on it.
+    assert limits.disputed == ("browsed_genres#observed", "guessed_genres#inferred")
     assert [each.differences async for each in audits.audit_state(database, keyring)] == [[]]
