@@ -1,6 +1,5 @@
 """The JSON door as a whole: its routes, and what holds for every one of them."""
 
-import re
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 
@@ -40,6 +39,7 @@ from service.api import (
 )
 from service.api.bodies import LIMIT
 from service.errors import ServiceError
+from service.methods import naming_methods
 
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 ROUTES = [
@@ -98,12 +98,6 @@ ROUTES = [
     health.live,
     health.ready,
 ]
-TYPE = re.compile(r":\w+\}")
-METHODS = {
-    TYPE.sub("}", path): {"OPTIONS"}.union(*(each.http_methods for each in ROUTES if path in each.paths))
-    for path in {path for route in ROUTES for path in route.paths}
-}
-"""Address, as a scope's template writes it, to its methods."""
 EVERYWHERE = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
@@ -126,7 +120,7 @@ def door(actions: Actions, pages: Sequence[HTTPRouteHandler], lifespan: Sequence
             HTTPException: problems.refuse_framework,
             Exception: problems.refuse_bug,
         },
-        before_send=[_add_headers, _correct_options, _leave_out_content],
+        before_send=[_add_headers, naming_methods(ROUTES), _leave_out_content],
         request_max_body_size=LIMIT,
         lifespan=list(lifespan),
         logging_config=None,
@@ -140,14 +134,6 @@ async def _add_headers(message: Message, _: Scope) -> None:
         headers = MutableScopeHeaders.from_message(message)
         for name, value in EVERYWHERE.items():
             headers.setdefault(name, value)
-
-
-async def _correct_options(message: Message, scope: Scope) -> None:
-    """Name every method of an address: where two handlers share one, Litestar's answer knows only the first."""
-    if message["type"] == "http.response.start" and scope.get("method") == "OPTIONS":
-        methods = METHODS.get(scope["path_template"])
-        if methods is not None:
-            MutableScopeHeaders.from_message(message)["Allow"] = ", ".join(sorted(methods))
 
 
 async def _leave_out_content(message: Message, scope: Scope) -> None:

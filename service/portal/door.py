@@ -9,6 +9,7 @@ from litestar.types import Message, Scope
 
 from service.actions import Actions
 from service.errors import ServiceError
+from service.methods import naming_methods
 from service.portal import (
     about,
     again,
@@ -95,7 +96,7 @@ def portal(actions: Actions, look: Look) -> Litestar:
             HTTPException: refusals.refuse_framework,
             Exception: refusals.refuse_bug,
         },
-        before_send=[_add_headers],
+        before_send=[_add_headers, naming_methods(ROUTES)],
         compression_config=CompressionConfig(backend="gzip", minimum_size=1024, exclude="/static/"),
         request_max_body_size=LIMIT,
         state=State({"look": look}),

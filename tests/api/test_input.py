@@ -523,6 +523,13 @@ async def test_options_names_every_method_of_the_address(walker: Walker, route: 
     assert (response.status_code, set(response.headers["allow"].split(", "))) == (204, methods)
 
 
+@pytest.mark.parametrize("path", ["/v1/nothing", "/v1/me/nothing", "/health/nothing"])
+async def test_at_an_address_that_there_is_not_options_is_answered_as_get_is(walker: Walker, path: str) -> None:
+    get, options = [await walker.api.call(method, path, None) for method in ("GET", "OPTIONS")]
+    assert (options.status_code, options.content) == (404, get.content)
+    assert dict(options.headers) == dict(get.headers)
+
+
 ODD_QUERIES = [
     "limit=05",
     "limit=5.0",

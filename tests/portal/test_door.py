@@ -13,6 +13,19 @@ async def test_head_is_answered_as_get_is_without_the_content(stranger: Browser,
     assert head.headers["content-type"] == get.headers["content-type"]
 
 
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [("/signin", "GET, OPTIONS, POST"), ("/verify", "GET, OPTIONS, POST"), ("/data", "GET, OPTIONS")],
+)
+async def test_options_names_every_method_of_the_address(stranger: Browser, path: str, methods: str) -> None:
+    response = await stranger.client.options(path)
+    assert (response.status_code, response.headers["allow"]) == (204, methods)
+
+
+async def test_at_a_page_that_there_is_not_options_is_answered_as_get_is(stranger: Browser) -> None:
+    assert (await stranger.client.options("/nowhere")).status_code == 404
+
+
 @pytest.mark.parametrize("origin", ["http://[", "null", "", "https://", "https://portal.test.evil", "portal.test"])
 async def test_whatever_origin_is_not_ours_is_foreign_and_no_fault_of_ours(stranger: Browser, origin: str) -> None:
     response = await stranger.post("/signin", [("email", "x@example.com")], origin=origin)
