@@ -156,7 +156,7 @@ async def as_csv(
     request: Request[Any, Any, Any], actions: NamedDependency[Actions], visit: NamedDependency[Visit]
 ) -> Stream:
     """Return what the list shows, all of it, as a table."""
-    return _file(csv_of(_lines(request, actions, visit)), "text/csv; charset=utf-8; header=present", "use.csv")
+    return _file(csv_of(_lines(request, actions, visit)), "text/csv; header=present", "use.csv")
 
 
 @get(f"{PAGE}/export.json")

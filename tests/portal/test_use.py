@@ -189,6 +189,7 @@ async def test_what_is_not_hers_cannot_be_opened_or_asked_about(
 @pytest.mark.usefixtures("used")
 async def test_files_hold_what_the_list_shows(her: Browser) -> None:
     table = (await her.get("/use/export.csv?refused=yes")).response
+    assert table.headers["content-type"] == "text/csv; header=present; charset=utf-8"
     assert table.headers["content-disposition"] == 'attachment; filename="use.csv"'
     rows = list(csv.DictReader(io.StringIO(table.text)))
     assert {(row["by"], row["times"], row["released"], row["refused"]) for row in rows} == {
