@@ -158,7 +158,7 @@ class Draft(Struct, frozen=True):
 def read_columns(data: bytes) -> Columns:
     """Read a column map from TOML; raises ImportFileError naming the key that is wrong."""
     try:
-        table = tomllib.loads(data.decode())
+        table = tomllib.loads(data.decode("utf-8-sig"))
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ImportFileError(f"the column map is not TOML: {error}") from None
     attributes = table.get("attributes", {})

@@ -178,6 +178,11 @@ def test_a_map_may_say_very_little() -> None:
     assert (columns.delimiter, columns.encoding) == (",", "utf-8-sig")
 
 
+def test_a_map_may_begin_with_a_byte_order_mark() -> None:
+    text = 'service = "shop"\nsource_id = "No"'
+    assert read_columns(text.encode("utf-8-sig")) == read_columns(text.encode())
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [
