@@ -1,6 +1,8 @@
 """The command line: ``byleave``. Each command reads its words, calls one use case and prints what came of it."""
 
 import asyncio
+import errno
+import os
 import re
 import sys
 from collections.abc import Iterable
@@ -61,6 +63,8 @@ PUBLISHED = "published"
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 DIFFERENT = 3
 """The status of a difference; 1 is a refusal, and click's own for wrong usage is 2."""
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""What a disk says that takes nothing more."""
 UNHURRIED = 30.0
 """Seconds that one statement of an import may take, for nobody's request waits: it may meet another import."""
 REJECTED = 3
@@ -100,13 +104,14 @@ class Instant(click.ParamType[datetime]):
         """Return the moment from its ISO form."""
         try:
             return _moment(str(value))
-        except ValueError:
+        except (ValueError, OverflowError):
             self.fail("expected a time as in ISO 8601, such as 2026-06-30T12:00Z", param, ctx)
 
 
 def _moment(text: str) -> datetime:
+    """Return the moment, in UTC; raises ValueError or OverflowError for what is none there."""
     moment = datetime.fromisoformat(text)
-    return moment.replace(tzinfo=moment.tzinfo or UTC)
+    return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
 
 
 class LedgerKey(click.ParamType[Verifier]):
@@ -142,6 +147,11 @@ def main() -> None:
         _complain(*error.faults)
     except ServiceError as error:
         _complain(error.detail or error.title)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is tried once more when Python ends
+        _complain(f"cannot write: {error.strerror}")
 
 
 def _complain(*lines: str) -> None:

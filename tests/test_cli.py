@@ -147,7 +147,17 @@ def test_a_migration_that_lacks_a_right_is_one_line(tmp_path: Path, empty_databa
     assert said == "byleave: the migrating login lacks a right (docs/roles.md): permission denied for schema public"
 
 
-@pytest.mark.parametrize(("at", "status"), [("2026-03-03T10:00", 0), ("2026-03-03T10:00+01:00", 0), ("yesterday", 2)])
+@pytest.mark.parametrize(
+    ("at", "status"),
+    [
+        ("2026-03-03T10:00", 0),
+        ("2026-03-03T10:00+01:00", 0),
+        ("0001-01-01T00:00", 0),
+        ("0001-01-01T00:00+14:00", 2),
+        ("9999-12-31T23:59-14:00", 2),
+        ("yesterday", 2),
+    ],
+)
 def test_what_was_allowed_is_asked_of_a_time(at: str, status: int, shell: Shell, abbie: Person) -> None:
     asked = ("customers", "allowed", "--customer", f"email:{abbie.email}", "--reason", "a test", "--at", at)
     expected = "expected a time as in ISO 8601" if status else "by policies that were not there yet:"
@@ -248,7 +258,28 @@ async def test_links_for_a_list_of_people_are_written_as_csv(shell: Shell, abbie
     assert refused.stdout == "", "a file that looks like one"
 
 
-async def test_a_question_is_listed_read_and_answered(shell: Shell, api: Api, abbie: Person) -> None:
+def test_what_cannot_be_written_is_one_line_and_a_closed_pipe_is_quiet(shell: Shell, abbie: Person) -> None:
+    about = ("--kind", "email", "--service", "newsletter", "--purpose", "market.newsletter", "--channel", "email")
+    reader, closed = os.pipe()
+    os.close(reader)
+    for words in (("openapi",), ("links", "-", *about, "--reason", "the spring list"), ("keys", "status")):
+        with Path("/dev/full").open("w") as full:
+            said = _said_into(full.fileno(), shell, words, abbie.email)
+        assert said == (1, "byleave: cannot write: No space left on device\n"), words
+        assert _said_into(closed, shell, words, abbie.email) == (1, ""), words
+    os.close(closed)
+
+
+def _said_into(output: int, shell: Shell, words: tuple[str, ...], stdin: str) -> tuple[int, str]:
+    """Return the status of a command whose standard output is this, and what it says on standard error."""
+    command = [sys.executable, "-m", "service", *words]
+    done = subprocess.run(
+        command, env=shell.environment, input=stdin, stdout=output, stderr=subprocess.PIPE, text=True, check=False
+    )
+    return done.returncode, done.stderr
+
+
+async def test_a_question_is_listed_read_and_answered(shell: Shell, api: Api, abbie: Person, tmp_path: Path) -> None:
     token = shell.run("customers", "token", "--customer", f"email:{abbie.email}", "--reason", "a test")
     used = {"customer": {"id": abbie.at_recommender}, "purpose": "personalise.recommendations", "channel": "web"}
     entry = (await api.post("/v1/releases", "recommender", {**used, "attributes": ["first_name"]}))["entry"]
@@ -262,7 +293,12 @@ async def test_a_question_is_listed_read_and_answered(shell: Shell, api: Api, ab
     read = shell.run("questions", "read", question, "--reason", "ticket 3")
     assert "Why\ufffd[2J at\ufffd night?\n  she was answered: Yes" in read
     assert "read" in shell.run("questions", "list")
-    assert "is answered" in shell.run("questions", "answer", question, "-", stdin="So that picks are ready.")
+    text = tmp_path / "answer.txt"
+    text.write_bytes("Für dich".encode("cp1252"))
+    said = shell.run("questions", "answer", question, str(text), status=1)
+    assert said == "byleave: an answer is text in UTF-8"
+    text.write_text("So that picks are ready.\n", encoding="utf-8-sig")
+    assert "is answered" in shell.run("questions", "answer", question, str(text))
     assert "answered already" in shell.run("questions", "answer", question, "-", stdin="Or not.", status=1)
     assert question not in shell.run("questions", "list")
     (hers,) = (await api.call("GET", "/v1/me/questions", token)).json()["questions"]

@@ -52,6 +52,7 @@ def links(  # noqa: PLR0913  one for each option
             made = iter(await message_links.make_for(database, keyring, in_force, caller, message, known))
             for line, each in batch:
                 writer.writerow(_row(line, None if each is None else next(made), settings.portal_url))
+            sys.stdout.flush()  # or a full disk would show only when Python ends
 
     with_keys(settings, make)
 

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from service.commands.means import operator, printable, with_database, with_keys
 from service.commands.reasons import REASON
+from service.errors import OperatorError
 from service.model.questions import LONGEST, QuestionId
 from service.settings import Settings
 from service.usecases import questions as usecases
@@ -44,11 +45,14 @@ def read(settings: Settings, question: str, reason: str) -> None:
 
 @questions.command()
 @click.argument("question")
-@click.argument("file", type=click.File("r", encoding="utf-8"))
+@click.argument("file", type=click.File("r", encoding="utf-8-sig"))
 @click.pass_obj
 def answer(settings: Settings, question: str, file: TextIO) -> None:
     """Answer a question, once, with the text of FILE ("-" is standard input). She sees it in the portal."""
-    text = file.read().strip()
+    try:
+        text = file.read().strip()
+    except UnicodeDecodeError:
+        raise OperatorError("an answer is text in UTF-8") from None
     if not 1 <= len(text) <= LONGEST:
         raise click.BadParameter(f"an answer has 1 to {LONGEST} characters")
     id_ = QuestionId(question)
