@@ -77,7 +77,8 @@ def _pairs(body: bytes) -> list[tuple[str, str]]:
         raise MalformedBodyError("the form cannot be read") from None
     if any("\0" in part for pair in pairs for part in pair):
         raise MalformedBodyError("a text cannot hold U+0000")
-    return [(name, value.strip()) for name, value in pairs]
+    # What ends a line is one letter everywhere but on the way from a browser.
+    return [(name, value.replace("\r\n", "\n").strip()) for name, value in pairs]
 
 
 def _struct(pairs: list[tuple[str, str]], kind: type[Form]) -> Form:

@@ -39,6 +39,7 @@ class Page(HTMLParser):
         self.links: list[str] = []
         self.words: list[str] = []
         self._silent = 0
+        self._written: tuple[str, list[str]] | None = None
         self.feed(response.text)
 
     @property
@@ -57,7 +58,10 @@ class Page(HTMLParser):
         if tag == "form":
             self.forms.append(Form(said.get("action", ""), [], [], said.get("id", "")))
         elif tag == "input" and "name" in said and self.forms:
-            self.forms[-1].fields.append((said["name"], said.get("value", "")))
+            # As a browser does: one line has no breaks.
+            self.forms[-1].fields.append((said["name"], said.get("value", "").replace("\n", "")))
+        elif tag == "textarea" and self.forms:
+            self._written = said["name"], []
         elif tag == "button" and self.forms:
             self.forms[-1].buttons.append(said.get("id", ""))
         elif tag == "a":
@@ -65,8 +69,16 @@ class Page(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         self._silent -= tag in ("script", "style")
+        if tag == "textarea" and self._written is not None:
+            name, words = self._written
+            # As a browser does: a break at the very beginning is none, and the others are sent as two letters.
+            value = "".join(words).replace("\r\n", "\n").removeprefix("\n").replace("\n", "\r\n")
+            self.forms[-1].fields.append((name, value))
+            self._written = None
 
     def handle_data(self, data: str) -> None:
+        if self._written is not None:
+            self._written[1].append(data)
         if not self._silent:
             self.words.append(data)
 

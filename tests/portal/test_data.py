@@ -7,6 +7,7 @@ import pytest
 from service.app import House
 from service.crypto.keyring import Keyring
 from service.database import Database
+from service.model.facts import HERSELF
 from service.portal.data import place_of
 from tests.conftest import Api, Person
 from tests.portal.conftest import Browser
@@ -96,6 +97,20 @@ async def test_what_she_told_is_corrected_in_place(her: Browser, abbies: Her) ->
     assert "Corrected. Only your word counts from now on." in page.text
     assert "Abigail" in page.text
     assert (await abbies.release(*RECOMMENDER, "first_name"))["released"]["first_name"]["value"] == "Abigail"
+
+
+@pytest.mark.parametrize(
+    "address", ["1 Quay Street\nWhitby\n\nYO21 1DN", 'The <Old> "Chandlery" & Son', "Quay\r\nWhitby"]
+)
+async def test_what_she_saves_without_typing_stays_as_it_is(
+    her: Browser, api: Api, abbie: Person, abbies: Her, address: str
+) -> None:
+    fact = {"attribute": "postal_address", "value": address, "provenance": "volunteered"}
+    await api.post(f"/v1/customers/{abbie.at_shop}/attributes", "shop", {"facts": [fact]})
+    await her.press(await her.get(one("postal_address#volunteered@shop")), "b-correct")
+    known = (await api.call("GET", "/v1/me/facts?limit=100", her.token)).json()["facts"]
+    (value,) = [each["value"] for each in known if each["attribute"] == "postal_address" and each["source"] == HERSELF]
+    assert value == address.replace("\r", "")
 
 
 async def test_a_wrong_value_is_refused_in_plain_words(her: Browser, abbies: Her) -> None:

@@ -14,7 +14,7 @@ from service.app import House
 from service.crypto.notes import Verifier
 from service.model.callers import OperatorCaller
 from service.model.identifiers import identifier
-from service.model.questions import QuestionId
+from service.model.questions import LONGEST, QuestionId
 from service.model.uses import DAYS
 from service.model.words import IdentifierKind
 from service.policy.engine import Policies
@@ -160,6 +160,19 @@ async def test_she_asks_about_a_read_and_finds_the_answer_on_the_page(her: Brows
         text = (await her.get(address)).response.text
         assert "Why &lt;b&gt;me&lt;/b&gt;?" in text
         assert "Because you &lt;i&gt;asked&lt;/i&gt;." in text
+
+
+@pytest.mark.usefixtures("used")
+async def test_what_ends_a_line_of_a_question_counts_once_as_on_the_page(her: Browser) -> None:
+    opened = await her.get(links(await her.get("/use"), "/use/lines/")[0])
+    assert f'maxlength="{LONGEST}"' in opened.response.text
+    text = "Why?\n" * (LONGEST // 5 - 1) + "Why??"
+    page = await her.press(opened, "b-ask", text=text.replace("\n", "\r\n"))
+    assert "We have your question." in page.text
+    (asked,) = (await her.client.get("/v1/me/questions", headers={"authorization": f"Bearer {her.token}"})).json()[
+        "questions"
+    ]
+    assert asked["text"] == text
 
 
 @pytest.mark.usefixtures("used")
