@@ -9,7 +9,7 @@ from service.crypto.keyring import Keyring
 from service.database import Database
 from service.model.facts import HERSELF
 from service.portal.data import place_of
-from tests.conftest import Api, Person
+from tests.conftest import Api, Owner, Person
 from tests.portal.conftest import Browser
 from tests.striking import GUESS, SEEN, YESTERDAY, Her, guess, seen
 from tests.striking import her as as_her
@@ -128,6 +128,17 @@ async def test_one_fact_is_deleted_and_can_be_brought_back(her: Browser, abbies:
     assert {ORDER.name, FIRST.name}.isdisjoint(await abbies.known())
     await her.press(page, "b-undo")
     assert await abbies.known() == before
+
+
+async def test_what_cannot_be_brought_back_any_more_is_not_offered(her: Browser, abbies: Her, owner: Owner) -> None:
+    page = await her.press(await her.get(one(ORDER.name)), "b-delete")
+    assert "You can undo this for 10 minutes." in page.text
+    await owner.execute("UPDATE strike SET kept = clock_timestamp()")
+    await owner.execute("UPDATE struck_fact SET kept = clock_timestamp()")
+    page = await her.get(her.led_to)
+    assert "1 thing is out of use." in page.text
+    assert "You can undo this" not in page.text
+    assert "b-undo" not in page.ids
 
 
 async def test_it_is_kept_out_of_a_purpose_and_let_in_again(her: Browser, abbies: Her) -> None:
