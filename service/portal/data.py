@@ -21,7 +21,9 @@ from service.model.words import AttributeId, Basis, EntryId, Method, Provenance
 from service.portal.forms import read_form
 from service.portal.pages import page as shown
 from service.portal.pages import see
-from service.portal.visit import Visit
+from service.portal.signin import noted
+from service.portal.visit import SHOWS, Visit
+from service.refusals import status_of
 from service.usecases import choices
 from service.usecases.hers import Known
 from service.usecases.sessions import refuse_weak
@@ -190,25 +192,10 @@ async def one(
 ) -> Response[str]:
     """Return one fact with all that she can do about it, and everything that was built on it."""
     which = _asked(request)
-    item = which.item
     special = request.query_params.get("show") == "special"
     if special:
         refuse_weak(visit.her)
-    found = await actions.fact(visit.her, f"{item.attribute}#{item.provenance}@{item.source}")
-    catalogue = visit.told
-    return shown(
-        visit,
-        "fact.html",
-        each=_told(catalogue, found.facts[0], special=special),
-        reach=await actions.reach(visit.her, item.selection),
-        used=await actions.used_by_attribute(visit.her),
-        barred=[purpose for attribute, purpose in map(bar_parts, found.barred) if attribute == item.attribute],
-        barrable=_barrable(catalogue, item.attribute),
-        catalogue=catalogue,
-        herself=HERSELF,
-        of_name=fields_of,
-        place_of=place_of,
-    )
+    return await _fact(actions, visit, which.item, special=special)
 
 
 @get(SEVERAL)
@@ -240,16 +227,20 @@ async def dispute(
     return see(PAGE, "disputed", at="just", entry=done.entry)
 
 
-@post(f"{PAGE}/correct")
+@post(f"{PAGE}/correct", opt={SHOWS: True})
 async def correct(
     request: Request[Any, Any, Any], actions: NamedDependency[Actions], visit: NamedDependency[Visit]
-) -> Response[None]:
-    """Say a fact anew."""
+) -> Response[Any]:
+    """Say a fact anew; what it cannot be stays in its field, beside what it can."""
     form = await read_form(request, visit, Corrected)
     attribute = visit.told.attributes.get(form.item.attribute)
-    if attribute is None or not form.value:
-        raise WrongKindError
-    done = await actions.correct(visit.her, form.item, written(attribute, form.value), None)
+    if attribute is None:
+        raise UnknownFactError
+    try:
+        done = await actions.correct(visit.her, form.item, written(attribute, form.value), None)
+    except WrongKindError as error:
+        noted(request, error)
+        return await _fact(actions, visit, form.item, wrong=form.value)
     return see(PAGE, "corrected", at="just", entry=done.entry)
 
 
@@ -314,6 +305,8 @@ def place_of(name: str) -> str:
 
 def written(attribute: Attribute, said: Sequence[str]) -> bytes:
     """Return what a form says as a value of an attribute; raises WrongKindError for what it cannot be."""
+    if not said:
+        raise WrongKindError
     if attribute.kind is ValueKind.TEXTS:
         return json.dumps([each.strip() for text in said for each in text.split(",") if each.strip()]).encode()
     [text] = said if len(said) == 1 else [None]
@@ -326,6 +319,29 @@ def written(attribute: Attribute, said: Sequence[str]) -> bytes:
             raise WrongKindError
         return str(int(text)).encode()
     return json.dumps(text).encode()
+
+
+async def _fact(
+    actions: Actions, visit: Visit, item: Item, *, special: bool = False, wrong: Sequence[str] | None = None
+) -> Response[str]:
+    """Return the page of one fact; ``wrong``: what she said that it cannot be."""
+    found = await actions.fact(visit.her, f"{item.attribute}#{item.provenance}@{item.source}")
+    catalogue = visit.told
+    return shown(
+        visit,
+        "fact.html",
+        status=200 if wrong is None else status_of(WrongKindError),
+        each=_told(catalogue, found.facts[0], special=special),
+        wrong=wrong,
+        reach=await actions.reach(visit.her, item.selection),
+        used=await actions.used_by_attribute(visit.her),
+        barred=[purpose for attribute, purpose in map(bar_parts, found.barred) if attribute == item.attribute],
+        barrable=_barrable(catalogue, item.attribute),
+        catalogue=catalogue,
+        herself=HERSELF,
+        of_name=fields_of,
+        place_of=place_of,
+    )
 
 
 def _asked(request: Request[Any, Any, Any]) -> Which:
@@ -351,7 +367,7 @@ def _end_of(day: date, visit: Visit) -> datetime:
     try:
         return datetime.combine(day + timedelta(days=1), time(), visit.zone) - timedelta(microseconds=1)
     except OverflowError:
-        raise WrongKindError from None
+        raise WrongKindError(pointer="/until") from None
 
 
 def _topics(catalogue: Catalogue, known: Sequence[Known], *, special: bool) -> list[Topic]:

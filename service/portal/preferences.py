@@ -114,7 +114,7 @@ def _hours(fields: Mapping[str, Sequence[str]]) -> str:
     try:
         quiet_hours(written)
     except ValueError:
-        raise WrongKindError from None
+        raise WrongKindError(pointer="/quiet_hours") from None
     return written
 
 

@@ -23,7 +23,8 @@ def refuse(request: Request[Any, Any, Any], error: ServiceError) -> Response[Any
     if isinstance(error, StepUpRequiredError):
         return see(AGAIN, next=_page_of(request))
     note(error, request.scope.get("path_template", ""), request.headers.get("traceparent", ""))
-    response = page(_nobody(request), "refusal.html", status=status_of(type(error)), code=error.code)
+    status, what = status_of(type(error)), {"code": error.code, "pointer": error.pointer}
+    response = page(_nobody(request), "refusal.html", status=status, **what)
     response.headers.update({name: value for name, value in headers_of(error).items() if name == "Retry-After"})
     return response
 

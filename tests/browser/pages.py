@@ -17,6 +17,8 @@ NOTICE = f"/notices/{RECOMMENDATIONS}/2"
 SIMULATED = f"/simulate?who=recommender:{RECOMMENDATIONS}:web"
 SEEN = "browsed_genres#observed@shop"
 FACT = f"/data/fact?{urlencode(fields_of(SEEN))}"
+TOLD = f"/data/fact?{urlencode(fields_of('first_name#volunteered@shop'))}"
+BORN = f"/data/fact?{urlencode(fields_of('birth_year#volunteered@shop'))}"
 
 
 class State(Struct, frozen=True):
@@ -138,6 +140,8 @@ STATES = [
     State("what is known after a dispute", "/data", then=pressed(f"x-{place_of(SEEN)}")),
     State("a fact", FACT),
     State("a fact that is kept out of a use", FACT, then=pressed("b-bar-marketing")),
+    State("a fact that she told", TOLD),
+    State("a fact that cannot be as she says", BORN, then=sent("b-correct", value="1066"), refused=True),
     State("several facts", "/data/several?source=shop"),
     State("no such facts", "/data/several?until=2020-01-01"),
     State("no such fact", "/data/fact?attribute=x", status=404),

@@ -8,13 +8,12 @@ from msgspec import Struct
 from playwright.async_api import Locator, Page
 
 from service.portal.data import place_of
-from tests.browser.pages import FACT, RECOMMENDATIONS, SEEN, followed, rested
+from tests.browser.pages import FACT, RECOMMENDATIONS, SEEN, TOLD, followed, rested
 from tests.browser.site import Her, Site
 
 WEB = f"{RECOMMENDATIONS}-web"
 RESEARCH = "research.panel-email"
 NOT_ME = f"x-{place_of(SEEN)}"
-TOLD = "/data/fact?attribute=first_name&provenance=volunteered&source=shop"
 
 
 class Act(Struct, frozen=True):

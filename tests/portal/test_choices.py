@@ -219,3 +219,13 @@ async def test_preferences_that_are_none_are_refused_in_words(her: Browser, wron
     response = await her.post(form.action, [*fields, wrong])
     assert response.status_code == 422
     assert "Nothing was changed." in response.text
+
+
+@pytest.mark.parametrize(("start", "end"), [("22:00", ""), ("", "07:00"), ("22:00", "22:00")])
+async def test_quiet_hours_that_are_none_are_named(her: Browser, start: str, end: str) -> None:
+    form = (await her.get("/choices")).form_of("b-preferences")
+    fields = [each for each in form.fields if each[0] in ("token", "seen")]
+    hours = [("quiet-start", start), ("quiet-end", end), ("quiet-zone", "Europe/Dublin")]
+    response = await her.post(form.action, [*fields, *hours])
+    assert response.status_code == 422
+    assert "Your quiet hours were not saved" in response.text

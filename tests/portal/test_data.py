@@ -1,7 +1,5 @@
 """What you know: everything is there with where it comes from, and what is wrong or was not her goes with one press."""
 
-import re
-
 import pytest
 
 from service.app import House
@@ -10,7 +8,7 @@ from service.database import Database
 from service.model.facts import HERSELF
 from service.portal.data import place_of
 from tests.conftest import Api, Owner, Person
-from tests.portal.conftest import Browser
+from tests.portal.conftest import Browser, Page
 from tests.striking import GUESS, SEEN, YESTERDAY, Her, guess, seen
 from tests.striking import her as as_her
 
@@ -113,12 +111,45 @@ async def test_what_she_saves_without_typing_stays_as_it_is(
     assert value == address.replace("\r", "")
 
 
-async def test_a_wrong_value_is_refused_in_plain_words(her: Browser, abbies: Her) -> None:
-    page = await her.get(one("birth_year#volunteered@shop"))
-    form = page.form_of("b-correct")
-    response = await her.post(form.action, [(n, "old" if n == "value" else v) for n, v in form.fields])
-    assert response.status_code == 422
-    assert "old" not in re.sub("<[^>]*>", "", response.text)
+@pytest.mark.parametrize(
+    ("attribute", "said", "expected"),
+    [
+        ("birth_year", "1066", "Write a whole number from 1900 to 2100."),
+        ("birth_year", "old", "Write a whole number from 1900 to 2100."),
+        ("first_name", "x" * 81, "Write at least one and at most 80 characters."),
+        ("favourite_genres", "", "Choose at least one."),
+    ],
+)
+async def test_what_a_fact_cannot_be_stays_in_its_field_beside_what_it_can(
+    her: Browser, abbies: Her, attribute: str, said: str, expected: str
+) -> None:
+    before = await abbies.known()
+    form = (await her.get(one(f"{attribute}#volunteered@shop"))).form_of("b-correct")
+    fields = [each for each in form.fields if each[0] != "value"]
+    page = Page(await her.post(form.action, [*fields, ("value", said)]))
+    assert page.response.status_code == 422
+    assert expected in page.text
+    assert ("value", said) in page.form_of("b-correct").fields or not said
+    assert await abbies.known() == before
+    await her.press(await her.get("/"), "b-language-de")
+    assert '<html lang="de"' in (await her.post(form.action, [*fields, ("value", said)])).text
+
+
+async def test_beside_what_a_fact_cannot_be_its_special_value_can_be_shown(
+    her: Browser, abbies: Her, api: Api, abbie: Person
+) -> None:
+    special = {"attribute": "accessibility_needs", "value": ["assistance-dog"], "provenance": "volunteered"}
+    await api.post(f"/v1/customers/{abbie.at_shop}/attributes", "shop", {"facts": [special]})
+    form = (await her.get(one("accessibility_needs#volunteered@shop"))).form_of("b-correct")
+    page = Page(await her.post(form.action, [each for each in form.fields if each[0] != "value"]))
+    (show,) = [each for each in page.links if "show=special" in each]
+    assert "With an assistance dog" in (await her.get(show)).text
+
+
+async def test_days_that_do_not_fit_and_what_was_not_chosen_are_named(her: Browser, abbies: Her) -> None:
+    for days in ("since=2020-01-02&until=2020-01-01", "since=2999-01-01", "until=9999-12-31"):
+        assert "These days do not fit" in (await her.get(f"/data/several?{days}")).text
+    assert "You have not said which ones" in (await her.get("/data/several?source=&category=")).text
 
 
 async def test_one_fact_is_deleted_and_can_be_brought_back(her: Browser, abbies: Her) -> None:

@@ -4,6 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, date, datetime
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -276,7 +277,7 @@ FILES_ONLY = {
     f"{ENTRY}/receipt.json",
     f"{ENTRY}/receipt.jws",
 }
-CODES = re.compile(r'"([a-z-]+)"')
+CODES, POINTERS = re.compile(r'"([a-z-]+)"'), re.compile(r'"(/[a-z_]+|)"')
 
 
 @pytest.fixture(params=[LTR, RTL])
@@ -340,10 +341,12 @@ async def test_no_word_on_what_was_done_or_refused_is_left_out(
     look = await stranger.get(asking("/nowhere", strange))
     assert bare_words(look.response.text, company) == []
     visit = Visit(look=Look(), language=strange, path="/", catalogue=policies.catalogue)
-    for code in {*CODES.findall((templates / "refusal.html").read_text()), "other"}:
-        for status in (400, 404, 503):
-            shown = pages.page(visit, "refusal.html", status=status, code=code)
-            assert bare_words(shown.content, company) == [], code
+    refusal = (templates / "refusal.html").read_text()
+    codes, pointers = {*CODES.findall(refusal), "other"}, {*POINTERS.findall(refusal), None}
+    assert pointers > {"", "/quiet_hours"}
+    for code, pointer, status in product(codes, pointers, (400, 404, 503)):
+        shown = pages.page(visit, "refusal.html", status=status, code=code, pointer=pointer)
+        assert bare_words(shown.content, company) == [], (code, pointer)
 
 
 def pages_of_the_portal() -> list[str]:
