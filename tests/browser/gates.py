@@ -9,8 +9,8 @@ AXE = (Path(__file__).parent / "axe/axe.min.js").read_text(encoding="utf-8")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", "best-practice"]
 SMALLEST, BUTTON, LEADING = 24, 44, 12
 """Pixels: WCAG 2.2, 2.5.8; what a thumb hits; and what a row of a list has above its letters."""
-REFUSED = "Failed to load resource: the server responded with a status of"
-"""What Chromium says of every refusal."""
+REFUSED = ("Failed to load resource: the server responded with a status of", "Response Status Error Code")
+"""What Chromium says of every refusal, and htmx of one that it was answered."""
 CLEARED = "Clear-Site-Data header on"
 """What it says when it has done as it was told."""
 

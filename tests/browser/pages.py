@@ -111,6 +111,12 @@ async def soon_out(page: Page) -> None:
     await page.locator("#b-stay").wait_for()
 
 
+async def half_quiet(page: Page) -> None:
+    """Save quiet hours that have no end."""
+    await page.locator("#quiet-start").fill("22:00")
+    await pressed("b-preferences")(page)
+
+
 async def forged(page: Page) -> None:
     """Send a form with the token of another session, as a browser without JavaScript sends it."""
     async with page.expect_navigation():
@@ -133,6 +139,7 @@ STATES = [
     State("choices, all refused", "/choices", "refusing"),
     State("choices in a pause", "/choices", "paused"),
     State("choices after a yes", "/choices", "new", pressed(f"b-{RECOMMENDATIONS}-web")),
+    State("choices after quiet hours without an end", "/choices", then=half_quiet, refused=True),
     State("choices after an objection", "/choices", "new", pressed("b-prevent.fraud")),
     State("what is known", "/data"),
     State("what is known of somebody new", "/data", "new"),

@@ -199,6 +199,39 @@ async def test_what_cannot_be_sent_leaves_the_page_as_it_is_and_says_so(site: Si
         assert await switch.get_attribute("aria-checked") == "false"
 
 
+async def _quiet(page: Page, start: str, end: str) -> None:
+    await page.locator("#quiet-start").fill(start)
+    await page.locator("#quiet-end").fill(end)
+
+
+async def test_what_is_refused_is_told_in_the_words_of_the_refusal_and_what_she_typed_stays(site: Site) -> None:
+    her = await site.newcomer("rich")
+    async with site.open(her, "/choices") as page:
+        status, start = page.locator("#status"), page.locator("#quiet-start")
+        await _quiet(page, "22:00", "")
+        await page.locator("#b-preferences").click()
+        await expect(status).to_contain_text("Your quiet hours were not saved. They need a beginning and an end")
+        await expect(start).to_have_value("22:00")
+        async with site.open(her, "/choices") as elsewhere:
+            await _quiet(elsewhere, "21:00", "06:00")
+            await press(elsewhere, "b-preferences")
+        await _quiet(page, "22:00", "07:00")
+        await page.locator("#b-preferences").click()
+        await expect(status).to_contain_text(
+            "Please look once more. You changed it elsewhere since this page was opened."
+        )
+        await expect(start).to_have_value("22:00")
+        await status.get_by_role("link").click()
+        await expect(start).to_have_value("21:00")
+
+
+async def test_a_refusal_that_is_no_page_of_ours_is_a_failure_like_any_other(site: Site) -> None:
+    async with site.open(await site.resident("rich"), "/choices") as page:
+        await page.route("**/choices/answer", lambda route: route.fulfill(status=413, body="<h1>413</h1><p>nginx</p>"))
+        await page.locator(f'[id="b-{WEB}"]').click()
+        await expect(page.locator("#status")).to_have_text("Not saved. Try again.")
+
+
 async def test_a_press_that_is_on_its_way_is_not_sent_twice(site: Site) -> None:
     her = await site.newcomer("new")
     async with site.open(her, "/choices") as page:

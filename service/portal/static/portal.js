@@ -1,4 +1,4 @@
-// What a form sends may fail on the way, or come too late: the page stays as it is, and says so.
+// What a form sends may fail on the way, come too late or be refused: the page stays as it is, and says so.
 // What was pressed keeps the focus and its place under the finger, although the page around it is new; what is gone
 // leaves them to what can be undone now, or to what it was in.
 "use strict";
@@ -10,9 +10,21 @@ function say(words) {
   if (status) status.textContent = words;
 }
 
-function failed(event) {
+function failed({ detail: { xhr } }) {
   const { failed, out } = document.body.dataset;
-  say(event.detail.xhr.status === 401 ? out : failed);
+  if (xhr.status === 401) return say(out);
+  if (xhr.status < 400 || xhr.status > 499 || !refused(xhr.responseText)) say(failed);
+}
+
+// To try again would not help: what the page of the refusal says does, and where it leads.
+function refused(html) {
+  const page = new DOMParser().parseFromString(html, "text/html");
+  const [what, why] = page.querySelectorAll("main h1, main h1 + p"), link = page.querySelector("main a.button");
+  if (!why) return false;
+  say(`${what.textContent}. ${why.textContent} `);
+  if (link) document.getElementById("status").append(link);
+  link?.removeAttribute("class");
+  return true;
 }
 
 // How long she stays signed in, the server tells with each answer; two minutes before the end the page tells her.
