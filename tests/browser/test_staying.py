@@ -1,4 +1,4 @@
-"""Two minutes before she is signed out the page says so; one press and she stays, with what she typed."""
+"""What she typed stays, whatever else she presses; and two minutes before she is signed out, one press keeps her in."""
 
 from datetime import timedelta
 from urllib.parse import urlencode
@@ -11,7 +11,7 @@ from service.model.signin import IDLE, LASTS, TOUCHED, Way
 from service.portal.carrying import lasting
 from service.storage.sessions import SQL
 from tests.browser.pages import SIMULATED, followed, soon_out
-from tests.browser.presses import press
+from tests.browser.presses import WEB, holds, press
 from tests.browser.site import Her, Site
 
 QUESTION = "Why do you ask the same three times?"
@@ -132,3 +132,52 @@ async def test_who_presses_too_late_is_told_that_she_is_out_and_comes_back_to_wh
         await page.reload()
         path, _, query = SIMULATED.partition("?")
         assert page.url == f"{site.address}/signin?{urlencode({'next': lasting(path, query)})}"
+
+
+async def test_what_she_typed_and_has_not_sent_stays_whatever_else_she_presses(site: Site) -> None:
+    her = await site.newcomer("rich")
+    async with site.open(her, "/choices") as page:
+        topic = page.locator("[name=newsletter_topics]").first
+        await page.locator("#quiet-start").fill("22:00")
+        await page.locator("#quiet-end").fill("07:00")
+        await page.locator("#l-contact_frequency").select_option("monthly")
+        await topic.check()
+        for button, now in (
+            ("b-pause", "On, but paused until"),
+            (f"b-{WEB}", "Off since"),
+            ("b-pause", "Pause everything"),
+        ):
+            await press(page, button)
+            await expect(page.locator("body")).to_contain_text(now)
+            await expect(page.locator("#quiet-start")).to_have_value("22:00")
+            await expect(page.locator("#quiet-end")).to_have_value("07:00")
+            await expect(page.locator("#l-contact_frequency")).to_have_value("monthly")
+            await expect(topic).to_be_checked()
+        await press(page, "b-preferences")
+    kept = (await holds(site, her))["preferences"]
+    assert kept["quiet_hours"].startswith("22:00-07:00 ")
+    said = {each["attribute"]: each["value"] for each in kept["preferences"] if "value" in each}
+    assert (said["contact_frequency"], len(said["newsletter_topics"])) == ("monthly", 1)
+
+
+async def test_a_question_stays_while_she_pauses(site: Site) -> None:
+    async with site.open(await site.newcomer("rich"), "/use") as page:
+        await followed("a[href$='#ask']")(page)
+        await page.locator("#q-text").fill(QUESTION)
+        await press(page, "b-pause")
+        await expect(page.locator("#q-text")).to_have_value(QUESTION)
+
+
+async def test_what_she_has_not_touched_is_as_new_as_the_page(site: Site) -> None:
+    her = await site.newcomer("rich")
+    async with site.open(her, "/choices") as page, site.open(her, "/choices") as elsewhere:
+        await page.locator("#quiet-start").fill("22:00")
+        await page.locator("#quiet-end").fill("07:00")
+        await press(page, "b-preferences")
+        await elsewhere.reload()
+        await elsewhere.locator("#quiet-start").fill("21:00")
+        await elsewhere.locator("#l-contact_frequency").select_option("weekly")
+        await press(elsewhere, "b-preferences")
+        await press(page, "b-pause")
+        await expect(page.locator("#quiet-start")).to_have_value("21:00")
+        await expect(page.locator("#l-contact_frequency")).to_have_value("weekly")

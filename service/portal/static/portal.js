@@ -3,7 +3,8 @@
 // leaves them to what can be undone now, or to what it was in.
 "use strict";
 const SOON = 120000;
-let around = [], top_ = 0, before, staying, ends, warning;
+const FIELDS = "main :is(input:not([type=hidden], [type=file]), select, textarea)";
+let around = [], typed = [], top_ = 0, before, staying, ends, warning;
 
 function say(words) {
   const status = document.getElementById("status");
@@ -57,6 +58,24 @@ function remember(event) {
     around.push(each.id, each.getAttribute("aria-labelledby"));
 }
 
+// What she typed and has not sent stays, although the page around it is new.
+function gather({ detail }) {
+  typed = [...document.querySelectorAll(FIELDS)].filter(each => each.form !== detail.requestConfig.elt && changed(each));
+}
+
+function changed(each) {
+  const chosen = each.options && ([...each.options].find(option => option.defaultSelected) || each.options[0]);
+  return each.value !== (chosen ? chosen.value : each.defaultValue) || each.checked !== each.defaultChecked;
+}
+
+function restore() {
+  const fields = [...document.querySelectorAll(FIELDS)];
+  for (const { id, name, value, checked } of typed) {
+    const field = fields.find(each => each.name === name && (id ? each.id === id : each.value === value));
+    if (field) Object.assign(field, { value, checked });
+  }
+}
+
 function keep() {
   if (staying) return (before?.isConnected ? before : document.getElementById("main")).focus({ preventScroll: true });
   const place = ["just", ...around, "main"].map(id => id && document.getElementById(id)).find(Boolean);
@@ -71,6 +90,8 @@ count();
 document.addEventListener("visibilitychange", wait);
 document.addEventListener("focusin", event => { if (!event.target.closest("#stay")) before = event.target; });
 document.addEventListener("htmx:beforeRequest", remember);
+document.addEventListener("htmx:beforeSwap", gather);
+document.addEventListener("htmx:afterSwap", restore);
 document.addEventListener("htmx:afterSwap", count);
 document.addEventListener("htmx:afterSettle", keep);
 for (const event of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) document.addEventListener(event, failed);
