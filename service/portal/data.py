@@ -161,9 +161,7 @@ async def page(
 ) -> Response[str]:
     """Return what is known, topic by topic."""
     said = request.query_params
-    source, special = said.get("source") or None, said.get("show") == "special"
-    if special:
-        refuse_weak(visit.her)
+    source = said.get("source") or None
     found = await actions.known(visit.her, said.get("cursor") or None, MOST, source)
     catalogue = visit.told
     past = await actions.disputes(visit.her, None, LAST)
@@ -172,7 +170,7 @@ async def page(
         visit,
         "data.html",
         found=found,
-        topics=_topics(catalogue, found.facts, special=special),
+        topics=_topics(catalogue, found.facts),
         more_than_told=limits.more_than_told,
         used=await actions.used_by_attribute(visit.her),
         past=past.strikes,
@@ -370,10 +368,10 @@ def _end_of(day: date, visit: Visit) -> datetime:
         raise WrongKindError(pointer="/until") from None
 
 
-def _topics(catalogue: Catalogue, known: Sequence[Known], *, special: bool) -> list[Topic]:
+def _topics(catalogue: Catalogue, known: Sequence[Known]) -> list[Topic]:
     found: dict[str, list[Told]] = {}
     for each in known:
-        told = _told(catalogue, each, special=special)
+        told = _told(catalogue, each, special=False)
         found.setdefault("" if told.attribute is None else told.attribute.category, []).append(told)
     return [
         Topic(category, sorted(facts, key=lambda each: (each.fact.attribute, PREFERENCE[each.fact.provenance])))

@@ -19,6 +19,7 @@ SEEN = "browsed_genres#observed@shop"
 FACT = f"/data/fact?{urlencode(fields_of(SEEN))}"
 TOLD = f"/data/fact?{urlencode(fields_of('first_name#volunteered@shop'))}"
 BORN = f"/data/fact?{urlencode(fields_of('birth_year#volunteered@shop'))}"
+SPECIAL = f"/data/fact?{urlencode(fields_of('accessibility_needs#volunteered@shop'))}"
 
 
 class State(Struct, frozen=True):
@@ -143,9 +144,9 @@ STATES = [
     State("choices after an objection", "/choices", "new", pressed("b-prevent.fraud")),
     State("what is known", "/data"),
     State("what is known of somebody new", "/data", "new"),
-    State("what is known, and what is special", "/data?show=special"),
     State("what is known after a dispute", "/data", then=pressed(f"x-{place_of(SEEN)}")),
     State("a fact", FACT),
+    State("a fact that is special", f"{SPECIAL}&show=special"),
     State("a fact that is kept out of a use", FACT, then=pressed("b-bar-marketing")),
     State("a fact that she told", TOLD),
     State("a fact that cannot be as she says", BORN, then=sent("b-correct", value="1066"), refused=True),

@@ -196,12 +196,24 @@ async def test_special_values_show_only_at_a_press_and_to_who_has_just_proved_th
     await api.post(f"/v1/customers/{abbie.at_shop}/attributes", "shop", {"facts": [special]})
     page = await her.get("/data")
     assert "With an assistance dog" not in page.response.text
-    assert "Show it" in page.text
-    assert "With an assistance dog" in (await her.get("/data?show=special")).text
+    (link,) = (each for each in page.links if "show=special" in each)
+    assert "With an assistance dog" in (await her.get(link)).text
     async with house.database.connection() as connection:
         await connection.execute("UPDATE session SET strong_at = NULL, mac = mac")
-    weak = await her.get("/data?show=special")
+    weak = await her.get(link)
     assert "With an assistance dog" not in weak.response.text
+
+
+async def test_to_show_a_special_value_opens_that_fact_alone_in_the_language_of_the_page(
+    her: Browser, abbies: Her, api: Api, abbie: Person
+) -> None:
+    special = {"attribute": "accessibility_needs", "value": ["assistance-dog"], "provenance": "volunteered"}
+    await api.post(f"/v1/customers/{abbie.at_shop}/attributes", "shop", {"facts": [special]})
+    (link,) = (each for each in (await her.get("/data?language=de")).links if "show=special" in each)
+    page = await her.get(link)
+    assert str(page.response.url.path) == "/data/fact"
+    assert "Assistenzhund" in page.text
+    assert "Zurück zu allem" in page.text
 
 
 async def test_looking_changes_nothing(her: Browser, abbies: Her, database: Database) -> None:
