@@ -74,6 +74,18 @@ async def test_one_button_stops_it_and_two_more_stop_more(
     assert await owner.fetchval("SELECT paused_until > now() + interval '29 days' FROM restrictions")
 
 
+async def test_what_its_address_says_was_done_takes_no_button_away(
+    stranger: Browser, address: str, owner: Owner, api: Api, abbie: Person
+) -> None:
+    await stranger.press(await stranger.get(address), "b-stop")
+    await allow(api, abbie, NEWSLETTER, "email")
+    page = await stranger.get(stranger.led_to)
+    assert "Stopped. These messages end now." in page.text
+    assert "It is stopped" not in page.text
+    await stranger.press(page, "b-stop")
+    assert (await stands(owner))[NEWSLETTER] == "withdrawn"
+
+
 async def test_looking_changes_nothing_and_shows_nothing_of_hers(
     stranger: Browser, her: Browser, address: str, owner: Owner, abbie: Person
 ) -> None:
