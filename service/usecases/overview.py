@@ -1,6 +1,6 @@
 """A customer's affairs at a glance: how much is known, allowed and used; and what the top of every page says of her."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -18,7 +18,7 @@ from service.model.facts import Restrictions
 from service.model.identifiers import STRENGTH, Identifier, masked
 from service.model.quiet_hours import quiet_hours
 from service.model.situation import by_anybody, not_paused, paused_by_another, told
-from service.model.words import Basis, Channel, CustomerId, Provenance, PurposeId
+from service.model.words import Basis, CustomerId, Provenance, PurposeId
 from service.policy.engine import Policies
 from service.storage import choices, consents, customers, facts, uses
 
@@ -28,10 +28,9 @@ SHOWN = 5
 
 
 class Due(Struct, frozen=True):
-    """A yes that wants a look: it does not cover what a newer notice asks for, or ends soon, at ``ends``."""
+    """A purpose that wants a look: its yes does not cover what a newer notice asks for, or ends soon, at ``ends``."""
 
     purpose: Purpose
-    channel: Channel
     ends: datetime | None = None
 
 
@@ -64,13 +63,13 @@ async def overview(database: Database, keyring: Keyring, policies: Policies, cal
         raise IntegrityError("a customer's restrictions are gone or do not carry our MAC")
     everything = [fact for each in profile.facts.values() for fact in each]
     asked = [each for each in policies.catalogue.purposes.values() if each.basis is Basis.CONSENT]
-    yeses = [yes for purpose in asked for yes in _yeses(profile, purpose)]
+    yeses = [hers for purpose in asked if (hers := list(_yeses(profile, purpose)))]
     return Overview(
         known={each: sum(fact.provenance is each for fact in everything) for each in Provenance},
-        allowed=len({yes.purpose.id for yes in yeses}),
+        allowed=len(yeses),
         asked=len(asked),
         used=used,
-        due=[due for yes in yeses if (due := _due(policies.catalogue, yes, profile.now)) is not None],
+        due=[due for each in yeses if (due := _due(policies.catalogue, each, profile.now)) is not None],
         lately=lately,
         limits=profile.restrictions,
         now=profile.now,
@@ -79,7 +78,6 @@ async def overview(database: Database, keyring: Keyring, policies: Policies, cal
 
 class _Yes(Struct, frozen=True):
     purpose: Purpose
-    channel: Channel
     notice: int
     ends: datetime | None
 
@@ -90,14 +88,16 @@ def _yeses(profile: facts.Profile, purpose: Purpose) -> Iterator[_Yes]:
         status, notice = told(bearing)
         if status.valid:
             ends = [side.standing.expires_at for side in bearing.sides if side.standing and side.standing.expires_at]
-            yield _Yes(purpose, channel, notice or 0, min(ends, default=None))
+            yield _Yes(purpose, notice or 0, min(ends, default=None))
 
 
-def _due(catalogue: Catalogue, yes: _Yes, now: datetime) -> Due | None:
-    if yes.notice < catalogue.newest_material(PurposeId(yes.purpose.id)):
-        return Due(yes.purpose, yes.channel)
-    soon = yes.ends is not None and yes.ends <= now + RENEWAL_DUE
-    return Due(yes.purpose, yes.channel, yes.ends) if soon else None
+def _due(catalogue: Catalogue, yeses: Sequence[_Yes], now: datetime) -> Due | None:
+    """Return what wants a look of her yeses to one purpose, once for however many channels."""
+    purpose = yeses[0].purpose
+    if any(yes.notice < catalogue.newest_material(PurposeId(purpose.id)) for yes in yeses):
+        return Due(purpose)
+    soon = [yes.ends for yes in yeses if yes.ends is not None and yes.ends <= now + RENEWAL_DUE]
+    return Due(purpose, min(soon)) if soon else None
 
 
 async def _lately(connection: Connection, catalogue: Catalogue, customer: CustomerId) -> list[Answer | Chosen]:
