@@ -14,14 +14,13 @@ from msgspec import Struct, structs
 from service.model.catalogue import Catalogue, Notice, Purpose
 from service.model.consent import RENEWAL_DUE
 from service.model.facts import Restrictions, Standing
+from service.model.overruling import ADULTS_ONLY
 from service.model.quiet_hours import awake
 from service.model.situation import ANSWERS, not_paused
 from service.model.snapshots import LIFE
 from service.model.words import AgeBand, Basis, Channel, PurposeId, Status
 
 YEAR = timedelta(days=365)
-ADULTS_ONLY = {"profiling", "marketing", "research"}
-"""Kinds of purposes for which nobody is asked who is not known to be an adult."""
 
 
 class Reason(StrEnum):

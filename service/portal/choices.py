@@ -16,9 +16,10 @@ from service.portal import preferences
 from service.portal.forms import read_form
 from service.portal.pages import local, see
 from service.portal.pages import page as shown
+from service.portal.reasons import sentence
 from service.portal.visit import Visit
 from service.usecases import choices, consents
-from service.usecases.permissions import Shown
+from service.usecases.permissions import Permissions, Shown
 
 PAGE = "/choices"
 LAYOUT = "portal-choices-2"
@@ -69,6 +70,8 @@ async def page(actions: NamedDependency[Actions], visit: NamedDependency[Visit])
         found=found,
         asked=sorted(found.asked, key=_first),
         catalogue=visit.told,
+        stopped=_stopped(visit, found),
+        sentence=sentence,
         likes=preferences.offered(visit.told, likes),
         seen=likes.tag,
         quiet=quiet,
@@ -121,6 +124,12 @@ async def pause(
     choice = await actions.pause_from_now() if form.pause == "start" else Pause(None)
     done = await actions.choose(visit.her, choices.Said(choice=choice, method=Method.PORTAL), None)
     return see(local(form.back), "paused" if choice.until else "resumed", at="pause", entry=done.entry)
+
+
+def _stopped(visit: Visit, found: Permissions) -> bool:
+    """Return whether what she has just allowed does not count yet."""
+    just = [each for each in found.asked if any(answer.entry == visit.entry for answer in each.history)]
+    return bool(just) and (visit.held_until is not None or any(each.overruled for each in just))
 
 
 def _meant(purpose: str) -> PurposeId | Reach:

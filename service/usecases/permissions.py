@@ -14,6 +14,7 @@ from service.model.catalogue import Attribute, Catalogue, Notice, Purpose, Servi
 from service.model.choices import FLAG, Allowed, Bar, Choice, Objection, Pause
 from service.model.consent import Answer
 from service.model.facts import Facts, Restrictions, bar_parts
+from service.model.overruling import overruling
 from service.model.situation import by_anybody, paused_by_another, told
 from service.model.snapshots import Snapshot
 from service.model.words import AttributeId, Basis, Channel, PurposeId, Status
@@ -51,6 +52,8 @@ class Shown(Struct, frozen=True, kw_only=True):
     history: list[Answer]
     """What she answered last, newest first."""
     objected: bool = False
+    overruled: Mapping[str, bool] = {}
+    """By which limits of hers a yes does not count now, by their codes; whether only another side of her says so."""
 
     def asks_more(self, permission: Permission) -> bool:
         """Whether a newer notice asks for more than the one that she answered to."""
@@ -162,7 +165,14 @@ def _shown(screen: _Screen, read: _Read, purpose: Purpose) -> Shown:
         permissions=[_permission(screen, read, id_, channel, notice) for channel in purpose.channels],
         history=[each for each in read.past if each.purpose == id_][:SHOWN],
         objected=limits is None or id_ in limits.objections,
+        overruled=_overruled(screen.catalogue, read.profile, purpose),
     )
+
+
+def _overruled(catalogue: Catalogue, profile: facts.Profile, purpose: Purpose) -> dict[str, bool]:
+    sides = [each.restrictions or Restrictions() for each in profile.sides]
+    here = overruling(catalogue, purpose, sides[:1])
+    return {code: code not in here for code in overruling(catalogue, purpose, sides)}
 
 
 def _permission(

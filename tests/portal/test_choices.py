@@ -4,7 +4,10 @@ import httpx
 import pytest
 
 from service.app import House
-from tests.conftest import Api, Person
+from service.model.identifiers import identifier
+from service.model.words import IdentifierKind
+from service.usecases import merges
+from tests.conftest import OPERATOR, Api, Person, allow, enrol
 from tests.portal.conftest import Browser
 
 RECOMMENDATIONS = "personalise.recommendations"
@@ -79,6 +82,49 @@ async def test_a_card_says_who_uses_what_how_long_and_what_happens_without(her: 
     places = [card.index(each) for each in said]
     assert places == sorted(places)
     assert "Rests on Our interest (GDPR Art. 6(1)(f)) Without it If you object," in text
+
+
+@pytest.mark.parametrize(
+    ("limit", "why"),
+    [
+        ("marketing", "You object to marketing."),
+        ("processing", "You have restricted any use."),
+        ("sharing", "You want nothing passed on to other companies."),
+    ],
+)
+async def test_what_is_allowed_and_does_not_count_says_so_with_the_limit(her: Browser, limit: str, why: str) -> None:
+    page = await her.press(await her.get("/choices"), f"b-{limit}")
+    page = await her.press(page, "b-market.newsletter-email")
+    assert "It counts from now on." not in page.text
+    assert "Allowed, but something else still stops it: see under the switch." in page.text
+    assert f"On, but it does not count: {why}" in page.text
+    page = await her.press(page, f"b-{limit}")
+    assert "it does not count" not in page.text
+    page = await her.press(page, "b-market.newsletter-email")
+    page = await her.press(page, "b-market.newsletter-email")
+    assert "Allowed. It counts from now on." in page.text
+
+
+async def test_what_another_profile_stops_does_not_count_and_says_who_stops_it(
+    her: Browser, api: Api, abbie: Person, house: House
+) -> None:
+    other = await enrol(api, "abbie.work@example.com")
+    await allow(api, other)
+    no = {"choice": "profiling", "value": "no", "method": "counter"}
+    await api.post(f"/v1/customers/{other.at_shop}/choices", "shop", no)
+    sides = identifier(IdentifierKind.EMAIL, abbie.email), identifier(IdentifierKind.EMAIL, other.email)
+    await merges.merge(house.database, await house.keys(), OPERATOR, sides)
+    text = (await her.get("/choices")).text
+    assert (
+        "On, but it does not count: You object to picks made by a computer. Another profile of yours says so." in text
+    )
+
+
+async def test_a_yes_in_a_pause_is_not_said_to_count(her: Browser) -> None:
+    page = await her.press(await her.get("/choices"), "b-pause")
+    page = await her.press(page, "b-market.newsletter-email")
+    assert "It counts from now on." not in page.text
+    assert "On, but paused until" in page.text
 
 
 async def test_she_objects_and_takes_it_back(her: Browser) -> None:

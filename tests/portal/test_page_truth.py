@@ -6,7 +6,7 @@ from itertools import count
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from service.app import House
 from service.model.catalogue import Catalogue, Purpose
@@ -24,6 +24,7 @@ KINDS = ("marketing", "profiling", "sharing", "processing")
 OBJECTED = "prevent.fraud"
 ALWAYS_KNOWN = ("first_name", "last_name")
 ON = re.compile(r'id="b-([a-z.-]+)" role="switch" aria-checked="true"')
+OVERRULED = re.compile(r'id="o-([a-z.-]+)"')
 ELSEWHERE = re.compile(r'<li id="e-([a-z.-]+)">')
 NUMBER = re.compile(r'class="number">(.*?)</p>')
 CELLS = [
@@ -49,6 +50,8 @@ class Told(Struct, frozen=True):
     """What two pages say."""
 
     on: frozenset[str]
+    overruled: frozenset[str]
+    """What is on and does not count, whoever asks, for another reason than a pause."""
     paused: bool
     objected: bool
     elsewhere: frozenset[str]
@@ -129,6 +132,7 @@ async def _told(her: Browser) -> Told:
     assert choices.response.status_code == overview.response.status_code == 200
     told = Told(
         frozenset(ON.findall(choices.response.text)),
+        frozenset(OVERRULED.findall(choices.response.text)),
         paused="Start again" in choices.text,
         objected="Take the objection back" in choices.text,
         elsewhere=frozenset(ELSEWHERE.findall(choices.response.text)),
@@ -159,8 +163,18 @@ async def _agree(world: World, acts: list[Act], *, merged: bool) -> None:
                 continue
             if (decided := await world.decided(person, asked)) is not None:
                 assert decided is told.foretells(world.catalogue, asked), (asked, told)
+        assert told.overruled == _overruled(world.catalogue, told), told
 
 
+def _overruled(catalogue: Catalogue, told: Told) -> set[str]:
+    """Return what is on and gives nothing to anybody, were there no pause, by the switches that stop it."""
+    awake = structs.replace(told, paused=False, elsewhere=told.elsewhere - {"pause"})
+    given = {f"{each.purpose}-{each.channel}" for each in everybody(catalogue) if awake.foretells(catalogue, each)}
+    return {f"{purpose}-{channel}" for purpose, channel in CELLS} & told.on - given
+
+
+@example(acts=[(0, ("yes", ("market.newsletter", "email"))), (0, ("no", "sharing"))], merged=False)
+@example(acts=[(0, ("yes", ("personalise.recommendations", "web"))), (1, ("no", "profiling"))], merged=True)
 @example(acts=[(1, ("2126-03-04T10:00:00Z", "pause"))], merged=True)
 @given(acts=ACTS, merged=st.booleans())
 @settings(max_examples=SOME, suppress_health_check=list(HealthCheck))
