@@ -60,6 +60,10 @@ class Actions(Struct, frozen=True):
     enrol: Callable[[ServiceCaller, Newcomer, Attempt | None], Awaitable[Changed]]
     contribute: Callable[[ServiceCaller, PairwiseId, Sequence[Claim], Attempt | None], Awaitable[Changed]]
     record_consent: Callable[[Caller, Said, Attempt | None], Awaitable[Acknowledged]]
+    allow: Callable[[CustomerCaller, Said], Awaitable[Acknowledged]]
+    """Record a yes of a page that shows her what stands."""
+    end_special: Callable[[CustomerCaller, Spot], Awaitable[Acknowledged]]
+    """Take back what she agreed to of special data, and nothing else."""
     read_consents: Callable[[Caller, PairwiseId | None], Awaitable[Record]]
     serve: Callable[[ServiceCaller | CustomerCaller, Serving, Attempt | None], Awaitable[tuple[Served, Notice]]]
     prompts: Callable[[ServiceCaller | CustomerCaller, PairwiseId | None, Channel, str], Awaitable[list[Prompt]]]

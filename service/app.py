@@ -126,6 +126,8 @@ class House:
             enrol=self._enrol,
             contribute=self._contribute,
             record_consent=self._record_consent,
+            allow=self._allow,
+            end_special=self._end_special,
             read_consents=self._read_consents,
             serve=self._serve,
             prompts=self._prompts,
@@ -262,6 +264,24 @@ class House:
         if said.status.no:
             METERS.withdrawn(began)
         return done
+
+    async def _allow(self, caller: CustomerCaller, said: consents.Said) -> consents.Acknowledged:
+        keyring = await self.keys()
+        policies = await self._proven_policies(keyring)
+
+        async def write(database: Database) -> consents.Acknowledged:
+            return await consents.record_yes_in_sight(database, keyring, policies, caller, said)
+
+        return await self._once(caller, None, consents.Acknowledged, write)
+
+    async def _end_special(self, caller: CustomerCaller, spot: Spot) -> consents.Acknowledged:
+        keyring = await self.keys()
+        policies = await self._proven_policies(keyring)
+
+        async def write(database: Database) -> consents.Acknowledged:
+            return await consents.end_special(database, keyring, policies, caller, spot)
+
+        return await self._once(caller, None, consents.Acknowledged, write, self.reserved)
 
     async def _once(
         self,

@@ -258,6 +258,20 @@ class Catalogue(Struct, frozen=True):
         needs = {} if found is None else found.attributes
         return [self.attributes[AttributeId(id_)] for id_, why in needs.items() if why.since <= notice]
 
+    def special(self, purpose: PurposeId, notice: int) -> list[Attribute]:
+        """Return what of a special category a yes to this notice covers, if she says so in so many words."""
+        return [each for each in self.needed(purpose, notice) if each.special]
+
+    def same_special(self, purpose: PurposeId, one: int, other: int) -> bool:
+        """Whether by a yes to either notice the same is done with what is special: for as long, and by the same."""
+        return self._special_uses(purpose, one) == self._special_uses(purpose, other)
+
+    def _special_uses(self, purpose: PurposeId, notice: int) -> tuple[int, set[str], set[tuple[str, str]]]:
+        things = {each.id for each in self.special(purpose, notice)}
+        users = self.recipients(purpose, notice)
+        given = {(user.id, id_) for user in users for id_ in user.uses[purpose].attributes if id_ in things}
+        return self.purposes[purpose].kept_days(notice), things, given
+
     def recipients(self, purpose: PurposeId, notice: int) -> list[Service]:
         """Return the services that a notice says use it."""
         uses = [(each, each.uses.get(purpose)) for each in self.services.values()]

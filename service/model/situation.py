@@ -166,6 +166,24 @@ def told(facts: Facts) -> tuple[Status, int | None]:
     return status, notice or None
 
 
+class Yes(Struct, frozen=True):
+    """A yes as it counts: to which notice, whether to special data too, and when it ends."""
+
+    notice: int
+    explicit: bool
+    ends: datetime | None
+
+
+def yes_of(facts: Facts) -> Yes | None:
+    """Return her yes, None where there is none; of a merged person what every side of her said yes to."""
+    status, notice = told(facts)
+    stands = [side.standing for side in facts.sides if side.standing is not None]
+    if not status.valid:
+        return None
+    ends = [each.expires_at for each in stands if each.expires_at is not None]
+    return Yes(notice or 0, all(each.explicit for each in stands), min(ends, default=None))
+
+
 def background(catalogue: Catalogue, asked: Asked, facts: Facts) -> Situation:
     """Reduce stored facts to what is alike in the situations of all attributes; what is not is dark.
 

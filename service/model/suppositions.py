@@ -4,6 +4,7 @@ from typing import Literal
 
 from msgspec import Struct, structs
 
+from service.model.catalogue import Catalogue
 from service.model.choices import PAUSED_FOR
 from service.model.facts import Facts, Side, Standing
 from service.model.situation import Asked
@@ -26,19 +27,19 @@ class Supposed(Struct, frozen=True, kw_only=True):
         return self == Supposed()
 
 
-def supposing(supposed: Supposed, asked: Asked, facts: Facts, notice: int) -> Facts:
-    """Return the facts as they would be; ``notice``: the one in force, to which a yes would be given.
+def supposing(supposed: Supposed, asked: Asked, facts: Facts, catalogue: Catalogue) -> Facts:
+    """Return the facts as they would be; a yes would be given to the notice in force.
 
     Of a merged person on every side, as a word of hers holds. What is not proven stays a refusal.
     """
-    mine, *others = (_side(supposed, asked, side, facts, notice) for side in facts.sides)
+    mine, *others = (_side(supposed, asked, side, facts, catalogue) for side in facts.sides)
     return structs.replace(facts, standing=mine.standing, restrictions=mine.restrictions, others=tuple(others))
 
 
-def _side(supposed: Supposed, asked: Asked, side: Side, facts: Facts, notice: int) -> Side:
+def _side(supposed: Supposed, asked: Asked, side: Side, facts: Facts, catalogue: Catalogue) -> Side:
     standing, limits = side.standing, side.restrictions
     if supposed.answer is not None:
-        standing = _answered(supposed.answer, asked, standing, facts, notice)
+        standing = _answered(supposed.answer, asked, standing, facts, catalogue)
     if limits is not None and supposed.only_told is not None:
         limits = structs.replace(limits, more_than_told=not supposed.only_told)
     if limits is not None and supposed.paused is not None:
@@ -46,9 +47,10 @@ def _side(supposed: Supposed, asked: Asked, side: Side, facts: Facts, notice: in
     return Side(standing, limits)
 
 
-def _answered(answer: Answer, asked: Asked, before: Standing | None, facts: Facts, notice: int) -> Standing:
+def _answered(answer: Answer, asked: Asked, before: Standing | None, facts: Facts, catalogue: Catalogue) -> Standing:
     status = Status.WITHDRAWN if answer == "no" else Status.GIVEN
-    # What she agreed to in so many words she would be asked about on its own.
-    stays = before is not None and before.explicit and before.status_at(facts.now).valid
-    explicit = answer == "explicit" or stays
-    return Standing(asked.purpose, asked.channel, status, notice, explicit, facts.now, None)
+    notice = catalogue.notice_in_force(asked.purpose)
+    said = None if before is None or not before.explicit or not before.status_at(facts.now).valid else before.notice
+    # What she agreed to in so many words she would be asked about on its own, and it stays where it is the same.
+    stays = said is not None and catalogue.same_special(asked.purpose, said, notice)
+    return Standing(asked.purpose, asked.channel, status, notice, answer == "explicit" or stays, facts.now, None)

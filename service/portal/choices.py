@@ -10,7 +10,7 @@ from msgspec import Struct
 from service.actions import Actions
 from service.errors import MissingFieldError, WrongKindError
 from service.model.choices import Allowed, Choice, Kind, Objection, Pause
-from service.model.consent import Reach
+from service.model.consent import Reach, Spot
 from service.model.words import Channel, Method, PurposeId, Status
 from service.portal import preferences
 from service.portal.forms import read_form
@@ -22,19 +22,19 @@ from service.usecases import choices, consents
 from service.usecases.permissions import Permissions, Shown
 
 PAGE = "/choices"
-LAYOUT = "portal-choices-2"
+LAYOUT = "portal-choices-3"
 """How the page is arranged; another arrangement is another name, because her answers say what she saw."""
-STATUS = {"yes": Status.GIVEN, "no": Status.REFUSED, "stop": Status.WITHDRAWN}
+DONE = {"yes": "allowed", "no": "refused", "stop": "refused", "not-special": "not-special"}
 
 
 class Answer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A yes, a no, or the end of a yes; without a channel it ends on all of them.
+    """A yes, a no, or the end of a yes, of all of it or of special data; without a channel it ends on all of them.
 
     ``notice`` and ``snapshot``: what is on the screen. ``explicit``: said in so many words, as special data needs.
     """
 
     purpose: str
-    answer: Literal["yes", "no", "stop"]
+    answer: Literal["yes", "no", "stop", "not-special"]
     channel: Channel | None = None
     notice: int | None = None
     snapshot: str = ""
@@ -85,21 +85,14 @@ async def answer(
 ) -> Response[None]:
     """Record a yes or a no. A no needs nothing but the purpose, or all marketing."""
     form = await read_form(request, visit, Answer)
-    yes = form.answer == "yes"
-    if yes and not form.snapshot:
-        raise MissingFieldError("a yes names the notice that she read", pointer="/snapshot")
-    said = consents.Said(
-        purpose=_meant(form.purpose),
-        channel=form.channel,
-        status=STATUS[form.answer],
-        method=Method.PORTAL,
-        notice=form.notice if yes else None,
-        explicit=yes and form.explicit is not None,
-        snapshot=form.snapshot,
-    )
-    done = await actions.record_consent(visit.her, said, None)
-    code = "allowed" if yes else "refused"
-    return see(PAGE, code, at=_control(form), entry=done.entry)
+    match form.answer:
+        case "yes":
+            done = await actions.allow(visit.her, _yes(form))
+        case "not-special":
+            done = await actions.end_special(visit.her, _spot(form))
+        case _:
+            done = await actions.record_consent(visit.her, _no(form), None)
+    return see(PAGE, DONE[form.answer], at=_control(form), entry=done.entry)
 
 
 @post(f"{PAGE}/choose")
@@ -132,6 +125,36 @@ def _stopped(visit: Visit, found: Permissions) -> bool:
     return bool(just) and (visit.held_until is not None or any(each.overruled for each in just))
 
 
+def _yes(form: Answer) -> consents.Said:
+    if not form.snapshot:
+        raise MissingFieldError("a yes names the notice that she read", pointer="/snapshot")
+    return consents.Said(
+        purpose=_meant(form.purpose),
+        channel=form.channel,
+        status=Status.GIVEN,
+        method=Method.PORTAL,
+        notice=form.notice,
+        explicit=form.explicit is not None,
+        snapshot=form.snapshot,
+    )
+
+
+def _no(form: Answer) -> consents.Said:
+    return consents.Said(
+        purpose=_meant(form.purpose),
+        channel=form.channel,
+        status=Status.REFUSED if form.answer == "no" else Status.WITHDRAWN,
+        method=Method.PORTAL,
+        snapshot=form.snapshot,
+    )
+
+
+def _spot(form: Answer) -> Spot:
+    if form.channel is None:
+        raise MissingFieldError("special data is agreed to on one channel", pointer="/channel")
+    return Spot(PurposeId(form.purpose), form.channel)
+
+
 def _meant(purpose: str) -> PurposeId | Reach:
     """Return the purpose, or how far a no reaches that is not for a single one."""
     return Reach(purpose) if purpose in list(Reach) else PurposeId(purpose)
@@ -143,7 +166,10 @@ def _choice(form: Choosing) -> Choice:
 
 
 def _control(form: Answer) -> str:
-    return f"c-{form.purpose}-{form.channel}" if form.channel else f"p-{form.purpose}"
+    if form.channel is None:
+        return f"p-{form.purpose}"
+    special = form.explicit is not None or form.answer == "not-special"
+    return f"c-{form.purpose}-{form.channel}{'-special' if special else ''}"
 
 
 def _first(each: Shown) -> tuple[int, str]:

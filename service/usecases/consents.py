@@ -18,18 +18,20 @@ from service.errors import (
     NothingToRenewError,
     NoticeSupersededError,
     PoliciesUnavailableError,
+    PreconditionFailedError,
     SnapshotExpiredError,
     UnknownChannelError,
     UnknownNoticeError,
     UnknownPurposeError,
     WrongKindError,
 )
-from service.model.callers import Caller, MessageCaller, OperatorCaller, ServiceCaller, Speaker, actor
+from service.model.callers import Caller, CustomerCaller, MessageCaller, OperatorCaller, ServiceCaller, Speaker, actor
 from service.model.catalogue import Catalogue, Purpose
 from service.model.clocks import CLOCKS_DIFFER
 from service.model.consent import Answer, Reach, Shown, Spot, latest, standing_after
 from service.model.identifiers import Identifier
 from service.model.ledger import Act, Answered, AnsweredWidely, entry
+from service.model.situation import Yes, by_anybody, yes_of
 from service.model.snapshots import Given, Snapshot, refuse_another_screen
 from service.model.words import (
     Acting,
@@ -44,7 +46,7 @@ from service.model.words import (
     Status,
 )
 from service.policy.engine import Policies
-from service.storage import access, consents, customers, evidence, ledger, links, publications
+from service.storage import access, consents, customers, evidence, facts, ledger, links, publications
 
 PAGE = 100
 log = structlog.get_logger()
@@ -55,7 +57,8 @@ class Said(Struct, frozen=True, kw_only=True):
     """What a customer said, as a caller reports it; its repr hides the evidence.
 
     Without a customer it is the caller's own answer; without a channel a no means every channel. ``snapshot``: proof
-    of what was on the screen. ``evidence``: where else the proof lies. ``reason``: why an operator acts.
+    of what was on the screen. ``evidence``: where else the proof lies. ``reason``: why an operator acts. ``ends``: when
+    a yes ends at the latest.
     """
 
     purpose: PurposeId | Reach
@@ -71,6 +74,7 @@ class Said(Struct, frozen=True, kw_only=True):
     snapshot: str = ""
     evidence: str = ""
     reason: str = ""
+    ends: datetime | None = None
 
     def __repr__(self) -> str:
         return f"Said({self.purpose!r}, {self.status!r})"
@@ -121,6 +125,45 @@ async def record_yes(
     return await _record(database, keyring, policies, caller, said)
 
 
+async def record_yes_in_sight(
+    database: Database, keyring: Keyring, policies: Policies, caller: CustomerCaller, said: Said
+) -> Acknowledged:
+    """Record a yes of a page that shows her what stands, of which each button says one thing.
+
+    An explicit one is to special data alone, so it needs a yes that stands and covers all the rest, and raises
+    PreconditionFailedError. A plain one keeps what she was explicit about, where no more is done with that.
+    """
+    catalogue, purpose = policies.catalogue, PurposeId(_consent_purpose(policies.catalogue, said.purpose).id)
+    async with database.transaction() as connection:
+        await customers.line_up(connection, [caller.customer])
+        yes = await _yes(connection, keyring, caller, said)
+        if said.explicit and (yes is None or yes.notice < catalogue.newest_material(purpose)):
+            raise PreconditionFailedError
+        if not said.explicit and yes is not None and yes.explicit:
+            stays = catalogue.same_special(purpose, yes.notice, said.notice or 0)
+            said = structs.replace(said, explicit=stays)
+        return await record_yes(database.within(connection), keyring, policies, caller, said)
+
+
+async def end_special(
+    database: Database, keyring: Keyring, policies: Policies, caller: CustomerCaller, spot: Spot
+) -> Acknowledged:
+    """Take back what she agreed to of special data; the rest of her yes stands, to the same notice and for as long.
+
+    Raises PreconditionFailedError where no yes stands, for then none may come to stand.
+    """
+    access.refuse_unproven(caller)
+    said = Said(purpose=spot.purpose, channel=spot.channel, status=Status.GIVEN, method=Method.PORTAL)
+    async with database.transaction() as connection:
+        await customers.line_up(connection, [caller.customer])
+        yes = await _yes(connection, keyring, caller, said)
+        if yes is None:
+            raise PreconditionFailedError
+        # No snapshot and no evidence: what proves the yes is the answer that it was part of.
+        said = structs.replace(said, notice=yes.notice, ends=yes.ends)
+        return await _record(database.within(connection), keyring, policies, caller, said)
+
+
 async def invalidate(
     database: Database, policies: Policies, caller: OperatorCaller, purpose: PurposeId, notice: int
 ) -> int:
@@ -148,6 +191,14 @@ async def invalidate(
             ended += await _invalidate(database, policies, caller, customer, said)
         if len(concerned) < PAGE:
             return ended
+
+
+async def _yes(connection: Connection, keyring: Keyring, caller: CustomerCaller, said: Said) -> Yes | None:
+    """Return the yes that stands where she answers, by the facts that decisions rest on."""
+    if said.channel is None or isinstance(said.purpose, Reach):
+        return None
+    found = await facts.read(connection, keyring, caller.customer, by_anybody(said.purpose, said.channel), ())
+    return yes_of(found.facts)
 
 
 async def _record(
@@ -265,7 +316,7 @@ class _Act(Struct, frozen=True):
             policy_version=self.version,
             entry=entry_id,
             acting=said.acting,
-            expires_at=_expiry(self.policies, spot.purpose, given_at) if said.status.valid else None,
+            expires_at=_expiry(self.policies, spot.purpose, given_at, said.ends) if said.status.valid else None,
             shown=self.shown,
         )
 
@@ -402,10 +453,13 @@ async def _evidence_key(
     return key
 
 
-def _expiry(policies: Policies | None, purpose: PurposeId, given_at: datetime) -> datetime | None:
+def _expiry(
+    policies: Policies | None, purpose: PurposeId, given_at: datetime, latest_end: datetime | None
+) -> datetime | None:
     """Return when a yes ends that was given at an instant."""
     found = None if policies is None else policies.catalogue.purposes.get(purpose)
-    return None if found is None else found.consent_ends(given_at)
+    ends = None if found is None else found.consent_ends(given_at)
+    return min((each for each in (ends, latest_end) if each is not None), default=None)
 
 
 def _consent_purpose(catalogue: Catalogue, id_: PurposeId | Reach) -> Purpose:

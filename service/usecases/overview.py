@@ -1,6 +1,6 @@
 """A customer's affairs at a glance: how much is known, allowed and used; and what the top of every page says of her."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -17,7 +17,7 @@ from service.model.consent import RENEWAL_DUE, Answer
 from service.model.facts import Restrictions
 from service.model.identifiers import STRENGTH, Identifier, masked
 from service.model.quiet_hours import quiet_hours
-from service.model.situation import by_anybody, not_paused, paused_by_another, told
+from service.model.situation import Yes, by_anybody, not_paused, paused_by_another, yes_of
 from service.model.words import Basis, CustomerId, Provenance, PurposeId
 from service.policy.engine import Policies
 from service.storage import choices, consents, customers, facts, uses
@@ -63,37 +63,26 @@ async def overview(database: Database, keyring: Keyring, policies: Policies, cal
         raise IntegrityError("a customer's restrictions are gone or do not carry our MAC")
     everything = [fact for each in profile.facts.values() for fact in each]
     asked = [each for each in policies.catalogue.purposes.values() if each.basis is Basis.CONSENT]
-    yeses = [hers for purpose in asked if (hers := list(_yeses(profile, purpose)))]
+    allowed = [(each, yeses) for each in asked if (yeses := _yeses(profile, each))]
     return Overview(
         known={each: sum(fact.provenance is each for fact in everything) for each in Provenance},
-        allowed=len(yeses),
+        allowed=len(allowed),
         asked=len(asked),
         used=used,
-        due=[due for each in yeses if (due := _due(policies.catalogue, each, profile.now)) is not None],
+        due=[due for each in allowed if (due := _due(policies.catalogue, *each, profile.now)) is not None],
         lately=lately,
         limits=profile.restrictions,
         now=profile.now,
     )
 
 
-class _Yes(Struct, frozen=True):
-    purpose: Purpose
-    notice: int
-    ends: datetime | None
+def _yeses(profile: facts.Profile, purpose: Purpose) -> list[Yes]:
+    spots = [by_anybody(PurposeId(purpose.id), channel) for channel in purpose.channels]
+    return [yes for each in spots if (yes := yes_of(profile.facts_for(each))) is not None]
 
 
-def _yeses(profile: facts.Profile, purpose: Purpose) -> Iterator[_Yes]:
-    for channel in purpose.channels:
-        bearing = profile.facts_for(by_anybody(PurposeId(purpose.id), channel))
-        status, notice = told(bearing)
-        if status.valid:
-            ends = [side.standing.expires_at for side in bearing.sides if side.standing and side.standing.expires_at]
-            yield _Yes(purpose, notice or 0, min(ends, default=None))
-
-
-def _due(catalogue: Catalogue, yeses: Sequence[_Yes], now: datetime) -> Due | None:
+def _due(catalogue: Catalogue, purpose: Purpose, yeses: Sequence[Yes], now: datetime) -> Due | None:
     """Return what wants a look of her yeses to one purpose, once for however many channels."""
-    purpose = yeses[0].purpose
     if any(yes.notice < catalogue.newest_material(PurposeId(purpose.id)) for yes in yeses):
         return Due(purpose)
     soon = [yes.ends for yes in yeses if yes.ends is not None and yes.ends <= now + RENEWAL_DUE]

@@ -10,14 +10,14 @@ from service.crypto.snapshots import make_snapshot
 from service.database import Database
 from service.errors import IntegrityError
 from service.model.callers import CustomerCaller, actor
-from service.model.catalogue import Attribute, Catalogue, Notice, Purpose, Service
+from service.model.catalogue import Catalogue, Notice, Purpose, Service
 from service.model.choices import FLAG, Allowed, Bar, Choice, Objection, Pause
 from service.model.consent import Answer
 from service.model.facts import Facts, Restrictions, bar_parts
 from service.model.overruling import overruling
 from service.model.situation import by_anybody, paused_by_another, told
 from service.model.snapshots import Snapshot
-from service.model.words import AttributeId, Basis, Channel, PurposeId, Status
+from service.model.words import Basis, Channel, PurposeId, Status
 from service.policy.engine import Policies
 from service.storage import consents, facts, uses
 
@@ -62,11 +62,6 @@ class Shown(Struct, frozen=True, kw_only=True):
     def used_by(self, catalogue: Catalogue) -> list[Service]:
         """Return the services that use it."""
         return [each for each in catalogue.services.values() if self.purpose.id in each.uses]
-
-    def special(self, catalogue: Catalogue) -> list[Attribute]:
-        """Return what it may use of a special category, if she says so in so many words."""
-        known = (catalogue.attributes[AttributeId(each)] for each in self.purpose.attributes)
-        return [each for each in known if each.special]
 
 
 class Permissions(Struct, frozen=True):

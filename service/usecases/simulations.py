@@ -70,8 +70,7 @@ async def simulate(
     now = decide(policies, asked, attributes, snapshot.facts)
     then = None
     if not supposed.nothing:
-        notice = policies.catalogue.notice_in_force(asked.purpose)
-        then = decide(policies, asked, attributes, supposing(supposed, asked, snapshot.facts, notice))
+        then = decide(policies, asked, attributes, supposing(supposed, asked, snapshot.facts, policies.catalogue))
     # Each value once, and only of what is seen in one of the two.
     values = _values(key, caller, now, then)
     return Simulation(asked, _seen(attributes, now, values), None if then is None else _seen(attributes, then, values))

@@ -41,7 +41,7 @@ async def test_one_press_allows_again_with_proof_of_what_was_on_the_screen(
     last = (await api.call("GET", "/v1/me/consents/history", token)).json()["history"][0]
     assert last["status"] == "given"
     assert last["method"] == "portal"
-    assert last["layout"] == "portal-choices-2"
+    assert last["layout"] == "portal-choices-3"
 
 
 async def test_what_she_has_not_decided_has_two_answers_and_either_is_recorded(her: Browser, api: Api) -> None:
@@ -132,22 +132,6 @@ async def test_she_objects_and_takes_it_back(her: Browser) -> None:
     assert "You objected. It is off." in page.text
     page = await her.press(page, "b-prevent.fraud")
     assert "You objected. It is off." not in page.text
-
-
-async def test_special_data_takes_a_sentence_more_and_stopping_it_one_press(her: Browser, api: Api) -> None:
-    page = await her.get("/choices")
-    assert "I agree that you use" in page.text
-    page = await her.press(page, f"s-{RECOMMENDATIONS}-web")
-    token = her.token
-
-    async def explicit() -> bool:
-        answers = (await api.call("GET", "/v1/me/consents", token)).json()["standing"]
-        mine = [each for each in answers if (each["purpose"], each["channel"]) == (RECOMMENDATIONS, "web")]
-        return any(each.get("explicit", False) for each in mine)
-
-    assert await explicit()
-    await her.press(page, f"b-{RECOMMENDATIONS}-web-special")
-    assert not await explicit()
 
 
 @pytest.mark.parametrize("path", ["/", "/choices"])
