@@ -65,6 +65,12 @@ async def refusing(api: Api, person: Person) -> None:
     await _choose(api, person, "objection", "raised", purpose="prevent.fraud")
 
 
+async def objecting(api: Api, person: Person) -> None:
+    """Have allowed offers by phone, and then objected to marketing."""
+    await allow(api, person, "market.phone-offers", "phone")
+    await _choose(api, person, "marketing", "no")
+
+
 async def paused(api: Api, person: Person) -> None:
     """Have allowed something, and then asked for peace."""
     await allow(api, person)
@@ -88,6 +94,7 @@ LIVES = {
     "rich": Life(rich),
     "decided": Life(decided),
     "refusing": Life(refusing),
+    "objecting": Life(objecting),
     "paused": Life(paused),
     "quiet": Life(quiet, {"first_name": "Quill"}),
 }

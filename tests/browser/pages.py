@@ -139,6 +139,7 @@ STATES = [
     State("choices, all allowed", "/choices", "decided"),
     State("choices, all refused", "/choices", "refusing"),
     State("choices in a pause", "/choices", "paused"),
+    State("choices after a yes that an objection stops", "/choices", "objecting", pressed("b-market.newsletter-email")),
     State("choices after a yes", "/choices", "new", pressed(f"b-{RECOMMENDATIONS}-web")),
     State("choices after quiet hours without an end", "/choices", then=half_quiet, refused=True),
     State("choices after an objection", "/choices", "new", pressed("b-prevent.fraud")),
