@@ -26,7 +26,7 @@ FORGOTTEN = "asked to be forgotten"
 NOBODY = "without an identifier nobody can be found by this row, and her no could not be kept"
 KEYLESS = "this customer's key is gone, as after erasure, or does not open"
 NOT_HERS = "this customer said that this {} is not hers; the rest of the row is in"
-NOT_KEPT = "this customer wants {} kept by nobody; the rest of the row is in"
+NOT_KEPT = "this customer took {} out of what is kept of her; the rest of the row is in"
 SHUT = "the key that seals what proves her answers does not open, so a yes cannot be kept; the rest of the row is in"
 UNPROVEN = "what this customer forbids is gone or does not carry our MAC, so her age band cannot be kept"
 
