@@ -13,7 +13,7 @@ from msgspec import Struct, structs
 
 from service.crypto.cursors import LAST, cursor, position_of
 from service.crypto.framing import Part
-from service.crypto.keyring import Keyring
+from service.crypto.keyring import Keyring, OpenKey
 from service.crypto.random import random_bytes
 from service.database import Connection, Database
 from service.errors import (
@@ -31,7 +31,7 @@ from service.model.catalogue import Attribute, Catalogue
 from service.model.choices import Choice as AnyChoice
 from service.model.choices import Chosen, Kind, at_once, restrictions_after, takes_away
 from service.model.choices import Strike as Choice
-from service.model.facts import HERSELF
+from service.model.facts import HERSELF, fact_name
 from service.model.ledger import Act, Explained, Restored, entry
 from service.model.ledger import Struck as Entered
 from service.model.strikes import (
@@ -160,6 +160,7 @@ async def correct(
         act = await _begin(connection, policies, caller, Manner.CORRECTION, item.selection, lasting)
         done = await _everywhere(connection, keyring, act)
         key = await customers.open_key(connection, keyring, caller.customer)
+        await _set_aside(connection, key, act, fact_name(item.attribute, Provenance.VOLUNTEERED, HERSELF))
         new = facts.NewFact(item.attribute, Provenance.VOLUNTEERED, HERSELF, act.change.now, said)
         await facts.put_all(connection, [(caller.customer, key, new, act.change.version)])
         return done
@@ -317,6 +318,13 @@ async def _strike(
     what = Entered(act.manner, made.named, made.built_on, side.kinds, act.selection.says)
     await _enter(connection, keyring, act.caller, (customer, id_, now), what, chosen)
     return id_
+
+
+async def _set_aside(connection: Connection, key: OpenKey, act: _Act, name: str) -> None:
+    """Lay apart what stands where her new word will, so that it comes back with the undo."""
+    customer = act.caller.customer
+    there = [fact for fact in await facts.of_customer(connection, customer) if fact.name == name]
+    await strikes.strike(connection, key, strikes.Taken(act.id, customer, there, [], act.kept))
 
 
 async def _hold(connection: Connection, keyring: Keyring, customer: CustomerId, chosen: Sequence[Chosen]) -> None:

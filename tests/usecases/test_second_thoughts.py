@@ -104,6 +104,15 @@ async def test_what_she_corrected_of_a_service_does_not_come_back_beside_what_sh
     assert [name for name in await abbies.known() if name.startswith(NAME)] == [f"{NAME}#volunteered@shop"]
 
 
+async def test_what_she_had_told_before_she_corrected_somebody_else_is_back_with_the_undo(abbies: Her) -> None:
+    await like(abbies, "crime")
+    entry = await corrected(abbies, f"{GENRES}#volunteered@shop", ["travel"])
+    assert (await abbies.known())[TOLD]["value"] == ["travel"]
+    assert (await undone(abbies, entry))[0] == 200
+    known = await abbies.known()
+    assert (known[TOLD]["value"], f"{GENRES}#volunteered@shop" in known) == (["crime"], True)
+
+
 @pytest.mark.parametrize("forgotten", [False, True])
 async def test_a_deletion_of_what_she_corrected_can_be_undone(
     abbies: Her, database: Database, owner: asyncpg.Connection, *, forgotten: bool
