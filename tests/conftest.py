@@ -282,6 +282,21 @@ async def enrol(api: Api, email: str, facts: dict[str, Any] | None = None) -> Pe
     return Person(email, shop, (await api.post("/v1/customers", "recommender", who))["customer"])
 
 
+async def say_often(owner: Owner, status: str, times: int) -> None:
+    """Let every answer that there is be followed by so many others, as they are stored."""
+    await owner.execute(
+        """
+        INSERT INTO consent_event (customer, purpose, channel, status, notice, explicit, method, recorder, actor,
+                                   given_at, recorded_at, policy_version, entry)
+        SELECT customer, purpose, channel, $1, notice, explicit, method, recorder, actor, given_at,
+               recorded_at + make_interval(secs => n), policy_version, 'ent_' || n
+          FROM consent_event, generate_series(1, $2::integer) AS n
+        """,
+        status,
+        times,
+    )
+
+
 async def allow(api: Api, person: Person, purpose: str = "personalise.recommendations", channel: str = "web") -> str:
     """Let her consent at the shop, to the notice in force; returns the entry."""
     purposes = (await api.call("GET", "/v1/purposes", "shop")).json()["purposes"]

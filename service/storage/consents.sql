@@ -74,9 +74,10 @@ SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::integer
        mac_version = excluded.mac_version, mac = excluded.mac;
 
 -- name: history
--- This customer's answers for these purposes, but for some kinds, before a position, newest first. For each purpose as many as are wanted
--- at most, so that a page costs the same however much lies before it. That the purpose is this one is said as a range,
--- because for an equality the planner may read her whole history and leave out all that is of other purposes.
+-- This customer's answers for these purposes before a position, newest first, but for some statuses. For each purpose
+-- as many as are wanted at most, so that a page costs the same however much lies before it. That the purpose is this one
+-- is said as a range, because for an equality the planner may read her whole history and leave out all that is of other
+-- purposes.
 SELECT e.sequence, e.purpose, e.channel, e.status, e.notice, e.explicit, e.method, e.actor, e.given_at, e.recorded_at,
        e.recorder, e.policy_version, e.entry, e.acting, e.expires_at, e.language, e.layout, e.digest, e.shown_at,
        e.evidence_key, e.evidence, e.link

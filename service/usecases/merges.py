@@ -75,8 +75,10 @@ async def _strike_across(
     for here, blocks in zip(sides, barred, strict=True):
         fence = strikes.Fence(keyring, blocks, {})
         for customer in sorted(here) if fence else ():
-            known = [each for each in await facts.of_customer(connection, customer) if each.source != HERSELF]
-            out = kept_out([label_of(each) for each in known], (), fence)
+            everything = await facts.of_customer(connection, customer)
+            known = [each for each in everything if each.source != HERSELF]
+            hers = {each.name for each in everything if each.source == HERSELF}
+            out = kept_out([label_of(each) for each in known], hers, fence)
             for id_, act in (await strikes.of_ids(connection, sides[0] | sides[1], set(out.values()))).items():
                 named = [known[index] for index, by in out.items() if by == id_]
                 # It can be taken back as long from here as on the other side, where that may be over.

@@ -16,7 +16,7 @@ from service.policy.engine import Policies
 from service.storage.consents import SQL
 from service.usecases import consents, records
 from service.usecases.consents import Said
-from tests.conftest import PROOF, Api, Person, allow, enrol
+from tests.conftest import PROOF, Api, Person, allow, enrol, say_often
 from tests.reading import entered
 
 OFFICER = OperatorCaller("officer", "the notice said too little")
@@ -158,15 +158,7 @@ async def test_all_marketing_ends_in_one_call_and_the_rest_stays(
 async def test_the_first_page_of_a_long_history_reads_no_more_than_a_page(
     api: Api, abbie: Person, owner: asyncpg.Connection
 ) -> None:
-    await owner.execute(
-        """
-        INSERT INTO consent_event (customer, purpose, channel, status, notice, explicit, method, recorder, actor,
-                                   given_at, recorded_at, policy_version, entry)
-        SELECT customer, purpose, channel, 'withdrawn', notice, explicit, method, recorder, actor, given_at,
-               recorded_at + make_interval(secs => n), policy_version, 'ent_' || n
-          FROM consent_event, generate_series(1, 100000) AS n
-        """
-    )
+    await say_often(owner, "withdrawn", 100_000)
     await owner.execute("ANALYZE consent_event")
     sql = SQL["history"]
     customer = await owner.fetchval("SELECT id FROM customer")

@@ -15,7 +15,7 @@ from service.policy.engine import Policies
 from service.usecases import merges, overview, permissions
 from service.usecases.imports import Means
 from service.usecases.retention import end_outlived_facts, forget_struck_facts
-from tests.conftest import OPERATOR, Api, Person, allow, enrol
+from tests.conftest import OPERATOR, Api, Person, allow, enrol, say_often
 from tests.striking import GUESS, SEEN, YESTERDAY, Her, Node, guess, her, parent_of, seen
 from tests.usecases.test_imports import bring, sheet
 
@@ -215,6 +215,19 @@ async def test_a_merge_leaves_what_she_told_after_she_disputed_it(
     assert [TOLD in await each.known() for each in (abbies, others)] == [True, True]
 
 
+async def test_a_merge_leaves_what_was_built_on_her_own_word(
+    abbies: Her, others: Her, database: Database, keyring: Keyring
+) -> None:
+    await others.choose("inferred", "yes")
+    await like(others, "poetry")
+    built = guess("from-told", Node(GENRES, "volunteered", "", None, (), "customer"))
+    assert await others.say(built) == []
+    await abbies.dispute(attribute=GENRES)
+    await merged(database, keyring, abbies, others)
+    known = await others.known()
+    assert (TOLD in known, built.name in known) == (True, True)
+
+
 async def test_a_merge_leaves_what_she_did_not_dispute(
     abbies: Her, others: Her, database: Database, keyring: Keyring
 ) -> None:
@@ -305,15 +318,7 @@ async def test_her_answer_stays_in_sight_however_often_she_is_shown_a_notice(
     api: Api, abbie: Person, database: Database, keyring: Keyring, policies: Policies, owner: asyncpg.Connection
 ) -> None:
     me = CustomerCaller(CustomerId(await owner.fetchval("SELECT customer FROM consent")), proven=True)
-    await owner.execute(
-        """
-        INSERT INTO consent_event (customer, purpose, channel, status, notice, explicit, method, recorder, actor,
-                                   given_at, recorded_at, policy_version, entry)
-        SELECT customer, purpose, channel, 'requested', notice, explicit, method, recorder, actor, given_at,
-               recorded_at + make_interval(secs => n), policy_version, 'ent_' || n
-          FROM consent_event, generate_series(1, 200) AS n
-        """
-    )
+    await say_often(owner, "requested", 200)
     allowed = await permissions.permissions(database, keyring, policies, me, "en", "page")
     assert [answer.status for each in allowed.asked for answer in each.history] == ["given"]
     assert len((await overview.overview(database, keyring, policies, me)).lately) == 1
