@@ -11,6 +11,7 @@ from service.model.words import AgeBand
 
 ADULTS_ONLY = {"profiling", "marketing", "research"}
 """Kinds of purposes that are closed to who is not known to be an adult."""
+MINOR = "adults-only"
 
 
 def overruling(catalogue: Catalogue, purpose: Purpose, limits: Iterable[Restrictions]) -> list[str]:
@@ -23,6 +24,6 @@ def overruling(catalogue: Catalogue, purpose: Purpose, limits: Iterable[Restrict
         "no-profiling": "profiling" not in kinds or all(each.may_profile for each in sides),
         # What also somebody inside the company gets is not over.
         "no-sharing": not outside or not all(outside) or all(each.may_share for each in sides),
-        "adults-only": kinds.isdisjoint(ADULTS_ONLY) or all(each.age_band is AgeBand.ADULT for each in sides),
+        MINOR: kinds.isdisjoint(ADULTS_ONLY) or all(each.age_band is AgeBand.ADULT for each in sides),
     }
     return [code for code, holds in counts.items() if not holds]

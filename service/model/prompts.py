@@ -14,11 +14,11 @@ from msgspec import Struct, structs
 from service.model.catalogue import Catalogue, Notice, Purpose
 from service.model.consent import RENEWAL_DUE
 from service.model.facts import Restrictions, Standing
-from service.model.overruling import ADULTS_ONLY
+from service.model.overruling import MINOR, overruling
 from service.model.quiet_hours import awake
 from service.model.situation import ANSWERS, not_paused
 from service.model.snapshots import LIFE
-from service.model.words import AgeBand, Basis, Channel, PurposeId, Status
+from service.model.words import Basis, Channel, PurposeId, Status
 
 YEAR = timedelta(days=365)
 
@@ -151,22 +151,17 @@ def _held_back(catalogue: Catalogue, purpose: Purpose, hearing: Hearing) -> Reas
     """Return why a yes to this purpose would open nothing now, whatever she was asked before."""
     if not hearing.limits:
         return Reason.UNVERIFIED
-    if any(_at_rest(catalogue, purpose, hearing, each) for each in hearing.limits):
+    overruled = set(overruling(catalogue, purpose, hearing.limits))
+    if overruled - {MINOR} or any(_at_rest(catalogue, purpose, hearing, each) for each in hearing.limits):
         return Reason.NOT_NOW
-    adult = all(each.age_band is AgeBand.ADULT for each in hearing.limits)
-    return None if adult or ADULTS_ONLY.isdisjoint(purpose.kinds) else Reason.ADULTS_ONLY
+    return Reason.ADULTS_ONLY if overruled else None
 
 
 def _at_rest(catalogue: Catalogue, purpose: Purpose, hearing: Hearing, limits: Restrictions) -> bool:
-    """Whether she forbids what this purpose does, or that anybody disturbs her now."""
+    """Whether she forbids that anybody disturbs her now, or that what an outside company gets is passed on to it."""
     now = hearing.now
     at_rest = not not_paused(limits, now) or not awake(limits.quiet_hours, hearing.channel, now)
-    objects = (
-        (not limits.may_market and "marketing" in purpose.kinds)
-        or (not limits.may_profile and "profiling" in purpose.kinds)
-        or (not limits.may_share and catalogue.reaches_outside(PurposeId(purpose.id)))
-    )
-    return not limits.may_process or at_rest or objects
+    return at_rest or (not limits.may_share and catalogue.reaches_outside(PurposeId(purpose.id)))
 
 
 def _wish(past: Past, material: int, now: datetime) -> Reason | None:

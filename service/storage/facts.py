@@ -42,6 +42,7 @@ from service.model.facts import (
 )
 from service.model.links import Link
 from service.model.situation import Asked
+from service.model.strikes import Label
 from service.model.words import (
     AttributeId,
     Channel,
@@ -180,6 +181,11 @@ class NewFact(Struct, frozen=True):
     value: bytes
     confidence: int = CERTAIN
     derived_from: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> Label:
+        """What is known of it without its value."""
+        return Label(self.attribute, self.provenance, self.source, self.as_of, self.derived_from)
 
     def __repr__(self) -> str:
         return f"NewFact({self.attribute!r}, {self.provenance!r})"

@@ -27,7 +27,7 @@ from service.model.consent import Answer
 from service.model.facts import CERTAIN, fact_name, kind_of, restrictions_at_enrolment, with_age_band
 from service.model.identifiers import Identifier, recognised
 from service.model.ledger import Contributed, Enrolled, entry
-from service.model.strikes import Label, kept_out
+from service.model.strikes import kept_out
 from service.model.suppression import Found, Recording, Suppression, bearing, forgotten
 from service.model.words import (
     Acting,
@@ -176,9 +176,9 @@ async def contribute(
         # What a release hands over of a merged person may be of any side, and so is what is built on it.
         dated = await facts.dated(connection, (found, *change.others), _attributes_of(claims))
         live = {name for _, name in dated}
-        _refuse_unknown_parents(claims, live | {_name(each) for each in new}, fence)
-        out = {*(kept_out([_label(each) for each in new], live, fence) if fence else ())}
-        out |= {index for index, each in enumerate(new) if dated.get((found, _name(each)), each.as_of) > each.as_of}
+        _refuse_unknown_parents(claims, live | {each.label.name for each in new}, fence)
+        out = {*(kept_out([each.label for each in new], live, fence) if fence else ())}
+        out |= {index for index, each in enumerate(new) if dated.get((found, each.label.name), each.as_of) > each.as_of}
         kept = [each for index, each in enumerate(new) if index not in out]
         await facts.put_all(connection, [(found, key, each, change.version) for each in kept])
         act = Contributed(facts=sorted({kind_of(each.attribute, each.provenance) for each in kept}))
@@ -196,14 +196,6 @@ def _fact(caller: ServiceCaller, now: datetime, index: int, claim: Claim, value:
 def _source(caller: ServiceCaller, claim: Claim) -> str:
     """Return whose word it is, and where that service says it comes from."""
     return f"{caller.service}/{claim.source}" if claim.source else caller.service
-
-
-def _name(fact: facts.NewFact) -> str:
-    return fact_name(fact.attribute, fact.provenance, fact.source)
-
-
-def _label(fact: facts.NewFact) -> Label:
-    return Label(fact.attribute, fact.provenance, fact.source, fact.as_of, fact.derived_from)
 
 
 def _attributes_of(claims: Sequence[Claim]) -> set[AttributeId]:

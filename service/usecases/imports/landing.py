@@ -15,7 +15,7 @@ from service.model.consent import Spot
 from service.model.facts import Restrictions, restrictions_at_enrolment, with_age_band
 from service.model.hearsay import Heard, refused_purposes
 from service.model.identifiers import Identifier
-from service.model.strikes import Label, kept_out
+from service.model.strikes import kept_out
 from service.model.suppression import Found, Suppression, Why, bearing, forgotten, refusals
 from service.model.words import AgeBand, AttributeId, CustomerId
 from service.storage import facts, strikes
@@ -189,7 +189,7 @@ def _unwanted(
     if not blocks:
         return {}
     fence = partial(strikes.Fence, run.means.keyring, attributes=run.means.policies.catalogue.attributes)
-    labels = [Label(each.attribute, each.provenance, each.source, each.as_of) for each in news]
+    labels = [each.label for each in news]
     out = kept_out(labels, (), fence(blocks))
     if arrival.draft.as_of is None:
         of_old = [structs.replace(each, as_of=EPOCH) for each in labels]
